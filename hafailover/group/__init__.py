@@ -1,0 +1,1 @@
+"""One group: joins who owns the address (vrrp) with whose data counts (lineage, storage). Pure."""

@@ -1,0 +1,116 @@
+"""What is one group, as the configuration describes it to this node?"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Interface, IPv6Interface
+
+from hafailover.storage.settings import VolumeSettings
+from hafailover.units import Nanoseconds, milliseconds, seconds
+from hafailover.vrrp.settings import AnnounceSettings, RouterSettings
+
+
+class ArbiterKind(Enum):
+    """What says who may be primary when the nodes cannot talk (the value is the configuration's word)."""
+
+    ETCD = "etcd"
+    FENCE = "fence"
+    PING = "ping"
+    NONE = "none"
+
+
+class Automatism(Enum):
+    """Whether something happens by itself or on an operator's word."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """One service on top of the group's volumes: argument vectors, never a shell."""
+
+    name: str
+    start: tuple[str, ...]
+    stop: tuple[str, ...]
+    check: tuple[str, ...] = ()
+    start_deadline: Nanoseconds = seconds(60)
+    stop_deadline: Nanoseconds = seconds(30)
+    check_deadline: Nanoseconds = seconds(5)
+    check_interval: Nanoseconds = seconds(10)
+    check_failures: int = 3
+    """So many failed checks in a row make the group resign, and only if the peer is a candidate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerSettings:
+    """The spans of design arithmetic, in nanoseconds; letters as in docs/timers.md."""
+
+    heartbeat: Nanoseconds = milliseconds(250)
+    """h: how often each node reports to the other on every network."""
+    misses: int = 4
+    """m: so many silent heartbeats make a channel silent."""
+    canary_period: Nanoseconds = milliseconds(400)
+    canary_deadline: Nanoseconds = milliseconds(600)
+    """c = canary_period + canary_deadline."""
+    canary_patience: Nanoseconds = seconds(2)
+    """How long a late canary is borne while the peer's heartbeats on the replication link are in time."""
+    lateness: Nanoseconds = milliseconds(250)
+    """s: own lateness that is tolerated."""
+    observe_period: Nanoseconds = seconds(1)
+    demote_deadline: Nanoseconds = seconds(30)
+    """After so long a demotion that is not seen to be complete resets the host."""
+    takeover_margin: Nanoseconds = seconds(2)
+    """Extra silence before a takeover without a strict arbiter."""
+    hold_down: Nanoseconds = seconds(10)
+    """After a failed promotion; doubles with each failure, and the non-preferred node waits half as long again."""
+    hold_down_limit: Nanoseconds = seconds(600)
+    promotion_failures: int = 5
+    """After so many failed promotions in a row the operator is asked."""
+    release_hold: Nanoseconds = seconds(20)
+    """How long the successor named in a handover has the right to the group before others may take it."""
+    unprotected_reminder: Nanoseconds = seconds(3600)
+    """How often the alert 'unprotected' is repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailbackSettings:
+    """When the group moves back to the preferred node by itself."""
+
+    mode: Automatism = Automatism.MANUAL
+    hold: Nanoseconds = seconds(60)
+    window: tuple[int, int] | None = None
+    """Minutes after local midnight, start and end (the end may lie on the next day)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettings:
+    """One group on this node: what fails over as one."""
+
+    name: str
+    node: str
+    peer: str
+    interface: str
+    """The LAN interface that carries the advertisements and the virtual addresses."""
+    routers: tuple[RouterSettings, ...]
+    """One virtual router per address family, all of one VRID."""
+    announce: AnnounceSettings
+    addresses: tuple[IPv4Interface | IPv6Interface, ...]
+    volumes: tuple[VolumeSettings, ...] = ()
+    services: tuple[ServiceSettings, ...] = ()
+    timers: TimerSettings = field(default_factory=TimerSettings)
+    arbiter: ArbiterKind = ArbiterKind.NONE
+    failback: FailbackSettings = field(default_factory=FailbackSettings)
+    rejoin: Automatism = Automatism.AUTO
+    is_preferred: bool = True
+    """Whether this node has the higher configured priority of the two."""
+    own_replication_address: str = ""
+    peer_replication_address: str = ""
+    export_directory: str = "/var/run/hafailover/exports"
+    address_first: bool = False
+    digest: str = ""
+    """SHA-256 over the configuration both nodes must share, as hexadecimal."""
+
+    @property
+    def has_storage(self) -> bool:
+        """Whether the group moves data, or is a plain virtual router."""
+        return bool(self.volumes)

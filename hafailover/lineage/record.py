@@ -1,0 +1,91 @@
+"""What does a node durably know about its own copy of one volume?
+
+The record is the only thing that decides whose data counts; gmirror's counters never do (they collide).
+A record speaks of one image file: it is *bound* to it, and a record of another image is no record at all.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+FORMAT_VERSION: Final = 1
+ANCESTORS_MAX: Final = 64
+
+
+class CopyState(Enum):
+    """What a node knows of its own copy; the value is the word in JSON and on the screen."""
+
+    IN_SYNC = "in_sync"
+    """Identical to the peer's, up to writes in flight."""
+    SOLE = "sole"
+    """Has writes that the peer's copy lacks."""
+    SYNCING = "syncing"
+    """Target of a rebuild: a mixture of old and new."""
+    STALE = "stale"
+    """The peer went on without it."""
+    DIVERGED = "diverged"
+    """Each side has writes that the other lacks."""
+    TOUCHED = "touched"
+    """Was attached for a promotion that did not commit: like in_sync, but never identical."""
+    UNKNOWN = "unknown"
+    """Record missing, damaged, of another image or of an unknown version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBinding:
+    """What ties a record to its image file: a copied or restored image does not match."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    birth_ns: int
+    """Creation time of the file in nanoseconds, 0 where the file system does not know it."""
+    close_id: str
+    """Random id in the marker that the agent writes into the image's last sector when it closes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """One life of the mirror on this node: what its counters must say while nothing went wrong."""
+
+    boot: str
+    mirror_id: int
+    genid: int
+    syncid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageRecord:
+    """The durable record of one volume on one node.
+
+    Attributes:
+        sequence: Grows with every write; the valid slot with the larger one counts.
+        lineage: Newest link of the chain, a random id; changes whenever writes begin that the peer does not receive.
+        ancestors: Earlier links, newest first.
+        forced_from: Links that an operator gave up by force: deliberately not ancestors.
+        copy: What is known of the copy.
+        session: The export session or activation that may write the copy; empty when closed.
+        boot: Host boot in which ``session`` was opened, or the record was last written.
+        clean: Whether the file system was seen unmounted in order.
+        epoch: Greatest epoch this node has acted under.
+        doubt: Why writes may have been acknowledged that the peer lacked before the record said so; empty = none.
+    """
+
+    format_version: int = FORMAT_VERSION
+    sequence: int = 0
+    lineage: str = ""
+    ancestors: tuple[str, ...] = ()
+    forced_from: tuple[str, ...] = ()
+    copy: CopyState = CopyState.UNKNOWN
+    session: str = ""
+    boot: str = ""
+    clean: bool = False
+    epoch: int = 0
+    binding: ImageBinding | None = None
+    activation: Activation | None = None
+    doubt: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may write the copy: it is exported or attached."""
+        return self.session != ""

@@ -1,0 +1,1 @@
+"""What does the storage stack look like, and what is the next safe command? Pure: no I/O, no clock."""
