@@ -1,0 +1,65 @@
+"""What is this node, as the configuration describes it: everything outside the groups."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hafailover.group.settings import GroupSettings
+from hafailover.units import Nanoseconds, seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """One network that both nodes are on, as this node sees it."""
+
+    name: str
+    """``lan`` or ``replication``."""
+    own_address: str
+    peer_address: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerChannelSettings:
+    """The authenticated TCP channel between the two agents."""
+
+    port: int = 3081
+    key_file: Path = Path("/usr/local/etc/hafailover.key")
+    """Pre-shared key, at least 32 bytes, mode 0600 or 0400, owner root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSettings:
+    """Where the agent keeps its own things."""
+
+    state: Path = Path("/var/db/hafailover")
+    """Lineage records, pause, journal: must survive a reboot and must not lie on a volume of a group."""
+    run: Path = Path("/var/run/hafailover")
+    """Control socket, export sessions: may vanish at a reboot."""
+
+    @property
+    def control_socket(self) -> Path:
+        """The UNIX socket of the command line, mode 0600."""
+        return self.run / "control.sock"
+
+    @property
+    def journal(self) -> Path:
+        """The flight recorder."""
+        return self.state / "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """This node, its peer, and its groups."""
+
+    node: str
+    peer: str
+    """Empty for a plain VRRP router that shares nothing."""
+    networks: tuple[NetworkSettings, ...] = ()
+    channel: PeerChannelSettings = field(default_factory=PeerChannelSettings)
+    paths: PathSettings = field(default_factory=PathSettings)
+    groups: tuple[GroupSettings, ...] = ()
+    ping_targets: tuple[str, ...] = ()
+    journal_bytes_max: int = 64 * 1024 * 1024
+    record_test_period: Nanoseconds = seconds(60)
+    digest: str = ""
+    """SHA-256 over what both nodes must have in common, as hexadecimal."""
