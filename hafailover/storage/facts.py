@@ -55,6 +55,8 @@ class ImageFacts:
     is_writable: bool = False
     is_sparse: bool = False
     tail: TailKind = TailKind.UNREAD
+    tail_sha256: str = ""
+    """SHA-256 of the last sector, in hexadecimal: what a task that overwrites it must find there."""
     metadata: MirrorMetadata | None = None
     marker: str = ""
     """The close id in the agent's own marker."""
@@ -63,7 +65,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryDisk:
-    """A vnode-backed md(4) unit."""
+    """An md(4) unit; ``file`` is empty unless it is backed by a file (and while it is being torn down)."""
 
     unit: int
     file: str
@@ -71,6 +73,8 @@ class MemoryDisk:
     size_bytes: int
     open_mode: str
     """``rNwNeN`` as in confxml."""
+    is_withering: bool = False
+    """Being torn down: absent for use, present for "is the unit free?"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class ComponentState(Enum):
     """gmirror's words for a component; any other word makes the observation unknown."""
 
     NONE = "NONE"
+    """Also a component that is just being dropped: the kernel then prints no state at all."""
     NEW = "NEW"
     ACTIVE = "ACTIVE"
     STALE = "STALE"
@@ -117,6 +122,8 @@ class MirrorState(Enum):
     STARTING = "STARTING"
     COMPLETE = "COMPLETE"
     DEGRADED = "DEGRADED"
+    WITHERING = "WITHERING"
+    """Not a word of gmirror's: the geom is being torn down, and nothing else is known of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +196,8 @@ class StorageFacts:
     addresses: tuple[str, ...] | None = None
     """Addresses on the group's interface, ``A/len`` as text, with `` tentative`` or `` duplicated`` behind an IPv6 one."""
     link_up: bool | None = None
+    held_units: tuple[str, ...] = ()
+    """``md10``, ``ggate11``: units on which an abandoned child of this agent may still act."""
     problem: str = ""
 
     @property

@@ -1,0 +1,134 @@
+"""How does a record change? Every change of a copy's state is one of these functions, and nothing else.
+
+None of them decides; each states what became true. The caller makes the result durable before anything depends on it.
+"""
+
+from dataclasses import replace
+
+from hafailover.lineage.record import (
+    ANCESTORS_MAX,
+    Activation,
+    CopyState,
+    ImageBinding,
+    LineageRecord,
+)
+
+EXPORT = "export:"
+"""Prefix of a session in which a ggated may write the copy."""
+ACTIVE = "active:"
+"""Prefix of a session in which this node's own md and mirror may write the copy."""
+
+
+def is_exported(record: LineageRecord) -> bool:
+    """Whether the record says that a ggated may be writing the copy."""
+    return record.session.startswith(EXPORT)
+
+
+def is_active(record: LineageRecord) -> bool:
+    """Whether the record says that this node's own mirror may be writing the copy."""
+    return record.session.startswith(ACTIVE)
+
+
+def founded(record: LineageRecord, *, lineage: str, binding: ImageBinding, boot: str) -> LineageRecord:
+    """The copy is one of two that were just made identical by hand or by ``init``."""
+    return replace(
+        record,
+        lineage=lineage,
+        ancestors=(),
+        copy=CopyState.IN_SYNC,
+        session="",
+        boot=boot,
+        clean=True,
+        binding=binding,
+    )
+
+
+def booted(record: LineageRecord, *, boot: str) -> LineageRecord:
+    """The host has booted since the record was written.
+
+    What a ggated acknowledged may have been in memory only, so a copy that was exported is stale. md(4) writes through
+    (IO_SYNC), so a copy that this node itself had active is unclean, and still holds what it acknowledged.
+    """
+    if record.boot == boot:
+        return record
+    if is_exported(record):
+        left = CopyState.STALE if record.copy in (CopyState.IN_SYNC, CopyState.TOUCHED) else record.copy
+        return replace(record, copy=left, session="", boot=boot, clean=False)
+    if is_active(record):
+        return replace(record, session="", boot=boot, clean=False)
+    return replace(record, boot=boot)
+
+
+def exported(record: LineageRecord, *, session: str, boot: str, is_rebuild: bool) -> LineageRecord:
+    """The copy is about to be exported: for a rebuild it is a mixture from the first byte on."""
+    return replace(
+        record,
+        session=EXPORT + session,
+        boot=boot,
+        copy=CopyState.SYNCING if is_rebuild else record.copy,
+    )
+
+
+def touched(record: LineageRecord, *, session: str, boot: str, epoch: int) -> LineageRecord:
+    """The copy is about to be attached for a promotion."""
+    copy = CopyState.TOUCHED if record.copy is CopyState.IN_SYNC else record.copy
+    return replace(
+        record, session=ACTIVE + session, boot=boot, copy=copy, clean=False, epoch=max(epoch, record.epoch)
+    )
+
+
+def went_on_alone(record: LineageRecord, *, lineage: str, doubt: str = "") -> LineageRecord:
+    """Writes begin that the peer does not receive."""
+    return replace(
+        record,
+        lineage=lineage,
+        ancestors=(record.lineage, *record.ancestors)[:ANCESTORS_MAX],
+        copy=CopyState.SOLE,
+        doubt=doubt,
+    )
+
+
+def forced_on(record: LineageRecord, *, lineage: str, given_up: tuple[str, ...]) -> LineageRecord:
+    """An operator made this copy the data, whatever the other one holds: that is no ancestor."""
+    return replace(
+        record,
+        lineage=lineage,
+        ancestors=(),
+        forced_from=tuple(dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from)))[
+            :ANCESTORS_MAX
+        ],
+        copy=CopyState.SOLE,
+        doubt="",
+    )
+
+
+def joined(record: LineageRecord, *, lineage: str, ancestors: tuple[str, ...]) -> LineageRecord:
+    """The copy was seen complete beside the primary's, whose lineage it takes."""
+    return replace(
+        record, lineage=lineage, ancestors=ancestors[:ANCESTORS_MAX], copy=CopyState.IN_SYNC, doubt=""
+    )
+
+
+def peer_joined(record: LineageRecord) -> LineageRecord:
+    """The primary's side of a finished rebuild: the peer has recorded that it is in sync."""
+    return replace(record, copy=CopyState.IN_SYNC, doubt="")
+
+
+def activated(record: LineageRecord, activation: Activation) -> LineageRecord:
+    """The mirror's counters as they must be while nothing went wrong (recorded again after each insert and drop)."""
+    return replace(record, activation=activation)
+
+
+def outrun(record: LineageRecord) -> LineageRecord:
+    """The peer went on without this copy."""
+    return replace(record, copy=CopyState.STALE)
+
+
+def diverged(record: LineageRecord, reason: str) -> LineageRecord:
+    """Each side has writes that the other lacks."""
+    return replace(record, copy=CopyState.DIVERGED, doubt=reason)
+
+
+def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> LineageRecord:
+    """Nothing can write the copy any more: seen, fsynced, marked in the image's last sector."""
+    return replace(record, session="", clean=clean, binding=binding)

@@ -1,0 +1,51 @@
+"""Does an image still fit its record, and does its last sector show writes that no record announced?"""
+
+from hafailover.lineage.changes import is_active
+from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.storage.facts import ImageFacts, TailKind
+
+
+def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
+    """Say why ``record`` is not a record of ``image``; empty if it is.
+
+    A restored, copied, replaced or resized image fails here. While the copy is open the last sector belongs to
+    whoever writes it, so the marker is asked for only when the record says closed.
+    """
+    if not image.exists:
+        return image.problem or "the image file does not exist"
+    if record.binding is None:
+        return "the record is bound to no image"
+    bound = record.binding
+    if image.size_bytes != wanted_size:
+        return f"the image has {image.size_bytes} bytes, the configuration says {wanted_size}"
+    if (image.device, image.inode) != (bound.device, bound.inode):
+        return "the record belongs to another file: the image was replaced or restored"
+    if image.birth_ns != bound.birth_ns:
+        return "the image file was created at another time than the record says"
+    if image.tail is TailKind.UNREAD:
+        return image.problem or "the last sector of the image cannot be read"
+    if not record.is_open and image.tail is TailKind.MARKER and image.marker != bound.close_id:
+        return "the image carries the marker of another closing: it was overwritten with an older copy of itself"
+    if image.tail is TailKind.FOREIGN:
+        return "the last sector of the image holds something that neither gmirror nor hafailover wrote"
+    return ""
+
+
+def private_writes(record: LineageRecord, image: ImageFacts) -> str:
+    """Say what shows that an in_sync copy was written alone without a record; empty if nothing does.
+
+    The mirror's counters start at known values with every activation (label: genid 0, syncid 1) and are recorded again
+    after each insert. If the sector shows others, the kernel dropped the peer and went on.
+    """
+    if record.copy is not CopyState.IN_SYNC or image.metadata is None or record.activation is None:
+        return ""
+    seen = image.metadata
+    known = record.activation
+    if not is_active(record) or seen.mirror_id != known.mirror_id:
+        return ""
+    if (seen.genid, seen.syncid) == (known.genid, known.syncid):
+        return ""
+    return (
+        f"the mirror's counters moved from genid {known.genid}, syncid {known.syncid} to genid {seen.genid}, "
+        f"syncid {seen.syncid} without a record"
+    )

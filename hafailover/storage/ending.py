@@ -1,0 +1,30 @@
+"""How are ggated and ggatec processes ended? TERM first, KILL from the second try on; gone is what ps(1) shows."""
+
+from hafailover.storage.facts import GateProcess
+from hafailover.storage.steps import SignalStep
+from hafailover.storage.tries import Tries
+
+
+def end_server(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
+    """End a ggated with its children: they share a process group of their own (observed on 14.0)."""
+    return _escalated(
+        tries,
+        process_group=process.process_group,
+        pid=0,
+        what=f"ggated group {process.process_group}",
+        volume=volume,
+    )
+
+
+def end_carrier(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
+    """End a ggatec that outlived its device."""
+    return _escalated(
+        tries, process_group=0, pid=process.pid, what=f"ggatec {process.pid}", volume=volume
+    )
+
+
+def _escalated(tries: Tries, *, process_group: int, pid: int, what: str, volume: str) -> SignalStep:
+    gentle = SignalStep(process_group=process_group, pid=pid, signal="TERM", what=what, volume=volume)
+    if tries.of(gentle) == 0:
+        return gentle
+    return SignalStep(process_group=process_group, pid=pid, signal="KILL", what=what, volume=volume)

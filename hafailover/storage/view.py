@@ -1,0 +1,146 @@
+"""What of an observation concerns one volume?"""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from hafailover.storage.facts import (
+    Component,
+    ComponentState,
+    Gate,
+    GateProcess,
+    ImageFacts,
+    MemoryDisk,
+    Mirror,
+    Mount,
+    Opener,
+    StorageFacts,
+)
+from hafailover.storage.settings import VolumeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeView:
+    """One volume's part of a complete observation.
+
+    Attributes:
+        disks: md units whose backing file is the volume's image.
+        gates: ggate units that belong to the volume by configuration.
+        mirror: The mirror of the volume's name, whatever it consists of.
+        mount: What is mounted on the volume's mount point, topmost last.
+        device_mounts: Everywhere that the mirror's device is mounted.
+        exporters: ggated processes whose exports file belongs to a session of this volume.
+        carriers: ggatec processes that serve one of the volume's units.
+        openers: Who has the image open; None = was not asked.
+    """
+
+    settings: VolumeSettings
+    disks: tuple[MemoryDisk, ...]
+    gates: tuple[Gate, ...]
+    mirror: Mirror | None
+    mount: Mount | None
+    device_mounts: tuple[Mount, ...]
+    exporters: tuple[GateProcess, ...]
+    carriers: tuple[GateProcess, ...]
+    image: ImageFacts | None
+    openers: tuple[Opener, ...] | None
+    taken_units: frozenset[str]
+
+    @property
+    def local(self) -> Component | None:
+        """The mirror's component on this node's own image."""
+        if self.mirror is None:
+            return None
+        names = {f"md{disk.unit}" for disk in self.disks}
+        return next((part for part in self.mirror.components if part.provider in names), None)
+
+    @property
+    def remote(self) -> Component | None:
+        """The mirror's component on the peer's image."""
+        if self.mirror is None:
+            return None
+        names = {f"ggate{unit}" for unit in self.settings.ggate_units}
+        return next((part for part in self.mirror.components if part.provider in names), None)
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether the volume's own device is what is mounted on its mount point."""
+        return self.mount is not None and self.mount.device == self.settings.device
+
+    @property
+    def has_two_active(self) -> bool:
+        """Whether the mirror holds both copies, both ACTIVE. COMPLETE alone proves nothing."""
+        return all(
+            part is not None and part.state is ComponentState.ACTIVE
+            for part in (self.local, self.remote)
+        )
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of the volume is up on this node: no mount, mirror, gate, md or export."""
+        return not (
+            self.disks
+            or self.gates
+            or self.mirror
+            or self.is_mounted
+            or self.device_mounts
+            or self.exporters
+            or self.carriers
+        )
+
+    def export_sessions(self) -> frozenset[str]:
+        """Return the sessions that running ggated processes serve."""
+        return frozenset(session_of(process) for process in self.exporters)
+
+
+def view_volume(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
+    """Return the volume's part of ``facts``, or None if anything about it is unknown."""
+    if not facts.is_complete:
+        return None
+    disks, gates, mirrors, mounts, processes = (
+        facts.memory_disks or (),
+        facts.gates or (),
+        facts.mirrors or (),
+        facts.mounts or (),
+        facts.processes or (),
+    )
+    there = [mount for mount in mounts if mount.mount_point == settings.mount_point]
+    openers = dict(facts.openers)
+    return VolumeView(
+        settings=settings,
+        disks=tuple(disk for disk in disks if disk.file == settings.image),
+        gates=tuple(gate for gate in gates if gate.unit in settings.ggate_units),
+        mirror=next((mirror for mirror in mirrors if mirror.name == settings.mirror), None),
+        mount=there[-1] if there else None,
+        device_mounts=tuple(mount for mount in mounts if mount.device == settings.device),
+        exporters=tuple(
+            process
+            for process in processes
+            if process.program == "ggated" and session_of(process).startswith(f"{settings.mirror}-")
+        ),
+        carriers=tuple(
+            process
+            for process in processes
+            if process.program == "ggatec" and _unit_of(process) in settings.ggate_units
+        ),
+        image=facts.image(settings.image),
+        openers=openers.get(settings.image),
+        taken_units=frozenset(
+            {f"md{disk.unit}" for disk in disks}
+            | {f"ggate{gate.unit}" for gate in gates}
+            | set(facts.held_units)
+        ),
+    )
+
+
+def session_of(process: GateProcess) -> str:
+    """Return the export session of a ggated, which is the name of its exports file's directory; empty if none."""
+    last = process.arguments[-1] if len(process.arguments) > 1 else ""
+    return PurePosixPath(last).parent.name if last.startswith("/") else ""
+
+
+def _unit_of(process: GateProcess) -> int:
+    arguments = process.arguments
+    for flag, value in zip(arguments, arguments[1:], strict=False):
+        if flag == "-u" and value.isdigit():
+            return int(value)
+    return -1
