@@ -18,12 +18,16 @@ class SendAdvertisement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignAddresses:
-    """Put the group's virtual addresses on the interface; success is seen in the next observation."""
+    """Put the group's virtual addresses on the interface; answered by ``StepFinished``, seen in the next observation."""
+
+    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseAddresses:
-    """Take the group's virtual addresses off the interface."""
+    """Take the group's virtual addresses off the interface; answered by ``StepFinished``."""
+
+    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

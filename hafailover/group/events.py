@@ -21,7 +21,6 @@ class Started:
     """(volume, record as read); a record that is missing or damaged comes with copy ``unknown`` and its reason in doubt."""
     pause_until_wall: int | None = None
     """Unix seconds; 0 = until resumed; None = not paused."""
-    orders_adopt: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ A report carries state, not orders: it may be lost, doubled or late, and the nex
 wants of the other stands in ``Wish``; the other acts on it only if its own record agrees.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from hafailover.lineage.record import LineageRecord
@@ -110,6 +110,5 @@ class GroupReport:
     sees_gateway: bool | None = None
     link_up: bool = True
     digest: str = ""
-    hold_until_ms: int = 0
-    """So many milliseconds the reporter asks to be waited for (planned restart of its agent)."""
-    notes: tuple[str, ...] = field(default=())
+    is_leaving: bool = False
+    """The reporter is about to stop on purpose: a primary drops its copy first, in order."""

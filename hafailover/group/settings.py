@@ -59,8 +59,14 @@ class TimerSettings:
     observe_period: Nanoseconds = seconds(1)
     demote_deadline: Nanoseconds = seconds(30)
     """After so long a demotion that is not seen to be complete resets the host."""
-    takeover_margin: Nanoseconds = seconds(2)
+    forced_demotion: Nanoseconds = seconds(3)
+    """F: an isolated primary is demoted by force within this span, or resets its host."""
+    host_reset: Nanoseconds = milliseconds(500)
+    """Z: from the decision to reset the host to its last write."""
+    takeover_margin: Nanoseconds = milliseconds(500)
     """Extra silence before a takeover without a strict arbiter."""
+    probe_period: Nanoseconds = milliseconds(500)
+    """How often the ping targets, and a silent peer's host, are probed."""
     hold_down: Nanoseconds = seconds(10)
     """After a failed promotion; doubles with each failure, and the non-preferred node waits half as long again."""
     hold_down_limit: Nanoseconds = seconds(600)
@@ -109,6 +115,21 @@ class GroupSettings:
     address_first: bool = False
     digest: str = ""
     """SHA-256 over the configuration both nodes must share, as hexadecimal."""
+
+    @property
+    def silence(self) -> int:
+        """So long without a sign of life makes a channel silent, in nanoseconds."""
+        return self.timers.heartbeat * self.timers.misses
+
+    @property
+    def takeover_silence(self) -> int:
+        """So long must the peer be silent on every channel before its group is taken over without a strict arbiter.
+
+        With ping targets an isolated primary is given the time to stop by itself.
+        """
+        timers = self.timers
+        stopping = timers.forced_demotion + timers.host_reset if self.arbiter is ArbiterKind.PING else 0
+        return self.silence + timers.lateness + stopping + timers.takeover_margin
 
     @property
     def has_storage(self) -> bool:

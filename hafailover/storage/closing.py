@@ -60,8 +60,9 @@ def plan_unexported(view: VolumeView, tries: Tries) -> Plan:
         )
     if view.openers is None:
         return Look("only fstat(1) shows that nobody has the image open", (view.settings.image,))
-    if view.openers:
-        who = ", ".join(f"{opener.command} (pid {opener.pid})" for opener in view.openers)
+    writers = [opener for opener in view.openers if opener.may_write]
+    if writers:
+        who = ", ".join(f"{opener.command} (pid {opener.pid})" for opener in writers)
         return Refused(
             f"{view.settings.image} is still open: {who}. End that process; the agent looks again"
         )

@@ -175,6 +175,8 @@ class Opener:
 
     command: str
     pid: int
+    may_write: bool = True
+    """Whether it has the file open for writing; unknown counts as yes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,269 @@
+"""What does a group remember between two events? Only values; every deadline is derived from them."""
+
+from dataclasses import dataclass, field
+
+from hafailover.group.actions import AlertKind, ServiceVerb
+from hafailover.group.report import GroupReport, HandoverToken, Role
+from hafailover.lineage.record import LineageRecord
+from hafailover.storage.facts import StorageFacts
+from hafailover.storage.steps import Step
+from hafailover.storage.tries import Tries
+from hafailover.units import Instant
+from hafailover.vrrp.announcement import Quiet, Schedule
+from hafailover.vrrp.states import State as RouterState
+
+Records = tuple[tuple[str, LineageRecord], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Something asked of the world and not yet answered; an answer with another id is ignored."""
+
+    id: int
+    since: Instant
+    what: str
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """When the peer was last heard on one network, and whether it says that it hears us there."""
+
+    network: str
+    at: Instant
+    hears_us: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """What is known of the peer. ``life_at``: the last sign of life of any kind, advertisements included."""
+
+    report: GroupReport | None = None
+    heard: tuple[Heard, ...] = ()
+    life_at: Instant | None = None
+    advertised_at: Instant | None = None
+
+    @property
+    def heard_at(self) -> Instant | None:
+        """When its last report came, over whatever network."""
+        return max((each.at for each in self.heard), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One promotion under way.
+
+    Attributes:
+        session: Names this activation in the records.
+        token: Allows both copies to be labelled as identical; dropped as soon as the peer's copy cannot be had.
+        synced: Volumes whose image was fsynced after its last export ended.
+        checked: Volumes whose file system fsck has just found or made clean.
+        repaired: Volumes that needed the full check, with its number of runs.
+        given_up: Lineages that an operator gave up by force.
+    """
+
+    epoch: int
+    session: str
+    since: Instant
+    reason: str
+    token: HandoverToken | None = None
+    synced: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
+    repaired: tuple[tuple[str, int], ...] = ()
+    is_committed: bool = False
+    is_forced: bool = False
+    accepts_mixture: bool = False
+    given_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demotion:
+    """One demotion under way.
+
+    Attributes:
+        successor: Node to which the group is handed over; empty when nobody is named.
+        is_failure: Whether a failed promotion is being undone: then a hold-down follows.
+        is_final: Whether this life of the agent ends with it.
+        was_unmounted: Volumes seen unmounted in order, not by force.
+        seen_identical: Volumes whose two components were seen ACTIVE with unmoved counters after the unmount.
+        close_ids: The marker of this closing, by volume.
+        synced: Volumes whose image was fsynced after the last writer ended.
+    """
+
+    since: Instant
+    reason: str
+    successor: str = ""
+    is_failure: bool = False
+    is_final: bool = False
+    is_forced: bool = False
+    was_unmounted: tuple[str, ...] = ()
+    seen_identical: tuple[str, ...] = ()
+    close_ids: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropping:
+    """The peer's copy is being let go: records first, then ``ggatec destroy -f``, then the leftovers."""
+
+    since: Instant
+    reason: str
+    destroyed: tuple[tuple[str, int], ...] = ()
+    """(volume, unit) already destroyed without looking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """What is known of the peer's copy in the running mirrors.
+
+    Attributes:
+        peer_boot: Boot of the peer in which its present session began.
+        units: ggate units in use, by volume: what to destroy when nothing can be observed.
+        retry_at: No new try before this.
+        failures: Failed tries in a row.
+        is_ordered: With ``rejoin: manual``, whether the operator gave the word.
+    """
+
+    peer_boot: str = ""
+    units: tuple[tuple[str, int], ...] = ()
+    retry_at: Instant | None = None
+    failures: int = 0
+    is_ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceState:
+    """One service as far as this node knows."""
+
+    name: str
+    is_running: bool = False
+    failures: int = 0
+    checked_at: Instant | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCall:
+    """A service command under way."""
+
+    id: int
+    service: str
+    verb: ServiceVerb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaisedAlert:
+    """An alert whose cause lasts."""
+
+    kind: AlertKind
+    text: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Role changes are stopped until a moment on the wall clock; 0 = until resumed."""
+
+    until_wall: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """Everything a group knows. Fields are grouped by who changes them."""
+
+    boot: str = ""
+    incarnation: str = ""
+    entropy: str = ""
+    minted: int = 0
+    """How many random ids were derived from the entropy."""
+    next_id: int = 1
+
+    role: Role = Role.STARTING
+    role_since: Instant = Instant(0)
+    why: str = "the agent has just started"
+    epoch: int = 0
+    attempt: Attempt | None = None
+    demotion: Demotion | None = None
+    hold_until: Instant | None = None
+    failures: int = 0
+    pause: Pause | None = None
+    is_stopping: bool = False
+
+    records: Records = ()
+    durable: Records = ()
+    writing: Pending | None = None
+    write_retry_at: Instant | None = None
+    write_problem: str = ""
+
+    facts: StorageFacts | None = None
+    facts_at: Instant = Instant(0)
+    observing: Pending | None = None
+    must_look: bool = True
+    ask_openers: tuple[str, ...] = ()
+    work: Pending | None = None
+    urgent: Pending | None = None
+    tries: Tries = field(default_factory=Tries)
+    look_at: Instant | None = None
+    """Not before then is the storage looked at again for the plan that waits."""
+    refusal: str = ""
+    """Why the storage plan does not go on."""
+
+    routers: tuple[RouterState, ...] = ()
+    announcing: Schedule = field(default_factory=Quiet)
+    is_candidate: bool = False
+    candidacy_refusal: str = ""
+    addresses_wanted: bool = False
+    addressing: Pending | None = None
+    link_is_up: bool = True
+    competing: str = ""
+
+    peer: PeerView = field(default_factory=PeerView)
+    contact: bool = False
+    """Whether this life of the agent has spoken to its peer."""
+    intent: int = 0
+    consent: int = 0
+    token_given: HandoverToken | None = None
+    token_given_at: Instant | None = None
+    token_spent: int = 0
+    """Epoch of the last token that was used or refused here; no token serves twice."""
+
+    sessions: tuple[tuple[str, str], ...] = ()
+    """Export session now offered, by volume."""
+    synced_images: tuple[tuple[str, Instant], ...] = ()
+
+    pairing: Pairing = field(default_factory=Pairing)
+    dropping: Dropping | None = None
+    canaries: tuple[tuple[str, Instant], ...] = ()
+    canary_problem: str = ""
+    in_sync_since: Instant | None = None
+    unprotected_since: Instant | None = None
+    verdict: str = ""
+
+    probing: Pending | None = None
+    probed_at: Instant | None = None
+    peer_host: tuple[str, ...] = ()
+    gateway_at: Instant | None = None
+    """When a ping target last answered."""
+    gateway_lost_at: Instant | None = None
+    """Since when no ping target answers; None while one does, or none is configured."""
+    was_isolated: bool = False
+    """Whether no ping target answered at some time since the peer was last heard."""
+
+    services: tuple[ServiceState, ...] = ()
+    service_call: ServiceCall | None = None
+
+    sent: GroupReport | None = None
+    sent_at: Instant | None = None
+    sequence: int = 0
+    alerts: tuple[RaisedAlert, ...] = ()
+    switchover_order: int = 0
+    """Id of the order that is answered when the handover has ended; 0 = none."""
+
+    def record(self, volume: str) -> LineageRecord:
+        """Return the record of ``volume`` as it shall be (it may not be durable yet)."""
+        return dict(self.records)[volume]
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether every record is on disk as it stands here."""
+        return self.records == self.durable
