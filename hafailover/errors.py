@@ -1,7 +1,8 @@
 """What can fail at the edges of this program, and with which exit status does it end then?
 
-Expected refusals are values, programming errors are assertions; what stands here are operating failures.
-Exit statuses follow sysexits(3). A message says what was tried, what came back and, as ``hint``, what to do.
+Expected refusals are values, programming errors are assertions; what stands here are operating
+failures. Exit statuses follow sysexits(3). A message says what was tried, what came back and, as
+``hint``, what to do.
 """
 
 from pathlib import Path
@@ -96,9 +97,7 @@ class AgentNotRunningError(ControlError):
     """Nobody answers at the control socket."""
 
     def __init__(self, socket: Path) -> None:
-        super().__init__(
-            f"no agent answers at {socket}", hint="start it: service hafailover start"
-        )
+        super().__init__(f"no agent answers at {socket}", hint="start it: service hafailover start")
         self.socket = socket
 
 

@@ -1,0 +1,179 @@
+"""What happened, so that it can be replayed bit for bit?
+
+The journal is JSON lines, each with a key ``line`` that says what it is:
+
+``journal``   the first of every file: format version, the agent's version, node, life of the agent
+``snapshot``  (group, state): where the steps of this group that follow begin
+``step``      (group, now, event, actions): one call of the core; its state before is the one after
+              the step or snapshot of this group before it
+
+A group at rest costs nothing: its last steps stand in a ring in memory, with the state before
+each, and are written when something happens that is news. What the ring lost in between is a gap,
+after which a snapshot stands. Values are immutable, so that encoding can wait: ``pump`` encodes one
+step at a time when the loop has nothing better to do, and writing is the sink's business.
+"""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+from hafailover.group.actions import Action
+from hafailover.group.events import Event
+from hafailover.runtime.codec import encode
+from hafailover.runtime.steady import SteadyWatch
+from hafailover.units import Instant
+
+FORMAT_VERSION: Final = 1
+RING_STEPS: Final = 64
+"""So many steps of each group are remembered, news or not: some seconds of a pair at rest."""
+BACKLOG_LINES_MAX: Final = 20_000
+"""Beyond it the newest steps are dropped, and counted: a hung disk must not eat the memory."""
+
+
+class Sink(Protocol):
+    """Where finished lines go; returns at once."""
+
+    def write(self, line: bytes) -> bool:
+        """Take a line (with its newline); False = it had to be dropped."""
+        ...
+
+    def rotate(self) -> None:
+        """Begin a new file with the next line; the one before it is kept, older ones are not."""
+        ...
+
+
+class Entry(NamedTuple):
+    """One step, with the state before it."""
+
+    now: Instant
+    before: Any
+    event: Event
+    actions: tuple[Action, ...]
+
+
+@dataclass(slots=True)
+class _GroupTrack:
+    """What is remembered of one group."""
+
+    ring: deque[Entry] = field(default_factory=deque)
+    watch: SteadyWatch = field(default_factory=SteadyWatch)
+    is_continuous: bool = False
+    """Whether the oldest entry of the ring follows the last one that was handed to be written."""
+
+
+class _Line(NamedTuple):
+    """A step that waits to be encoded."""
+
+    group: str
+    entry: Entry
+    begins: bool
+    """Whether steps of this group before it were lost, so that it needs a snapshot."""
+
+
+class Journal:
+    """Collects steps; hands those worth it to the sink."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        state_types: Mapping[str, Any],
+        *,
+        header: Mapping[str, str],
+        bytes_max: int,
+    ) -> None:
+        self._sink = sink
+        self._state_types = dict(state_types)
+        self._tracks = {group: _GroupTrack() for group in state_types}
+        self._header = dict(header)
+        self._file_bytes_max = bytes_max // 2
+        self._file_bytes = 0
+        self._has_header = False
+        self._begun: set[str] = set()
+        """Groups of which a later step fits what stands in the present file."""
+        self._backlog: deque[_Line] = deque()
+        self.dropped = 0
+        """Lines lost to a full backlog or a sink that did not keep up."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be encoded."""
+        return not self._backlog
+
+    def add(
+        self,
+        group: str,
+        *,
+        now: Instant,
+        before: Any,
+        event: Event,
+        actions: tuple[Action, ...],
+    ) -> None:
+        """Remember a step, and have it written together with what led to it if it is news."""
+        track = self._tracks[group]
+        if len(track.ring) >= RING_STEPS:
+            track.ring.popleft()
+            track.is_continuous = False
+        track.ring.append(Entry(now, before, event, actions))
+        if track.watch.is_news(event, actions):
+            self.flush(group)
+
+    def flush(self, group: str) -> None:
+        """Have everything written that is remembered of this group."""
+        track = self._tracks[group]
+        if len(self._backlog) + len(track.ring) >= BACKLOG_LINES_MAX:
+            self.dropped += len(track.ring)
+            track.is_continuous = False
+        else:
+            for entry in track.ring:
+                self._backlog.append(_Line(group, entry, begins=not track.is_continuous))
+                track.is_continuous = True
+        track.ring.clear()
+
+    def pump(self) -> bool:
+        """Encode and hand over one waiting step; returns whether more are waiting."""
+        if self._backlog:
+            self._hand_over(self._backlog.popleft())
+        return bool(self._backlog)
+
+    def _hand_over(self, line: _Line) -> None:
+        if self._file_bytes >= self._file_bytes_max:
+            self._sink.rotate()
+            self._has_header = False
+            self._file_bytes = 0
+        if not self._has_header:
+            self._begun.clear()
+            self._has_header = self._write(
+                {"line": "journal", "version": FORMAT_VERSION, **self._header}
+            )
+        if line.begins:
+            self._begun.discard(line.group)
+        if line.group not in self._begun and self._write(self._snapshot(line)):
+            self._begun.add(line.group)
+        if line.group in self._begun and not self._write(self._step(line)):
+            # Whatever follows of this group would not fit what is on the disk.
+            self._begun.discard(line.group)
+
+    def _snapshot(self, line: _Line) -> dict[str, Any]:
+        state = encode(self._state_types[line.group], line.entry.before)
+        return {"line": "snapshot", "group": line.group, "state": state}
+
+    def _step(self, line: _Line) -> dict[str, Any]:
+        entry = line.entry
+        return {
+            "line": "step",
+            "group": line.group,
+            "now": entry.now,
+            "event": encode(Event, entry.event),
+            "actions": [encode(Action, action) for action in entry.actions],
+        }
+
+    def _write(self, document: Mapping[str, Any]) -> bool:
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+        encoded = text.encode() + b"\n"
+        if not self._sink.write(encoded):
+            self.dropped += 1
+            return False
+        self._file_bytes += len(encoded)
+        return True

@@ -1,0 +1,141 @@
+"""Which steps of a group are so ordinary that the journal may forget them?
+
+A pair at rest takes some ten steps a second and group. They are kept in memory for a while, in case
+something follows; only something that stands out makes them worth the disk.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hafailover.group.actions import (
+    Action,
+    AnnounceAddresses,
+    ArbiterVerb,
+    AskArbiter,
+    AssignAddresses,
+    Note,
+    Observe,
+    PersistPause,
+    Probe,
+    RaiseAlert,
+    ReleaseAddresses,
+    Reply,
+    ResetHost,
+    ResolveAlert,
+    RunService,
+    RunStep,
+    SendAdvertisement,
+    SendReport,
+    ServiceVerb,
+    Stop,
+    WatchCanary,
+    WatchImage,
+    WriteRecords,
+)
+from hafailover.group.events import (
+    AdvertisementAccepted,
+    ArbiterAnswered,
+    CanaryWritten,
+    DeadlineReached,
+    Event,
+    ImageSynced,
+    LatenessSeen,
+    LinkChanged,
+    OperatorAsked,
+    ProbeFinished,
+    RecordsWritten,
+    ReportReceived,
+    ServiceFinished,
+    ShutdownAsked,
+    SignOfLife,
+    Started,
+    StepFinished,
+    StorageObserved,
+)
+from hafailover.group.report import GroupReport
+
+if TYPE_CHECKING:
+    from hafailover.storage.facts import StorageFacts
+    from hafailover.vrrp.advertisement import Advertisement
+
+
+class SteadyWatch:
+    """Remembers what one group's events looked like last, and says which are news."""
+
+    def __init__(self) -> None:
+        self._facts: StorageFacts | None = None
+        self._reports: dict[str, GroupReport] = {}
+        self._advertisements: dict[int, Advertisement] = {}
+        self._probe: ProbeFinished | None = None
+
+    def is_news(self, event: Event, actions: tuple[Action, ...]) -> bool:
+        """Say whether this step stands out; remembers the event either way."""
+        event_is_news = self._event_is_news(event)
+        return event_is_news or any(_action_is_news(action) for action in actions)
+
+    def _event_is_news(self, event: Event) -> bool:
+        match event:
+            case DeadlineReached():
+                return False
+            case AdvertisementAccepted(family=family, advertisement=advertisement):
+                known = self._advertisements.get(family)
+                self._advertisements[family] = advertisement
+                return advertisement != known
+            case ReportReceived(network=network, report=report):
+                return self._report_is_news(network, report)
+            case StorageObserved(facts=facts):
+                known_facts, self._facts = self._facts, facts
+                return facts != known_facts
+            case ProbeFinished():
+                known_probe, self._probe = self._probe, replace(event, id=0)
+                return self._probe != known_probe
+            case CanaryWritten(problem=problem) | ImageSynced(problem=problem):
+                return problem != ""
+            case ServiceFinished(outcome=outcome):
+                return outcome.status != 0
+            case ArbiterAnswered(granted=granted):
+                return granted is not True
+            case (
+                Started()
+                | SignOfLife()
+                | StepFinished()
+                | RecordsWritten()
+                | LinkChanged()
+                | OperatorAsked()
+                | ShutdownAsked()
+                | LatenessSeen()
+            ):
+                return True
+
+    def _report_is_news(self, network: str, report: GroupReport) -> bool:
+        known = self._reports.get(network)
+        self._reports[network] = report
+        return known is None or replace(report, sequence=known.sequence) != known
+
+
+def _action_is_news(action: Action) -> bool:
+    match action:
+        case SendReport() | Observe() | Probe() | AnnounceAddresses():
+            return False
+        case SendAdvertisement(priority=priority):
+            return priority == 0
+        case RunService(verb=verb):
+            return verb is not ServiceVerb.CHECK
+        case AskArbiter(verb=arbiter_verb):
+            return arbiter_verb is not ArbiterVerb.RENEW
+        case (
+            AssignAddresses()
+            | ReleaseAddresses()
+            | RunStep()
+            | WriteRecords()
+            | WatchCanary()
+            | WatchImage()
+            | RaiseAlert()
+            | ResolveAlert()
+            | Reply()
+            | PersistPause()
+            | ResetHost()
+            | Stop()
+            | Note()
+        ):
+            return True
