@@ -63,10 +63,10 @@ def _perform_network(ports: Ports, group: str, action: _Network) -> None:
     match action:
         case SendAdvertisement(family=family, priority=priority):
             ports.wire.send_advertisement(group, family, priority)
-        case AssignAddresses():
-            ports.addresses.assign(group)
-        case ReleaseAddresses():
-            ports.addresses.release(group)
+        case AssignAddresses(id=step_id):
+            ports.addresses.assign(group, step_id)
+        case ReleaseAddresses(id=step_id):
+            ports.addresses.release(group, step_id)
         case AnnounceAddresses():
             ports.announcer.announce(group)
         case SendReport(report=report):

@@ -42,12 +42,12 @@ class Wire(Protocol):
 class Addresses(Protocol):
     """The group's virtual addresses on its interface."""
 
-    def assign(self, group: str) -> None:
-        """Put them on; success is seen in the next observation."""
+    def assign(self, group: str, step_id: int) -> None:
+        """Put them on; answered by ``StepFinished``, and seen in the next observation."""
         ...
 
-    def release(self, group: str) -> None:
-        """Take them off."""
+    def release(self, group: str, step_id: int) -> None:
+        """Take them off; answered by ``StepFinished``."""
         ...
 
 

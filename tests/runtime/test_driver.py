@@ -21,7 +21,7 @@ def test_actions_are_performed_in_their_order() -> None:
     world = World()
     driver(world, "g").feed("g", ASKED)
     assert world.take() == [
-        ("addresses.assign", "g"),
+        ("addresses.assign", "g", 1),
         ("announcer.announce", "g"),
         ("alerts.note", "g", "asked"),
     ]

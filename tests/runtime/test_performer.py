@@ -28,8 +28,8 @@ RECORDS = (("v", LineageRecord()),)
 UNPROTECTED = actions.AlertKind.UNPROTECTED
 EXPECTED: list[tuple[actions.Action, tuple[object, ...]]] = [
     (actions.SendAdvertisement(family=6, priority=0), ("wire.send_advertisement", "g", 6, 0)),
-    (actions.AssignAddresses(), ("addresses.assign", "g")),
-    (actions.ReleaseAddresses(), ("addresses.release", "g")),
+    (actions.AssignAddresses(id=1), ("addresses.assign", "g", 1)),
+    (actions.ReleaseAddresses(id=2), ("addresses.release", "g", 2)),
     (actions.AnnounceAddresses(), ("announcer.announce", "g")),
     (
         actions.Observe(id=3, images=("/i",), openers_of=("/o",)),

@@ -47,7 +47,7 @@ def toy_step(state: ToyState, event: Event, now: Instant) -> tuple[ToyState, tup
             text = f"late {late_ns}"
             return replace(state, notes=(*state.notes, text)), (Note(text=text),)
         case OperatorAsked():
-            return state, (AssignAddresses(), AnnounceAddresses(), Note(text="asked"))
+            return state, (AssignAddresses(id=1), AnnounceAddresses(), Note(text="asked"))
         case LinkChanged():
             return state, (Note(text=f"link at {state.count}"),)
         case ShutdownAsked():
