@@ -17,8 +17,6 @@ CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWPID: Final = 0x20000000
 CLONE_NEWNET: Final = 0x40000000
 
-_PR_SET_PDEATHSIG: Final = 1
-
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -54,11 +52,6 @@ def unshare(flags: int) -> None:
         OSError: as unshare(2) says.
     """
     _raise_if(_libc.unshare(flags), "unshare")
-
-
-def die_with_parent(signal: int) -> None:
-    """Have the kernel send this process ``signal`` when the thread that started it ends."""
-    _raise_if(_libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0), "prctl")
 
 
 def _raise_if(result: int, subject: str) -> None:

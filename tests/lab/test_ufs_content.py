@@ -7,12 +7,16 @@ import errno
 import random
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hafailover.lab.ufs import ContentStore, check, format_device, layout
 from hafailover.lab.ufs.tree import ROOT, Inode
 from tests.lab.memory_device import MemoryDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 MEGABYTE = 1024 * 1024
 
@@ -148,7 +152,7 @@ def test_every_crash_leaves_the_last_commit_or_the_one_under_way(seed: int) -> N
             await store.write(inodes[name], 0, body)
             stop_after = dice.randrange(40) * layout.BLOCK_SIZE
             with suppress(OSError):
-                device.write = _failing_after(device, stop_after)  # type: ignore[method-assign]
+                device.write = _failing_after(device, stop_after)  # type: ignore[method-assign, assignment]
                 await store.commit()
                 committed[name] = body
             del device.write
@@ -163,7 +167,9 @@ def test_every_crash_leaves_the_last_commit_or_the_one_under_way(seed: int) -> N
     asyncio.run(run())
 
 
-def _failing_after(device: MemoryDevice, budget: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _failing_after(
+    device: MemoryDevice, budget: int
+) -> Callable[[int, bytes], Coroutine[Any, Any, None]]:
     left = budget
     plain = MemoryDevice.write
 

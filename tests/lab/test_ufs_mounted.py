@@ -16,15 +16,16 @@ from hafailover.lab.ufs import ContentStore, MountedFilesystem, check, format_de
 from hafailover.lab.ufs.tree import ROOT
 from tests.lab.memory_device import MemoryDevice
 
-pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("private_mounts")]
+pytestmark = pytest.mark.lab
 
 Story = Callable[[MemoryDevice, MountedFilesystem, Path], Awaitable[None]]
 
 
-def _play(story: Story, tmp_path: Path) -> MemoryDevice:
-    """Mount a fresh file system, play ``story``, and see to it that nothing stays mounted."""
+@pytest.fixture
+def play(tmp_path: Path, in_own_namespaces: Callable[..., None]) -> Callable[[Story], None]:
+    """Mount a fresh file system, play a story, and see to it that nothing stays mounted."""
 
-    async def run() -> MemoryDevice:
+    async def run(story: Story) -> None:
         device = MemoryDevice(4 * 1024 * 1024)
         await format_device(device)
         mounted = MountedFilesystem(device, tmp_path, source="/dev/mirror/data")
@@ -34,9 +35,8 @@ def _play(story: Story, tmp_path: Path) -> MemoryDevice:
         finally:
             device.flowing.set()
             await mounted.stop(force=True)
-        return device
 
-    return asyncio.run(run())
+    return lambda story: in_own_namespaces(lambda: run(story))
 
 
 def _write_synced(path: Path, data: bytes) -> None:
@@ -67,10 +67,10 @@ def _everyday_work(top: Path) -> None:
         os.setxattr(top / "b", "user.x", b"1")
 
 
-def test_everyday_work_survives_a_remount(tmp_path: Path) -> None:
+def test_everyday_work_survives_a_remount(play: Callable[[Story], None]) -> None:
     async def story(device: MemoryDevice, mounted: MountedFilesystem, top: Path) -> None:
         await asyncio.to_thread(_everyday_work, top)
-        table = await asyncio.to_thread(Path("/proc/self/mountinfo").read_text)
+        table = await asyncio.to_thread(Path("/proc/thread-self/mountinfo").read_text)
         assert "fuse.ufs /dev/mirror/data" in table
         await mounted.stop()
         assert await check(device) == []
@@ -78,10 +78,10 @@ def test_everyday_work_survives_a_remount(tmp_path: Path) -> None:
         await mounted.start()
         assert await asyncio.to_thread((top / "b").read_bytes) == b"hellohe"
 
-    _play(story, tmp_path)
+    play(story)
 
 
-def test_fsync_is_durable_and_a_plain_write_is_not(tmp_path: Path) -> None:
+def test_fsync_is_durable_and_a_plain_write_is_not(play: Callable[[Story], None]) -> None:
     async def story(device: MemoryDevice, mounted: MountedFilesystem, top: Path) -> None:
         await asyncio.to_thread(_write_synced, top / "safe", b"acknowledged")
         await asyncio.to_thread((top / "cached").write_bytes, b"not yet")
@@ -90,10 +90,10 @@ def test_fsync_is_durable_and_a_plain_write_is_not(tmp_path: Path) -> None:
         assert list(names) == ["safe"]
         assert await store.read(store.tree.inodes[names["safe"]], 0, 99) == b"acknowledged"
 
-    _play(story, tmp_path)
+    play(story)
 
 
-def test_an_open_file_keeps_it_busy(tmp_path: Path) -> None:
+def test_an_open_file_keeps_it_busy(play: Callable[[Story], None]) -> None:
     async def story(device: MemoryDevice, mounted: MountedFilesystem, top: Path) -> None:
         file = await asyncio.to_thread((top / "a").open, "wb")
         assert mounted.open_files
@@ -104,10 +104,10 @@ def test_an_open_file_keeps_it_busy(tmp_path: Path) -> None:
         await mounted.stop()
         assert not mounted.open_files
 
-    _play(story, tmp_path)
+    play(story)
 
 
-def test_force_detaches_and_later_writes_fail(tmp_path: Path) -> None:
+def test_force_detaches_and_later_writes_fail(play: Callable[[Story], None]) -> None:
     async def story(device: MemoryDevice, mounted: MountedFilesystem, top: Path) -> None:
         descriptor = await asyncio.to_thread(os.open, top / "a", os.O_RDWR | os.O_CREAT)
         await asyncio.to_thread(os.write, descriptor, b"before")
@@ -122,10 +122,10 @@ def test_force_detaches_and_later_writes_fail(tmp_path: Path) -> None:
         inode = store.tree.child(store.tree.inodes[ROOT], "a")
         assert await store.read(inode, 0, 99) == b"before"
 
-    _play(story, tmp_path)
+    play(story)
 
 
-def test_the_error_of_the_device_reaches_fsync(tmp_path: Path) -> None:
+def test_the_error_of_the_device_reaches_fsync(play: Callable[[Story], None]) -> None:
     async def story(device: MemoryDevice, mounted: MountedFilesystem, top: Path) -> None:
         device.error = errno.ENXIO
         with pytest.raises(OSError, match=r".") as caught:
@@ -134,7 +134,7 @@ def test_the_error_of_the_device_reaches_fsync(tmp_path: Path) -> None:
         device.error = None
         await asyncio.to_thread(_write_synced, top / "a", b"x")
 
-    _play(story, tmp_path)
+    play(story)
 
 
 async def _until(true: Callable[[], bool]) -> None:
@@ -146,7 +146,9 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def test_a_stuck_device_hangs_the_caller_beyond_sigkill_until_it_ends(tmp_path: Path) -> None:
+def test_a_stuck_device_hangs_the_caller_beyond_sigkill_until_it_ends(
+    play: Callable[[Story], None],
+) -> None:
     script = (
         "import os,sys; f=open(sys.argv[1],'wb'); f.write(b'x'); f.flush(); os.fsync(f.fileno())"
     )
@@ -167,4 +169,4 @@ def test_a_stuck_device_hangs_the_caller_beyond_sigkill_until_it_ends(tmp_path: 
         device.flowing.set()
         assert await process.wait() == -signal.SIGKILL
 
-    _play(story, tmp_path)
+    play(story)
