@@ -8,10 +8,8 @@ Looking at the host is in ``observing``.
 
 from typing import Final
 
-from hafailover.storage.facts import GateProcess
 from hafailover.storage.settings import VolumeSettings
-from hafailover.storage.steps import CommandStep, SignalStep
-from hafailover.storage.tries import Tries
+from hafailover.storage.steps import CommandStep
 from hafailover.units import Nanoseconds, seconds
 
 REMOTE_PRIORITY: Final = 0
@@ -252,26 +250,6 @@ def start_ggated(settings: VolumeSettings, address: str, session_directory: str)
         deadline=_START,
         destroys=True,
         seen_by=f"a ggated process with {exports}",
-        volume=settings.name,
-    )
-
-
-def end_carrier(settings: VolumeSettings, process: GateProcess, tries: Tries) -> SignalStep:
-    """End a ggatec that outlived its device: TERM first, KILL from the second try on."""
-    gentle = SignalStep(
-        process_group=0,
-        pid=process.pid,
-        signal="TERM",
-        what=f"{process.program} {process.pid}",
-        volume=settings.name,
-    )
-    if tries.of(gentle) == 0:
-        return gentle
-    return SignalStep(
-        process_group=0,
-        pid=process.pid,
-        signal="KILL",
-        what=gentle.what,
         volume=settings.name,
     )
 

@@ -20,7 +20,7 @@ def look_at_geom(deadline: Nanoseconds = LOOK) -> CommandStep:
 
 def look_at_mounts(deadline: Nanoseconds = LOOK) -> CommandStep:
     """The mount table as the kernel caches it; read by ``mounts.parse_mounts``."""
-    return _look(("mount",), "mount", deadline)
+    return _look(("mount",), "mount table", deadline)
 
 
 def look_at_processes(deadline: Nanoseconds = LOOK) -> CommandStep:
