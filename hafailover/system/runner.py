@@ -1,0 +1,171 @@
+"""The only place where processes of the host are started.
+
+A child gets an absolute path found in a fixed search path, a fixed environment, nothing on
+standard input, a process group of its own, ordinary scheduling, a limit on what is kept of its
+output, and a deadline. At the deadline its group is killed once and nobody waits for it: a child
+inside the kernel (D state) ends when the kernel likes. It is remembered as stuck until it is
+reaped.
+
+Descriptors are not closed one by one: Python opens all of them close-on-exec (PEP 446), so that
+posix_spawn(3), which copies no page table, suffices.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from hafailover.system.child import Child, Ended, StuckChild
+from hafailover.units import Nanoseconds
+
+SEARCH_PATH: Final = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+"""FreeBSD's own directories before those of packages."""
+PATH_VARIABLE: Final = "HAFAILOVER_PATH"
+"""What stands here in the agent's environment is searched first; the lab's emulated tools are."""
+KEEP_BYTES: Final = 4096
+CHILDREN_MAX: Final = 256
+"""More at once would mean that something is badly stuck: then nothing more is started."""
+
+
+def search_path(environment: Mapping[str, str]) -> str:
+    """Return where programs are looked for."""
+    first = environment.get(PATH_VARIABLE, "")
+    return f"{first}:{SEARCH_PATH}" if first else SEARCH_PATH
+
+
+class Runner:
+    """Starts children, reaps them, and remembers those that are stuck."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, path: str = SEARCH_PATH) -> None:
+        self._loop = loop
+        self._path = path
+        self._children: dict[int, Child] = {}
+        self._programs: dict[str, str] = {}
+        self._environment = {"LC_ALL": "C", "PATH": path, "HOME": "/"}
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+
+    @property
+    def stuck(self) -> tuple[StuckChild, ...]:
+        """Children that were killed and have not ended, oldest first."""
+        return tuple(
+            StuckChild(pid=child.pid, argv=child.argv, since_ns=child.started_ns)
+            for child in self._children.values()
+            if child.is_abandoned
+        )
+
+    @property
+    def running(self) -> int:
+        """How many children there are, stuck ones included."""
+        return len(self._children)
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Nanoseconds,
+        done: Callable[[Ended], None],
+        keep: int = KEEP_BYTES,
+        environment: Mapping[str, str] | None = None,
+    ) -> Child | None:
+        """Start ``argv``; ``done`` is called later, exactly once.
+
+        Args:
+            argv: Program first, by its bare name or an absolute path.
+            deadline: After so long the child is killed, and answered for with status None.
+            done: Called with the result, never from within this call.
+            keep: So many bytes of each of its two outputs are kept, the last ones.
+            environment: Variables besides the fixed ones.
+
+        Returns:
+            The child, or None if it could not be started.
+        """
+        program = self._find(argv[0])
+        if program is None:
+            problem = f"{argv[0]}: no such program in {self._path}"
+        elif len(self._children) >= CHILDREN_MAX:
+            problem = f"{argv[0]}: not started, {len(self._children)} children have not ended"
+        else:
+            try:
+                return self._spawn(program, tuple(argv), deadline, done, keep, environment or {})
+            except OSError as error:
+                problem = f"{argv[0]}: cannot be started: {error.strerror}"
+                if error.errno == errno.ENOENT:
+                    self._programs.pop(argv[0], None)
+        self._loop.call_soon(done, Ended(status=127, problem=problem))
+        return None
+
+    def close(self) -> None:
+        """Kill every child that still runs, and reap no more."""
+        for child in self._children.values():
+            child.end()
+        self._loop.remove_signal_handler(signal.SIGCHLD)
+
+    def _find(self, program: str) -> str | None:
+        if program.startswith("/"):
+            return program
+        if program not in self._programs:
+            for directory in self._path.split(":"):
+                candidate = f"{directory}/{program}"
+                if os.access(candidate, os.X_OK):
+                    # Looked up once: the disk under it may hang when it matters.
+                    self._programs[program] = candidate
+                    break
+        return self._programs.get(program)
+
+    def _spawn(
+        self,
+        program: str,
+        argv: tuple[str, ...],
+        deadline: Nanoseconds,
+        done: Callable[[Ended], None],
+        keep: int,
+        environment: Mapping[str, str],
+    ) -> Child:
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        try:
+            pid = os.posix_spawn(
+                program,
+                argv,
+                {**self._environment, **environment},
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, out_write, 1),
+                    (os.POSIX_SPAWN_DUP2, err_write, 2),
+                ],
+                setpgroup=0,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+                # The agent may run with real-time priority; what it starts must not.
+                scheduler=(os.SCHED_OTHER, os.sched_param(0)),
+            )
+        except OSError:
+            os.close(out_read)
+            os.close(err_read)
+            raise
+        finally:
+            os.close(out_write)
+            os.close(err_write)
+        child = Child(
+            self._loop,
+            pid=pid,
+            argv=argv,
+            pipes=(out_read, err_read),
+            deadline_ns=deadline,
+            keep=keep,
+            done=done,
+        )
+        self._children[pid] = child
+        return child
+
+    def _reap(self) -> None:
+        for pid in tuple(self._children):
+            try:
+                found, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                # Somebody else reaped it: its status is lost, that it ended is known.
+                found, status = pid, 0xFF00
+            if found:
+                self._children.pop(pid).ended(os.waitstatus_to_exitcode(status))
