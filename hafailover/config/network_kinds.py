@@ -1,0 +1,119 @@
+"""Which addresses and names of the network may a key have?"""
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+    ip_address,
+    ip_interface,
+)
+from typing import Any, Final
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address of a host, without prefix length."""
+
+    families: tuple[int, ...] = (4, 6)
+    link_local: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The families."""
+        if self.link_local:
+            return "an IPv6 link-local address such as fe80::1"
+        names = " or ".join(f"IPv{family}" for family in self.families)
+        return f"an {names} address"
+
+    def parse(self, text: str) -> IPv4Address | IPv6Address:
+        """Return the address."""
+        if "%" in text:
+            raise ValueError("the interface is configured elsewhere, leave the %zone out")
+        try:
+            value = ip_address(text)
+        except ValueError:
+            raise ValueError from None
+        if value.version not in self.families or value.is_multicast or value.is_unspecified:
+            raise ValueError
+        if self.link_local and not value.is_link_local:
+            raise ValueError
+        return value
+
+    def show(self, value: Any) -> str:
+        """Return the canonical text."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """A virtual address with its prefix length; without one, that of a single host."""
+
+    allowed: str = field(
+        default="an address with its prefix length such as 192.0.2.10/32 or 2001:db8::10/128",
+        init=False,
+    )
+
+    def parse(self, text: str) -> IPv4Interface | IPv6Interface:
+        """Return address and prefix length."""
+        if "%" in text:
+            raise ValueError("the interface is configured elsewhere, leave the %zone out")
+        try:
+            value = ip_interface(text)
+        except ValueError:
+            raise ValueError from None
+        address = value.ip
+        if address.is_multicast or address.is_unspecified or address.is_loopback:
+            raise ValueError("such an address cannot move between hosts")
+        return value
+
+    def show(self, value: Any) -> str:
+        """Return the canonical text."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """An address of the web."""
+
+    schemes: tuple[str, ...] = ("https", "http")
+
+    @property
+    def allowed(self) -> str:
+        """The schemes."""
+        return "a URL such as " + " or ".join(f"{scheme}://host/" for scheme in self.schemes)
+
+    def parse(self, text: str) -> str:
+        """Return the URL as written."""
+        scheme, separator, rest = text.partition("://")
+        if scheme not in self.schemes or not separator or not re.match(r"[^\s/]", rest):
+            raise ValueError
+        if any(character.isspace() for character in text):
+            raise ValueError
+        return text
+
+    def show(self, value: Any) -> str:
+        """Return the URL."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class HostName:
+    """The name of a host."""
+
+    allowed: str = field(default="a host name", init=False)
+
+    def parse(self, text: str) -> str:
+        """Return the name."""
+        labels = text.split(".")
+        if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+            raise ValueError
+        return text
+
+    def show(self, value: Any) -> str:
+        """Return the name."""
+        return str(value)

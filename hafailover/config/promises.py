@@ -1,0 +1,103 @@
+"""What do the spans promise, in words that a person can hold the product to?"""
+
+from hafailover.config.arithmetic import (
+    KERNEL_GUARD_NS,
+    FenceSpans,
+    LeaseSpans,
+    PingSpans,
+    Spans,
+    effective_watchdog,
+    fence_exposure,
+)
+from hafailover.units import SECOND
+
+_COMMANDS = "the time of attach, fsck, mount and services"
+
+
+def describe_promises(spans: Spans) -> tuple[str, ...]:
+    """Return the worst cases, one sentence each."""
+    match spans.arbiter:
+        case LeaseSpans() as lease:
+            return _lease(spans, lease)
+        case FenceSpans() as fence:
+            return _fence(spans, fence)
+        case PingSpans() as ping:
+            return _ping(spans, ping)
+        case None:
+            return _none(spans)
+
+
+def _lease(spans: Spans, lease: LeaseSpans) -> tuple[str, ...]:
+    served = lease.lease * 101 // 100 + spans.decision + spans.lateness
+    guard = "the watchdog is off: not strict, since a dead agent's host is not stopped"
+    if spans.watchdog:
+        guard = (
+            f"agent dead: its host resets itself within {_say(effective_watchdog(spans.watchdog))}"
+        )
+    return (
+        f"primary lost: served again within {_say(served)} plus {_COMMANDS}",
+        _stall(spans, spans.decision),
+        (
+            f"primary cut off from etcd and peer: it stops before its lease of {_say(lease.lease)} "
+            "ends, and the other starts after it"
+        ),
+        guard,
+    )
+
+
+def _fence(spans: Spans, fence: FenceSpans) -> tuple[str, ...]:
+    served = spans.detection + fence.secondary_delay + fence.deadline + spans.lateness
+    exposed = fence_exposure(spans, fence)
+    percent = min(100, -(-100 * exposed // fence.gate_timeout))
+    return (
+        (
+            f"primary lost: served again within {_say(served)} plus {_COMMANDS}, if the device "
+            "answers; if it does not, the secondary waits for an operator"
+        ),
+        _stall(spans, fence.deadline),
+        (
+            f"with a chance of at most {percent} % the kernel drops the lost copy before the verdict; "
+            f"the abort clock at {_say(KERNEL_GUARD_NS - spans.kill)} stands behind that"
+        ),
+    )
+
+
+def _ping(spans: Spans, ping: PingSpans) -> tuple[str, ...]:
+    isolated = max(spans.silence, ping.loss) + spans.stop
+    return (
+        (
+            f"primary lost: served again within {_say(spans.takeover + spans.lateness)} plus "
+            f"{_COMMANDS}"
+        ),
+        _stall(spans, 0),
+        f"primary isolated from peer and targets: it stops within {_say(isolated)}",
+        "both nodes reach the targets but not each other: both can serve, and the copies diverge",
+        "primary's agent dead on a living host: no takeover, an alert",
+    )
+
+
+def _none(spans: Spans) -> tuple[str, ...]:
+    return (
+        (
+            f"primary lost: served again within {_say(spans.takeover + spans.lateness)} plus "
+            f"{_COMMANDS}"
+        ),
+        _stall(spans, 0),
+        (
+            "every cut between the nodes lets both serve, and the copies diverge; divergence is found "
+            "at contact, and nothing is overwritten"
+        ),
+        "primary's agent dead on a living host: no takeover, an alert",
+    )
+
+
+def _stall(spans: Spans, decision: int) -> str:
+    worst = spans.detection + decision + spans.records + spans.destroy + spans.lateness
+    usual = spans.silence + spans.lateness + decision + spans.records + spans.destroy
+    return f"secondary lost: writes wait at most {_say(max(worst, usual))}"
+
+
+def _say(span: int) -> str:
+    """Return seconds with two digits, rounded up so that the promise holds."""
+    hundredths = -(-span * 100 // SECOND)
+    return f"{hundredths / 100:g} s"
