@@ -42,6 +42,8 @@ class StuckChild:
     argv: tuple[str, ...]
     since_ns: int
     """When it was started, on the monotonic clock."""
+    unit: str = ""
+    """``md10`` or ``ggate11``: what it may still act on; empty = nothing of the kind."""
 
 
 class Tail:
@@ -103,9 +105,11 @@ class Child:
         pipes: tuple[int, int],
         deadline_ns: int,
         keep: int,
+        unit: str,
         done: Callable[[Ended], None],
     ) -> None:
         self.pid = pid
+        self.unit = unit
         self.argv = argv
         self.started_ns = time.monotonic_ns()
         self.is_abandoned = False

@@ -50,7 +50,7 @@ class Runner:
     def stuck(self) -> tuple[StuckChild, ...]:
         """Children that were killed and have not ended, oldest first."""
         return tuple(
-            StuckChild(pid=child.pid, argv=child.argv, since_ns=child.started_ns)
+            StuckChild(pid=child.pid, argv=child.argv, since_ns=child.started_ns, unit=child.unit)
             for child in self._children.values()
             if child.is_abandoned
         )
@@ -67,7 +67,7 @@ class Runner:
         deadline: Nanoseconds,
         done: Callable[[Ended], None],
         keep: int = KEEP_BYTES,
-        environment: Mapping[str, str] | None = None,
+        unit: str = "",
     ) -> Child | None:
         """Start ``argv``; ``done`` is called later, exactly once.
 
@@ -76,7 +76,7 @@ class Runner:
             deadline: After so long the child is killed, and answered for with status None.
             done: Called with the result, never from within this call.
             keep: So many bytes of each of its two outputs are kept, the last ones.
-            environment: Variables besides the fixed ones.
+            unit: The md or ggate unit it acts on, shown while it is stuck.
 
         Returns:
             The child, or None if it could not be started.
@@ -88,7 +88,7 @@ class Runner:
             problem = f"{argv[0]}: not started, {len(self._children)} children have not ended"
         else:
             try:
-                return self._spawn(program, tuple(argv), deadline, done, keep, environment or {})
+                return self._spawn(program, tuple(argv), deadline, done, keep, unit)
             except OSError as error:
                 problem = f"{argv[0]}: cannot be started: {error.strerror}"
                 if error.errno == errno.ENOENT:
@@ -121,7 +121,7 @@ class Runner:
         deadline: Nanoseconds,
         done: Callable[[Ended], None],
         keep: int,
-        environment: Mapping[str, str],
+        unit: str,
     ) -> Child:
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
@@ -129,7 +129,7 @@ class Runner:
             pid = os.posix_spawn(
                 program,
                 argv,
-                {**self._environment, **environment},
+                self._environment,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, out_write, 1),
@@ -155,6 +155,7 @@ class Runner:
             pipes=(out_read, err_read),
             deadline_ns=deadline,
             keep=keep,
+            unit=unit,
             done=done,
         )
         self._children[pid] = child

@@ -1,0 +1,115 @@
+"""How are several groups shown one and the same look at the host, and how does a hung one end?
+
+Readers of the GEOM tree can hang inside the kernel for as long as a stuck ggate does, unkillable.
+So there is at most one look of a kind at any time; while an abandoned one is still there, what it
+would have shown is unknown, at once. Who asks while a look is under way gets the next one, since
+the present one may have looked before the question; who asks within a moment of each other share.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from hafailover.storage.observation import ObservationError
+from hafailover.system.child import Child, Ended
+from hafailover.system.runner import Runner
+from hafailover.units import Nanoseconds
+
+GATHER_S: Final = 0.002
+"""So long a look waits for others who want the same."""
+OUTPUT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""``kern.geom.confxml`` of a host with hundreds of disks has some hundred kilobytes."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen(Generic[Value]):
+    """What a look showed; ``value`` None = unknown, and ``problem`` says why."""
+
+    value: Value | None
+    problem: str = ""
+
+
+class CommandLook(Generic[Value]):
+    """One read-only command and the parser of its output, shared by everybody who asks."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        *,
+        argv: tuple[str, ...],
+        deadline: Nanoseconds,
+        parse: Callable[[str], Value],
+    ) -> None:
+        self._loop = loop
+        self._runner = runner
+        self._argv = argv
+        self._deadline = deadline
+        self._parse = parse
+        self._waiting: list[Callable[[Seen[Value]], None]] = []
+        self._asked: list[Callable[[Seen[Value]], None]] = []
+        self._is_busy = False
+        self._child: Child | None = None
+        self._text: bytes = b""
+        self._parsed: Seen[Value] | None = None
+
+    def ask(self, done: Callable[[Seen[Value]], None]) -> None:
+        """Look, not earlier than now; ``done`` is called later, exactly once."""
+        self._waiting.append(done)
+        if not self._is_busy:
+            self._is_busy = True
+            self._loop.call_later(GATHER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._asked, self._waiting = self._waiting, []
+        hung = self._hung_since()
+        if hung is not None:
+            age_s = (time.monotonic_ns() - hung) / 1e9
+            self._answer(Seen(value=None, problem=f"{self._argv[0]} has hung for {age_s:.0f} s"))
+            return
+        self._child = self._runner.start(
+            self._argv, deadline=self._deadline, done=self._ended, keep=OUTPUT_BYTES_MAX
+        )
+
+    def _hung_since(self) -> int | None:
+        if self._child is None:
+            return None
+        pid = self._child.pid
+        return next((stuck.since_ns for stuck in self._runner.stuck if stuck.pid == pid), None)
+
+    def _ended(self, ended: Ended) -> None:
+        if ended.problem:
+            self._answer(Seen(value=None, problem=ended.problem))
+        elif ended.status != 0:
+            said = ended.stderr.decode(errors="replace").strip()[-200:]
+            problem = f"{self._argv[0]} ended with {ended.status}: {said}"
+            self._answer(Seen(value=None, problem=problem))
+        elif ended.is_cut:
+            problem = f"{self._argv[0]} printed more than {OUTPUT_BYTES_MAX} bytes"
+            self._answer(Seen(value=None, problem=problem))
+        else:
+            self._answer(self._read(ended.stdout))
+
+    def _read(self, text: bytes) -> Seen[Value]:
+        # A host at rest prints the same again and again; reading it once is enough.
+        if self._parsed is None or text != self._text:
+            try:
+                self._parsed = Seen(value=self._parse(text.decode()))
+            except ObservationError as error:
+                self._parsed = Seen(value=None, problem=str(error))
+            except UnicodeDecodeError as error:
+                self._parsed = Seen(value=None, problem=f"{self._argv[0]}: {error.reason}")
+            self._text = text
+        return self._parsed
+
+    def _answer(self, seen: Seen[Value]) -> None:
+        asked, self._asked = self._asked, []
+        self._is_busy = bool(self._waiting)
+        if self._is_busy:
+            self._loop.call_later(GATHER_S, self._begin)
+        for done in asked:
+            done(seen)

@@ -1,0 +1,166 @@
+"""How is one look at the whole host put together from the looks at its parts?
+
+All parts of one observation are looked at at once. Each has its own deadline, and a part that could
+not be seen is None in the facts, with the reason in ``problem``: the others still count.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from hafailover.group.events import Event, StorageObserved
+from hafailover.storage import observing
+from hafailover.storage.facts import ImageFacts, Opener, StorageFacts
+from hafailover.storage.geom_facts import GeomFacts, see_geom
+from hafailover.storage.mounts import parse_mounts
+from hafailover.storage.openers import parse_openers
+from hafailover.storage.processes import parse_processes
+from hafailover.storage.steps import CommandStep
+from hafailover.system.looks import CommandLook, Seen
+from hafailover.system.runner import Runner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceFacts:
+    """One network interface: its addresses as ``A/len`` text, and its carrier (None = unknown)."""
+
+    addresses: tuple[str, ...]
+    link_up: bool | None
+
+
+class InterfaceLook(Protocol):
+    """Shows the interface of a group."""
+
+    def ask(self, done: Callable[[Seen[InterfaceFacts]], None]) -> None:
+        """Look; ``done`` is called later, exactly once."""
+        ...
+
+
+class ImageLook(Protocol):
+    """Shows image files, through a worker process."""
+
+    def __call__(self, path: str, done: Callable[[ImageFacts], None]) -> None:
+        """Look; ``done`` is called later, exactly once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupScope:
+    """What is to be looked at for one group besides what the observation names."""
+
+    interface: InterfaceLook
+    has_storage: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Gathering:
+    """One observation under way."""
+
+    group: str
+    look_id: int
+    wanted: int
+    values: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, ImageFacts] = field(default_factory=dict)
+    openers: dict[str, tuple[Opener, ...]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class HostObserver:
+    """Performs the observations of all groups, and feeds what was seen."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        *,
+        look_at_image: ImageLook,
+        scopes: Mapping[str, GroupScope],
+        feed: Callable[[str, Event], None],
+    ) -> None:
+        self._loop = loop
+        self._runner = runner
+        self._look_at_image = look_at_image
+        self._scopes = scopes
+        self._feed = feed
+        self._geom = self._look(observing.look_at_geom(), see_geom)
+        self._mounts = self._look(observing.look_at_mounts(), parse_mounts)
+        self._processes = self._look(observing.look_at_processes(), parse_processes)
+        self._openers: dict[str, CommandLook[tuple[Opener, ...]]] = {}
+
+    def observe(
+        self, group: str, look_id: int, images: tuple[str, ...], openers_of: tuple[str, ...]
+    ) -> None:
+        """Begin to look; ``StorageObserved`` with this id follows, whatever hangs."""
+        scope = self._scopes[group]
+        shared: dict[str, CommandLook[Any]] = {}
+        if scope.has_storage:
+            shared = {"geom": self._geom, "mounts": self._mounts, "processes": self._processes}
+        gathering = _Gathering(
+            group=group,
+            look_id=look_id,
+            wanted=1 + len(shared) + len(images) + len(openers_of),
+        )
+        scope.interface.ask(partial(self._got, gathering, "interface"))
+        for name, look in shared.items():
+            look.ask(partial(self._got, gathering, name))
+        for path in images:
+            self._look_at_image(path, partial(self._got_image, gathering, path))
+        for path in openers_of:
+            self._opener_look(path).ask(partial(self._got_openers, gathering, path))
+
+    def _look(self, step: CommandStep, parse: Callable[[str], Any]) -> CommandLook[Any]:
+        return CommandLook(
+            self._loop, self._runner, argv=step.argv, deadline=step.deadline, parse=parse
+        )
+
+    def _opener_look(self, path: str) -> CommandLook[tuple[Opener, ...]]:
+        if path not in self._openers:
+            self._openers[path] = self._look(observing.look_at_openers(path), parse_openers)
+        return self._openers[path]
+
+    def _got(self, gathering: _Gathering, name: str, seen: Seen[Any]) -> None:
+        gathering.values[name] = seen.value
+        self._note(gathering, seen.problem)
+
+    def _got_image(self, gathering: _Gathering, path: str, facts: ImageFacts) -> None:
+        gathering.images[path] = facts
+        self._note(gathering, f"{path}: {facts.problem}" if facts.problem else "")
+
+    def _got_openers(
+        self, gathering: _Gathering, path: str, seen: Seen[tuple[Opener, ...]]
+    ) -> None:
+        if seen.value is not None:
+            gathering.openers[path] = seen.value
+        self._note(gathering, seen.problem)
+
+    def _note(self, gathering: _Gathering, problem: str) -> None:
+        if problem:
+            gathering.problems.append(problem)
+        gathering.wanted -= 1
+        if gathering.wanted == 0:
+            facts = self._facts(gathering)
+            self._feed(gathering.group, StorageObserved(id=gathering.look_id, facts=facts))
+
+    def _facts(self, gathering: _Gathering) -> StorageFacts:
+        values = gathering.values
+        # A group without volumes asks for nothing but its interface, and has nothing else.
+        absent = None if self._scopes[gathering.group].has_storage else ()
+        geom: GeomFacts | None = values.get("geom")
+        interface: InterfaceFacts | None = values["interface"]
+        held = {stuck.unit for stuck in self._runner.stuck if stuck.unit}
+        return StorageFacts(
+            memory_disks=geom.memory_disks if geom else absent,
+            gates=geom.gates if geom else absent,
+            mirrors=geom.mirrors if geom else absent,
+            label_providers=geom.label_providers if geom else (),
+            mounts=values.get("mounts", absent),
+            processes=values.get("processes", absent),
+            images=tuple(sorted(gathering.images.items())),
+            openers=tuple(sorted(gathering.openers.items())),
+            addresses=interface.addresses if interface else None,
+            link_up=interface.link_up if interface else None,
+            held_units=tuple(sorted(held)),
+            problem="; ".join(sorted(gathering.problems)),
+        )
