@@ -48,12 +48,7 @@ class PingSpans:
     """What ping targets add, in nanoseconds."""
 
     interval: int
-    misses: int
-
-    @property
-    def loss(self) -> int:
-        """After how long a target counts as unreachable."""
-        return self.interval * self.misses
+    """How often the targets are probed; they count as lost when all are silent for m times h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +85,15 @@ class Spans:
         return max(self.silence, canary) + self.lateness
 
     @property
+    def silent_detection(self) -> int:
+        """D for a peer that is silent altogether: no patience with its canary then."""
+        return max(self.silence, self.canary_period + self.canary_deadline) + self.lateness
+
+    @property
     def takeover(self) -> int:
         """Silence after which a node without a strict arbiter takes over."""
-        return self.silence + self.takeover_margin
+        stopping = self.forced_demotion + self.reset if isinstance(self.arbiter, PingSpans) else 0
+        return self.silence + self.lateness + stopping + self.takeover_margin
 
     @property
     def stop(self) -> int:
@@ -120,8 +121,13 @@ def shortened(span: int) -> int:
 
 
 def ping_margin(spans: Spans, ping: PingSpans) -> int:
-    """Return the takeover margin that leaves an isolated node the time to stop."""
-    return max(spans.silence, ping.loss) - spans.silence + spans.stop + spans.lateness
+    """Return the least takeover margin: the isolated node may notice one probe and s later."""
+    return ping.interval + spans.lateness
+
+
+def isolation_stop(spans: Spans, ping: PingSpans) -> int:
+    """Return after how long an isolated primary writes no more."""
+    return spans.silence + ping.interval + spans.stop
 
 
 def find_clashes(spans: Spans) -> Iterator[Clash]:
@@ -230,10 +236,11 @@ def _ping(spans: Spans, ping: PingSpans) -> Iterator[Clash]:
     if spans.takeover_margin < needed:
         yield Clash(
             key="timers.takeover_margin",
-            text=f"an isolated node stops after {_say(max(spans.silence, ping.loss) + spans.stop)} "
-            f"(loss of the targets, lateness, forced_demotion {_say(spans.forced_demotion)}, reset "
-            f"{_say(spans.reset)}), but the other takes over after {_say(spans.takeover)}: "
-            f"takeover_margin {_say(spans.takeover_margin)} must be at least {_say(needed)}",
+            text=f"an isolated node stops within {_say(isolation_stop(spans, ping))} (silence, "
+            f"a probe every {_say(ping.interval)}, lateness, forced_demotion, reset), but the "
+            f"other takes over after {_say(spans.takeover)}: takeover_margin "
+            f"{_say(spans.takeover_margin)} must be at least {_say(needed)}, which is arbiter "
+            "interval + lateness",
         )
 
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hafailover.config.arithmetic import PingSpans
 from hafailover.config.build_router import build_routers
 from hafailover.config.canonical import canonical_form, cluster_digest, group_digest
 from hafailover.config.checked import Checked
+from hafailover.config.profiles import PROBE_PERIOD
 from hafailover.config.timing import gate_timeout_of, spans_of
 from hafailover.group.settings import (
     ArbiterKind,
@@ -197,7 +199,12 @@ def _timers(root: Checked) -> TimerSettings:
         lateness=Nanoseconds(spans.lateness),
         observe_period=_span(timers, "observe_period"),
         demote_deadline=_span(timers, "demote_deadline"),
+        forced_demotion=Nanoseconds(spans.forced_demotion),
+        host_reset=Nanoseconds(spans.reset),
         takeover_margin=Nanoseconds(spans.takeover_margin),
+        probe_period=Nanoseconds(
+            spans.arbiter.interval if isinstance(spans.arbiter, PingSpans) else PROBE_PERIOD
+        ),
         hold_down=_span(recovery, "hold_down"),
         hold_down_limit=_span(recovery, "hold_down_limit"),
         promotion_failures=recovery.take("promotion_failures", int),

@@ -72,16 +72,15 @@ def _networks(root: Checked) -> Iterator[Problem]:
     """Every node has an interface, and an address where data travels."""
     networks = root.section("networks")
     with_data = _has_volumes(root)
-    for node in root.sections("nodes").values():
-        own = node.section("interfaces")
-        for network in ("lan", "replication"):
-            shared = networks.section(network).values.get("interface")
-            if network == "replication" and not with_data:
-                continue
-            if own.values.get(network) is None and shared is None:
-                key = f"networks.{network}.interface"
-                text = f"missing; the interface on the {network} network, or one for each node"
-                yield _problem(root.place("networks"), key, text)
+    nodes = root.sections("nodes").values()
+    for network in ("lan", "replication") if with_data else ("lan",):
+        section = networks.values[network]
+        own = [node.section("interfaces").maybe(network, str) for node in nodes]
+        if section.values.get("interface", "") is None and None in own:
+            key = f"networks.{network}.interface"
+            text = f"missing; the interface on the {network} network, or one for each node"
+            yield _problem(root.place("networks"), key, text)
+    for node in nodes:
         if with_data and node.maybe("replication", object) is None:
             text = "missing; a group has volumes, and their data travels between these addresses"
             yield _problem(node.mark, f"{node.path}.replication", text)

@@ -57,7 +57,10 @@ PROFILES: Final[Mapping[str, Mapping[str, int]]] = {
 CANARY_PATIENCE: Final = parse_duration("1.5s")
 """Without a strict arbiter nobody waits for its answer, and that time goes to a late canary."""
 
-TAKEOVER_MARGIN: Final = parse_duration("2s")
+TAKEOVER_MARGIN: Final = parse_duration("500ms")
+
+PROBE_PERIOD: Final = parse_duration("500ms")
+"""How often a silent peer's host is probed where no ping targets set the pace."""
 
 GATE_TIMEOUT: Final = parse_duration("30s")
 

@@ -8,6 +8,7 @@ from hafailover.config.arithmetic import (
     Spans,
     effective_watchdog,
     fence_exposure,
+    isolation_stop,
 )
 from hafailover.units import SECOND
 
@@ -56,14 +57,14 @@ def _fence(spans: Spans, fence: FenceSpans) -> tuple[str, ...]:
         ),
         _stall(spans, fence.deadline),
         (
-            f"with a chance of at most {percent} % the kernel drops the lost copy before the verdict; "
-            f"the abort clock at {_say(KERNEL_GUARD_NS - spans.kill)} stands behind that"
+            f"with a chance of at most {percent} % the kernel drops the lost copy before the "
+            f"verdict; the abort clock at {_say(KERNEL_GUARD_NS - spans.kill)} stands behind that"
         ),
     )
 
 
 def _ping(spans: Spans, ping: PingSpans) -> tuple[str, ...]:
-    isolated = max(spans.silence, ping.loss) + spans.stop
+    isolated = isolation_stop(spans, ping)
     return (
         (
             f"primary lost: served again within {_say(spans.takeover + spans.lateness)} plus "
@@ -84,17 +85,20 @@ def _none(spans: Spans) -> tuple[str, ...]:
         ),
         _stall(spans, 0),
         (
-            "every cut between the nodes lets both serve, and the copies diverge; divergence is found "
-            "at contact, and nothing is overwritten"
+            "every cut between the nodes lets both serve, and the copies diverge; divergence is "
+            "found at contact, and nothing is overwritten"
         ),
         "primary's agent dead on a living host: no takeover, an alert",
     )
 
 
 def _stall(spans: Spans, decision: int) -> str:
-    worst = spans.detection + decision + spans.records + spans.destroy + spans.lateness
-    usual = spans.silence + spans.lateness + decision + spans.records + spans.destroy
-    return f"secondary lost: writes wait at most {_say(max(worst, usual))}"
+    rest = decision + spans.records + spans.destroy + spans.lateness
+    lost, stalled = spans.silent_detection + rest, spans.detection + rest
+    text = f"secondary lost: writes wait at most {_say(lost)}"
+    if stalled > lost:
+        text += f"; its disk stalled while its agent lives: at most {_say(stalled)}"
+    return text
 
 
 def _say(span: int) -> str:

@@ -82,7 +82,7 @@ class Reading:
         if key.default is Presence.OPTIONAL:
             return None
         if key.default is Presence.REQUIRED:
-            self._complain(mark, where, f"missing; {key.text}")
+            self._complain(mark, where, f"missing: {key.text.rstrip('.')}")
             return WRONG
         if isinstance(key.shape, Section):
             return self._section(key.shape, MapNode(entries=(), mark=mark), where)

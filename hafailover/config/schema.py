@@ -152,7 +152,7 @@ TIMERS: Final = (
         "Extra silence before a takeover without a strict arbiter.",
         low=0,
         high=HOUR,
-        remark="2s; with ping as long as the isolated node needs to stop",
+        remark="500ms; with ping at least the arbiter's interval + lateness",
     ),
     duration("unprotected_reminder", "1h", "How often 'unprotected' is repeated.", low=MINUTE),
 )

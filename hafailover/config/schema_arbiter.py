@@ -111,7 +111,6 @@ _PING: Final = Section(
         ),
         integer("required", "1", "So many of them must answer.", (1, 16)),
         duration("interval", "250ms", "Time between pings.", low=50 * MILLISECOND, high=MINUTE),
-        integer("misses", "4", "So many lost pings make a target unreachable.", (1, 100)),
     )
 )
 

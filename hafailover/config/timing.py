@@ -76,8 +76,6 @@ def _arbiter_spans(root: Checked) -> LeaseSpans | FenceSpans | PingSpans | None:
                 ),
             )
         case "ping" if arbiter:
-            return PingSpans(
-                interval=arbiter.take("interval", int), misses=arbiter.take("misses", int)
-            )
+            return PingSpans(interval=arbiter.take("interval", int))
         case _:
             return None
