@@ -50,7 +50,7 @@ class Rig:
             },
             feed=lambda group, event: self.events.append((group, event)),
         )
-        self.tool("sysctl", f"cat {next(CONFXML.glob('*.xml'))}")
+        self.tool("sysctl", f"cat {min(CONFXML.glob('*.confxml'))}")
         self.tool("mount", "echo '/dev/ada0p2 on / (ufs, local, soft-updates)'")
         self.tool("ps", "echo '  7     1     7 Ss   ggated -a 10.0.0.1 exports'")
         self.tool("fstat", "echo 'USER     CMD          PID   FD MOUNT      INUM MODE SZ|DV R/W'")
@@ -97,7 +97,7 @@ def test_all_parts_come_together(rig: Rig) -> None:
 
 def test_every_recorded_document_is_understood(rig: Rig) -> None:
     states: set[MirrorState] = set()
-    for document in CONFXML.glob("*.xml"):
+    for document in CONFXML.glob("*.confxml"):
         rig.tool("sysctl", f"cat {document}")
         facts = rig.facts()
         assert facts.is_complete, document
