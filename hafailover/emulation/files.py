@@ -1,0 +1,145 @@
+"""What does the modelled kernel need from the disks below it?
+
+And how does memory stand in for them, with a cache that a loss of power takes away?
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hafailover.emulation.errors import ENOENT, ENOSPC
+
+BLOCK = 4096
+"""Bytes per block of ``MemoryFileStore``'s cache."""
+
+
+class FileError(Exception):
+    """A file operation failed; ``error`` is FreeBSD's number."""
+
+    def __init__(self, error: int) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStat:
+    """What stat(2) says about a backing file, as far as md(4) cares."""
+
+    path: str
+    size: int
+    inode: int
+    regular: bool = True
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opener:
+    """A process that holds a file open, as fstat(1) prints it."""
+
+    command: str
+    pid: int
+    descriptor: int
+    writes: bool
+    user: str = "root"
+
+
+class FileStore(Protocol):
+    """The host's own file system, below md(4). Operations raise ``FileError``."""
+
+    def stat(self, path: str) -> FileStat:
+        """Resolve ``path`` and describe what it names."""
+
+    def pread(self, path: str, offset: int, length: int) -> bytes:
+        """Read; shorter than asked at the end of the file."""
+
+    def pwrite(self, path: str, offset: int, data: bytes) -> None:
+        """Write; may live in memory only until ``fsync``."""
+
+    def fsync(self, path: str) -> None:
+        """Make everything written so far survive a loss of power."""
+
+    def openers(self, path: str) -> tuple[Opener, ...]:
+        """Name the processes that hold the file open."""
+
+    def directory(self, path: str) -> bool:
+        """Say whether ``path`` is a directory."""
+
+
+class MemoryFileStore:
+    """Files in memory with a cache that a loss of power takes away.
+
+    ``_durable`` holds the last fsynced bytes of every block written since; ``_files`` what a
+    reader sees.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytearray] = {}
+        self._undo: dict[str, dict[int, bytes]] = {}
+        self._inodes: dict[str, int] = {}
+        self._errors: dict[str, int] = {}
+        self.holders: dict[str, tuple[Opener, ...]] = {}
+
+    def create(self, path: str, size: int) -> None:
+        """Make a file of ``size`` zero bytes, durable."""
+        self._files[path] = bytearray(size)
+        self._undo[path] = {}
+        self._inodes[path] = 1000 + len(self._inodes)
+
+    def fail(self, path: str, error: int) -> None:
+        """Let every later operation on ``path`` fail with ``error``; 0 ends that."""
+        self._errors[path] = error
+
+    def stat(self, path: str) -> FileStat:
+        """Describe the file."""
+        if path not in self._files:
+            raise FileError(ENOENT)
+        return FileStat(path=path, size=len(self._files[path]), inode=self._inodes[path])
+
+    def pread(self, path: str, offset: int, length: int) -> bytes:
+        """Read what a running host sees."""
+        self._check(path)
+        return bytes(memoryview(self._files[path])[offset : offset + length])
+
+    def pwrite(self, path: str, offset: int, data: bytes) -> None:
+        """Write into the cache."""
+        self._check(path)
+        content = self._files[path]
+        end = offset + len(data)
+        if end > len(content):
+            raise FileError(ENOSPC)
+        undo = self._undo[path]
+        for block in range(offset // BLOCK, (end + BLOCK - 1) // BLOCK):
+            if block not in undo:
+                undo[block] = bytes(content[block * BLOCK : (block + 1) * BLOCK])
+        content[offset:end] = data
+
+    def fsync(self, path: str) -> None:
+        """Empty the cache of this file to the disk."""
+        self._check(path)
+        self._undo[path].clear()
+
+    def openers(self, path: str) -> tuple[Opener, ...]:
+        """Name the holders that the caller registered in ``holders``."""
+        return self.holders.get(path, ())
+
+    def directory(self, path: str) -> bool:
+        """Say yes to everything that is not one of the files."""
+        return path not in self._files
+
+    def unsynced(self, path: str) -> tuple[int, ...]:
+        """Name the blocks that a loss of power may take back."""
+        return tuple(sorted(self._undo[path]))
+
+    def lose_power(self, path: str, blocks: tuple[int, ...]) -> None:
+        """Take back the named unsynced blocks; the others had reached the disk by chance."""
+        content, undo = self._files[path], self._undo[path]
+        for block in blocks:
+            if block in undo:
+                old = undo[block]
+                content[block * BLOCK : block * BLOCK + len(old)] = old
+        undo.clear()
+
+    def _check(self, path: str) -> None:
+        if error := self._errors.get(path, 0):
+            raise FileError(error)
+        if path not in self._files:
+            raise FileError(ENOENT)
