@@ -39,6 +39,8 @@ _STATUS: Final = {
     8: CheckResult.NEEDS_FULL_CHECK,
     12: CheckResult.INTERRUPTED,
     16: CheckResult.AGAIN,
+    126: CheckResult.NOT_RUN,
+    127: CheckResult.NOT_RUN,
 }
 """Exit statuses of ``fsck_ffs -p`` and of ``fsck_ffs -f -y``."""
 

@@ -1,0 +1,187 @@
+"""What a worker does at a mount point: guard it while bare, free it of users, prove that it writes.
+
+Nothing but the device number tells a mounted directory from a bare one: it differs from that of
+``..``, which leads out of a mounted file system.
+"""
+
+# pathlib alone would add half to the start-up time of a worker.
+# ruff: noqa: PTH102, PTH116
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from hafailover.system.work import Refusal, sync_directory, write_whole
+
+if TYPE_CHECKING:
+    from hafailover.storage.facts import Opener
+
+NOTICE: Final = "NOTHING-IS-MOUNTED-HERE"
+NOTICE_TEXT: Final = b"hafailover guards this directory while its volume is not mounted on it.\n"
+CANARY_DIRECTORY: Final = ".hafailover"
+CANARY_FILE: Final = "canary"
+_CANARY_SIZE: Final = 512
+_POLL_SECONDS: Final = 0.1
+
+
+def guard_mount_point(*, path: str) -> dict[str, Any]:
+    """Make the bare directory unwritable, so that nobody's data ends up under the volume.
+
+    Mode 000 and, where the host has it, the system immutable flag, which binds root as well; a
+    mount on top needs neither. A directory that is missing is made, if its parent is there.
+    """
+    with suppress(FileExistsError):
+        os.mkdir(path, 0)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        status = os.fstat(descriptor)
+        if is_mounted(path):
+            raise Refusal(f"something is mounted on {path}")
+        flags = getattr(status, "st_flags", 0)
+        if stat.S_IMODE(status.st_mode) == 0 and (_has_no_flags() or flags & stat.SF_IMMUTABLE):
+            return {"guarded": "already"}
+        _leave_notice(descriptor)
+        os.fchmod(descriptor, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if not _has_no_flags():
+        _set_immutable(path, flags)
+    return {"guarded": "now"}
+
+
+def kill_users(
+    *, path: str, patience: float, limit: float, spare: Iterable[int] = ()
+) -> dict[str, Any]:
+    """End every process that uses the file system mounted on ``path``: TERM, then KILL.
+
+    Args:
+        path: The mount point.
+        patience: Seconds between the two signals.
+        limit: Seconds after which whoever is still there is reported as left.
+        spare: Processes that are never ended, besides this worker, its agent and init.
+
+    Returns:
+        ``told``: everybody who got a signal; ``left``: who is still there; each by name and pid.
+    """
+    if not is_mounted(path):
+        raise Refusal(f"nothing is mounted on {path}")
+    spared = {0, 1, os.getpid(), os.getppid(), *spare}
+    told: dict[int, str] = {}
+    started = time.monotonic()
+    forced = False
+    while users := [user for user in _users(path) if user.pid not in spared]:
+        elapsed = time.monotonic() - started
+        if elapsed >= limit:
+            return {"told": list(told.values()), "left": [_call(user) for user in users]}
+        forced = forced or elapsed >= patience
+        for user in users:
+            # Newcomers get both signals as well; nobody gets TERM twice.
+            if forced or user.pid not in told:
+                told[user.pid] = _call(user)
+                _signal(user.pid, signal.SIGKILL if forced else signal.SIGTERM)
+        time.sleep(_POLL_SECONDS)
+    return {"told": list(told.values()), "left": []}
+
+
+def canary(*, mount_point: str, sequence: int) -> dict[str, Any]:
+    """Write a number into the volume and wait until it is durable: proof that its I/O progresses.
+
+    The file keeps its one block, so every write but the first changes only that block.
+    """
+    if not is_mounted(mount_point):
+        raise Refusal(f"nothing is mounted on {mount_point}")
+    directory = f"{mount_point}/{CANARY_DIRECTORY}"
+    with suppress(FileExistsError):
+        os.mkdir(directory, 0o700)
+    descriptor = os.open(
+        f"{directory}/{CANARY_FILE}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600
+    )
+    try:
+        is_fresh = os.fstat(descriptor).st_size == 0
+        write_whole(descriptor, f"{sequence}\n".encode().ljust(_CANARY_SIZE, b"\0"), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if is_fresh:
+        sync_directory(directory)
+    return {"sequence": sequence}
+
+
+def is_mounted(path: str) -> bool:
+    """Return whether ``path`` is the root of a mounted file system."""
+    here, above = os.stat(path), os.stat(f"{path}/..")
+    return here.st_dev != above.st_dev
+
+
+def _has_no_flags() -> bool:
+    return not hasattr(os, "chflags")
+
+
+def _leave_notice(directory: int) -> None:
+    try:
+        descriptor = os.open(
+            NOTICE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400, dir_fd=directory
+        )
+    except FileExistsError:
+        return
+    try:
+        write_whole(descriptor, NOTICE_TEXT, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _set_immutable(path: str, flags: int) -> None:
+    """Set the flag by path, for want of a call by descriptor, and take it back if a mount came."""
+    os.chflags(path, flags | stat.SF_IMMUTABLE)  # type: ignore[attr-defined,unused-ignore]
+    if is_mounted(path):
+        os.chflags(path, flags)  # type: ignore[attr-defined,unused-ignore]
+        raise Refusal(f"something was mounted on {path} just now")
+
+
+def _users(path: str) -> tuple["Opener", ...]:
+    # Imported here: what it draws in would double the start-up time of every worker.
+    from hafailover.storage.observation import ObservationError  # noqa: PLC0415
+    from hafailover.storage.openers import parse_openers  # noqa: PLC0415
+
+    status, text = _run(("fstat", "-f", path))
+    if status != 0:
+        raise Refusal(f"fstat -f {path} ended with exit status {status}")
+    try:
+        return parse_openers(text)
+    except ObservationError as error:
+        raise Refusal(f"who uses {path} is unknown: {error}") from error
+
+
+def _run(argv: tuple[str, ...]) -> tuple[int, str]:
+    """Run a command in this worker's process group, to its end, and return status and output."""
+    read, write = os.pipe()
+    try:
+        pid = os.posix_spawnp(
+            argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)]
+        )
+    except OSError:
+        os.close(read)
+        raise
+    finally:
+        os.close(write)
+    chunks = []
+    while chunk := os.read(read, 65536):
+        chunks.append(chunk)
+    os.close(read)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), b"".join(chunks).decode("utf-8", "replace")
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _call(user: "Opener") -> str:
+    return f"{user.command} (pid {user.pid})"

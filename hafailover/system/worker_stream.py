@@ -1,0 +1,131 @@
+"""One worker process and the stream of JSON lines to and from it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+_ROOT: Final = str(Path(__file__).resolve().parents[2])
+_PROGRAM: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from hafailover.system.worker_process import main; main()"
+)
+"""Isolated from the environment and without site-packages (-I -S), so it must be told the path."""
+_ANSWER_BYTES_MAX: Final = 1 << 20
+_READ_BYTES: Final = 65536
+
+
+class WorkerStream:
+    """A child in a process group of its own; never waits for it, whatever it does."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        environment: Mapping[str, str],
+        *,
+        take: Callable[[Mapping[str, Any]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Start a child.
+
+        Args:
+            loop: Where the callbacks are called.
+            environment: All that the child sees of it.
+            take: Called with every message.
+            lost: Called once when the stream has ended or carries nonsense; close it then.
+
+        Raises:
+            OSError: If no process can be started.
+        """
+        self._loop = loop
+        self._take = take
+        self._lost = lost
+        self._unsent = b""
+        self._received = bytearray()
+        self._socket, theirs = socket.socketpair()
+        try:
+            self.pid = _spawn(theirs.fileno(), environment)
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+        self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        loop.add_reader(self._socket, self._receive)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message as soon as the child reads."""
+        self._unsent += json.dumps(message).encode() + b"\n"
+        self._flush()
+
+    def kill(self) -> None:
+        """Kill the child with whatever it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Call nobody any more; a child that is idle ends at the end of its input."""
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+
+    def _flush(self) -> None:
+        try:
+            sent = self._socket.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            # The child has gone. The reader sees the end of the stream and tells.
+            sent = len(self._unsent)
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._socket, self._flush)
+        else:
+            self._loop.remove_writer(self._socket)
+
+    def _receive(self) -> None:
+        try:
+            chunk = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        self._received += chunk
+        if not chunk or len(self._received) > _ANSWER_BYTES_MAX:
+            self._lost()
+            return
+        # A worker speaks only when it was asked, so there is never more than one line.
+        if self._received.endswith(b"\n"):
+            line = bytes(self._received)
+            self._received.clear()
+            self._parse(line)
+
+    def _parse(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            self._lost()
+            return
+        self._take(message)
+
+
+def _spawn(stream: int, environment: Mapping[str, str]) -> int:
+    return os.posix_spawn(
+        sys.executable,
+        (sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT),
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, stream, 0),
+            (os.POSIX_SPAWN_DUP2, stream, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ],
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+    )
