@@ -38,6 +38,14 @@ def _priorities(root: Checked, group: Checked) -> Iterator[Problem]:
                 text=f"255 means that {node} owns the virtual address, which it does not{used}",
                 severity=Severity.WARNING,
             )
+        elif with_data and value > ELECTION_PRIORITY_MAX:
+            yield Problem(
+                mark=group.place("priority", node),
+                key=key,
+                text=f"{value} counts as {ELECTION_PRIORITY_MAX}: with volumes the primary "
+                "advertises 254, and nobody stands above it",
+                severity=Severity.NOTE,
+            )
         effective[node] = min(value, ELECTION_PRIORITY_MAX) if with_data else value
     if len(nodes) == 2 and len(set(effective.values())) == 1:
         text = f"both nodes have {next(iter(effective.values()))}"

@@ -1,0 +1,82 @@
+"""What did ``check`` find, how much does it matter, and what is to be done about it?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hafailover.config.host_facts import HostFacts
+from hafailover.config.judge_host import judge_host
+from hafailover.config.judge_network import judge_network
+from hafailover.config.judge_storage import judge_storage
+from hafailover.config.load import Configuration
+from hafailover.config.problems import Severity
+from hafailover.config.remarks import Finding
+from hafailover.group.settings import ArbiterKind
+from hafailover.runtime.settings import NodeSettings
+
+_NOT_YET = ("alerts", "metrics", "drill", "watchdog")
+"""Sections that are checked here and that this version acts on in no way."""
+
+_AVAILABLE_ARBITERS = (ArbiterKind.PING, ArbiterKind.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Everything that ``check`` has to say."""
+
+    node: str
+    findings: tuple[Finding, ...]
+    promises: tuple[str, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the host cannot run this configuration as it is."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def judge(
+    configuration: Configuration, settings: NodeSettings, facts: HostFacts | None
+) -> Judgement:
+    """Return all findings, the worst first; without facts only those about the file."""
+    found = [*_from_file(configuration), *_not_yet(configuration, settings)]
+    if facts is not None:
+        for rule in (judge_host, judge_network, judge_storage):
+            found += rule(settings, facts)
+    order = list(Severity)
+    found.sort(key=lambda finding: order.index(finding.severity))
+    return Judgement(node=settings.node, findings=tuple(found), promises=configuration.promises())
+
+
+def _from_file(configuration: Configuration) -> Iterator[Finding]:
+    for problem in configuration.warnings:
+        mark = problem.mark
+        yield Finding(
+            severity=problem.severity,
+            what=f"{problem.key}: {problem.text}",
+            where=f"{configuration.path}:{mark.line}:{mark.column}",
+            remedy="change the file on both nodes, or accept it",
+        )
+
+
+def _not_yet(configuration: Configuration, settings: NodeSettings) -> Iterator[Finding]:
+    """Say what the file asks for and this version cannot do; silence would be a promise."""
+    root = configuration.root
+    arbiters = {group.arbiter for group in settings.groups if group.has_storage}
+    for arbiter in arbiters - set(_AVAILABLE_ARBITERS):
+        yield Finding(
+            severity=Severity.ERROR,
+            what=f"the arbiter {arbiter.value} is not part of this version",
+            where="arbiter.kind",
+            remedy="use ping, or none with i_accept_split_brain: true",
+        )
+    for key in _NOT_YET:
+        if root.is_given(key) and not (key == "watchdog" and _is_off(configuration)):
+            yield Finding(
+                severity=Severity.WARNING,
+                what=f"the section {key} is checked, but this version does not act on it",
+                where=key,
+                remedy="do not rely on it yet",
+            )
+
+
+def _is_off(configuration: Configuration) -> bool:
+    return configuration.root.section("watchdog").take("mode", str) == "off"

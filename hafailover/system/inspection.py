@@ -1,0 +1,220 @@
+"""What does this host look like to ``hafailover check``? Looks only, changes nothing.
+
+Every command runs as a child with a deadline: the check of a host with a stuck ggate ends too.
+"""
+
+import asyncio
+import errno
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from hafailover.config.host_facts import HostFacts, PathFacts
+from hafailover.config.identity import is_local
+from hafailover.config.judge_host import RC_FILES, SYSCTLS
+from hafailover.runtime.settings import NodeSettings
+from hafailover.storage.facts import Mount
+from hafailover.storage.geom import parse_mesh
+from hafailover.storage.geom_facts import GeomFacts, see_geom
+from hafailover.storage.mounts import parse_mounts
+from hafailover.storage.observation import ObservationError
+from hafailover.storage.settings import VolumeSettings
+from hafailover.system.child import Ended
+from hafailover.system.runner import Runner, search_path
+from hafailover.units import seconds
+
+LAB_VARIABLE: Final = "HAFAILOVER_LAB"
+_DEADLINE: Final = seconds(5)
+_CONFXML_BYTES: Final = 16 << 20
+_OUTPUT_BYTES: Final = 1 << 20
+_ENTRIES_MAX: Final = 8
+_JOURNALING: Final = re.compile(r"soft update journaling: \(-j\)\s+(enabled|disabled)")
+
+
+def inspect_host(settings: NodeSettings) -> HostFacts:
+    """Return what is seen on this host of what the settings speak of."""
+    return asyncio.run(_inspect(settings))
+
+
+async def _inspect(settings: NodeSettings) -> HostFacts:
+    runner = Runner(asyncio.get_running_loop(), path=search_path(os.environ))
+    try:
+        return await _look_around(settings, runner)
+    finally:
+        runner.close()
+
+
+async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
+    confxml, mounts, programs, *values = await asyncio.gather(
+        _ask(runner, ["sysctl", "-n", "kern.geom.confxml"], keep=_CONFXML_BYTES),
+        _ask(runner, ["mount"]),
+        _ask(runner, ["ps", "-axo", "comm="]),
+        *(_ask(runner, ["sysctl", "-n", name]) for name in SYSCTLS),
+    )
+    classes, geom, geom_problem = _read_geom(confxml)
+    table, mounts_problem = _read_mounts(mounts)
+    volumes = [volume for group in settings.groups for volume in group.volumes]
+    identity = os.uname()
+    return HostFacts(
+        system=identity.sysname,
+        release=identity.release,
+        is_lab=bool(os.environ.get(LAB_VARIABLE)),
+        own_user=os.geteuid(),
+        wall_clock_s=time.time(),
+        is_agent_running=_answers(settings.paths.control_socket),
+        sysctls={
+            name: _text(ended) if ended.status == 0 else None
+            for name, ended in zip(SYSCTLS, values, strict=True)
+        },
+        geom_classes=classes,
+        geom=geom,
+        geom_problem=geom_problem,
+        mounts=table,
+        mounts_problem=mounts_problem,
+        programs=tuple(_text(programs).split()) if programs.status == 0 else None,
+        interfaces=tuple(name for _, name in socket.if_nameindex()),
+        local_addresses=frozenset(filter(_is_here, _addresses(settings))),
+        busy_ports=frozenset(filter(_is_busy, _ports(settings))),
+        paths={path: look_at(path) for path in _paths(settings)},
+        texts=_texts((*RC_FILES, "/etc/fstab")),
+        journaled={volume.name: await _is_journaled(runner, volume, geom) for volume in volumes},
+    )
+
+
+async def _ask(runner: Runner, argv: Sequence[str], *, keep: int = _OUTPUT_BYTES) -> Ended:
+    answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+    runner.start(argv, deadline=_DEADLINE, done=answer.set_result, keep=keep)
+    return await answer
+
+
+def _text(ended: Ended) -> str:
+    return ended.stdout.decode("utf-8", "replace").strip()
+
+
+def _trouble(ended: Ended) -> str:
+    if ended.problem:
+        return ended.problem
+    words = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip()
+    return f"exit status {ended.status}: {words[-200:]}"
+
+
+def _read_geom(ended: Ended) -> tuple[tuple[str, ...] | None, GeomFacts | None, str]:
+    if ended.status != 0:
+        return None, None, _trouble(ended)
+    text = ended.stdout.decode("utf-8", "replace")
+    try:
+        return tuple(parse_mesh(text).classes), see_geom(text), ""
+    except ObservationError as error:
+        return None, None, str(error)
+
+
+def _read_mounts(ended: Ended) -> tuple[tuple[Mount, ...] | None, str]:
+    if ended.status != 0:
+        return None, _trouble(ended)
+    try:
+        return parse_mounts(ended.stdout.decode("utf-8", "replace")), ""
+    except ObservationError as error:
+        return None, str(error)
+
+
+async def _is_journaled(
+    runner: Runner, volume: VolumeSettings, geom: GeomFacts | None
+) -> bool | None:
+    """Ask tunefs(8), which prints to standard error, about the mirror or else the image file."""
+    active = geom is not None and any(mirror.name == volume.mirror for mirror in geom.mirrors)
+    ended = await _ask(runner, ["tunefs", "-p", volume.device if active else volume.image])
+    said = (ended.stderr + ended.stdout).decode("utf-8", "replace")
+    match = _JOURNALING.search(said)
+    return None if ended.status != 0 or match is None else match[1] == "enabled"
+
+
+def _answers(control: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(control))
+        except OSError:
+            return False
+    return True
+
+
+def _addresses(settings: NodeSettings) -> Iterable[str]:
+    found = {network.own_address for network in settings.networks}
+    for group in settings.groups:
+        found |= {str(address.ip) for address in group.addresses}
+        found |= {str(router.primary_address) for router in group.routers}
+    return sorted(found)
+
+
+def _is_here(address: str) -> bool:
+    if not address.lower().startswith("fe80:"):
+        return is_local(address)
+    return any(is_local(f"{address}%{name}") for _, name in socket.if_nameindex())
+
+
+def _ports(settings: NodeSettings) -> Iterable[int]:
+    volumes = (volume for group in settings.groups for volume in group.volumes)
+    return sorted({settings.channel.port, *(volume.port for volume in volumes)})
+
+
+def _is_busy(port: int) -> bool:
+    """Whether somebody listens on a port, on whatever address of this host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+            probe.listen(1)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _paths(settings: NodeSettings) -> Iterable[str]:
+    yield str(settings.channel.key_file)
+    yield str(settings.paths.state)
+    for group in settings.groups:
+        for volume in group.volumes:
+            yield volume.image
+            yield volume.mount_point
+        for service in group.services:
+            yield from (argv[0] for argv in (service.start, service.stop, service.check) if argv)
+
+
+def look_at(path: str) -> PathFacts:
+    """Return what a path is; a trouble other than absence is said, not guessed about."""
+    try:
+        found = Path(path).stat()
+        entries: tuple[str, ...] = ()
+        if stat.S_ISDIR(found.st_mode):
+            entries = tuple(sorted(entry.name for entry in Path(path).iterdir())[:_ENTRIES_MAX])
+    except (FileNotFoundError, NotADirectoryError):
+        return PathFacts(exists=False)
+    except OSError as error:
+        return PathFacts(exists=False, problem=error.strerror or str(error))
+    return PathFacts(
+        exists=True,
+        is_file=stat.S_ISREG(found.st_mode),
+        is_directory=stat.S_ISDIR(found.st_mode),
+        size_bytes=found.st_size,
+        allocated_bytes=found.st_blocks * 512,
+        mode=stat.S_IMODE(found.st_mode),
+        owner=found.st_uid,
+        is_writable=os.access(path, os.W_OK),
+        is_executable=os.access(path, os.X_OK),
+        entries=entries,
+    )
+
+
+def _texts(paths: Iterable[str]) -> dict[str, str]:
+    texts = {}
+    for path in paths:
+        try:
+            texts[path] = Path(path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return texts
