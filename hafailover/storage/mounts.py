@@ -19,10 +19,14 @@ def parse_mounts(text: str) -> tuple[Mount, ...]:
     """Return the mounts in the order of the kernel's list, topmost last.
 
     Raises:
-        ObservationError: If a line has another form, or can be read in two ways.
+        ObservationError: If a line has another form or can be read in two ways, or there is none.
     """
     lines = enumerate(text.split("\n"), start=1)
-    return tuple(_mount(line, f"mount(8), line {place}") for place, line in lines if line)
+    found = tuple(_mount(line, f"mount(8), line {place}") for place, line in lines if line)
+    if not found:
+        # There is always a root: no line at all means no answer, not "nothing is mounted".
+        raise ObservationError("mount(8)", text)
+    return found
 
 
 def _mount(line: str, what: str) -> Mount:

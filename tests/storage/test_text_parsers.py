@@ -59,6 +59,11 @@ def test_a_mount_line_that_can_be_misread_is_refused(line: str) -> None:
         parse_mounts(f"devfs on /dev (devfs)\n{line}\n")
 
 
+def test_no_mount_at_all_is_no_answer() -> None:
+    with pytest.raises(ObservationError):
+        parse_mounts("\n")
+
+
 PROCESSES = """    0     0     0 DLs  [kernel]
     1     0     1 ILs  /sbin/init
   594     1   594 Ss   ggated -a 10.77.0.2 -F /var/run/s1/ggated.pid /var/run/s1/exports
