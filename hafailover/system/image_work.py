@@ -4,15 +4,20 @@ The last sector is where gmirror keeps its metadata. Its place follows md(4), wh
 a file down to whole sectors.
 """
 
-# pathlib alone would add half to the start-up time of a worker.
+# Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
+# than everything that it needs.
 # ruff: noqa: PTH116
 
-import hashlib
+from __future__ import annotations
+
 import os
 import stat
-from typing import Any, Final
 
 from hafailover.system.work import Refusal, write_whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 SECTOR: Final = 512
 _BLOCK: Final = 512
@@ -66,7 +71,7 @@ def write_tail(*, path: str, size: int, sector: str, expect: str = "") -> dict[s
             raise Refusal(f"{path} has {status.st_size} bytes, not the {size} it should have")
         offset = size - SECTOR
         found = os.pread(descriptor, SECTOR, offset)
-        if expect and hashlib.sha256(found).hexdigest() != expect:
+        if expect and _sha256(found) != expect:
             raise Refusal(f"the last sector of {path} changed since it was looked at")
         if found != wanted:
             write_whole(descriptor, wanted, offset)
@@ -86,6 +91,12 @@ def sync_image(*, path: str) -> dict[str, Any]:
     finally:
         os.close(descriptor)
     return {}
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # noqa: PLC0415 - most workers live without it, and it is slow to load
+
+    return hashlib.sha256(data).hexdigest()
 
 
 def birth_ns(status: os.stat_result) -> int:

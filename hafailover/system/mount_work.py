@@ -4,20 +4,23 @@ Nothing but the device number tells a mounted directory from a bare one: it diff
 ``..``, which leads out of a mounted file system.
 """
 
-# pathlib alone would add half to the start-up time of a worker.
+# Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
+# than everything that it needs.
 # ruff: noqa: PTH102, PTH116
 
+from __future__ import annotations
+
 import os
-import signal
 import stat
 import time
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
 
 from hafailover.system.work import Refusal, sync_directory, write_whole
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
     from hafailover.storage.facts import Opener
 
 NOTICE: Final = "NOTHING-IS-MOUNTED-HERE"
@@ -26,6 +29,9 @@ CANARY_DIRECTORY: Final = ".hafailover"
 CANARY_FILE: Final = "canary"
 _CANARY_SIZE: Final = 512
 _POLL_SECONDS: Final = 0.1
+_TERM: Final = 15
+_KILL: Final = 9
+"""Signal numbers are the same on every host (signal(3)); the module of that name is slow to load."""
 
 
 def guard_mount_point(*, path: str) -> dict[str, Any]:
@@ -34,8 +40,7 @@ def guard_mount_point(*, path: str) -> dict[str, Any]:
     Mode 000 and, where the host has it, the system immutable flag, which binds root as well; a
     mount on top needs neither. A directory that is missing is made, if its parent is there.
     """
-    with suppress(FileExistsError):
-        os.mkdir(path, 0)
+    _make_directory(path, 0)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         status = os.fstat(descriptor)
@@ -83,7 +88,7 @@ def kill_users(
             # Newcomers get both signals as well; nobody gets TERM twice.
             if forced or user.pid not in told:
                 told[user.pid] = _call(user)
-                _signal(user.pid, signal.SIGKILL if forced else signal.SIGTERM)
+                _signal(user.pid, _KILL if forced else _TERM)
         time.sleep(_POLL_SECONDS)
     return {"told": list(told.values()), "left": []}
 
@@ -96,8 +101,7 @@ def canary(*, mount_point: str, sequence: int) -> dict[str, Any]:
     if not is_mounted(mount_point):
         raise Refusal(f"nothing is mounted on {mount_point}")
     directory = f"{mount_point}/{CANARY_DIRECTORY}"
-    with suppress(FileExistsError):
-        os.mkdir(directory, 0o700)
+    _make_directory(directory, 0o700)
     descriptor = os.open(
         f"{directory}/{CANARY_FILE}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600
     )
@@ -122,6 +126,13 @@ def _has_no_flags() -> bool:
     return not hasattr(os, "chflags")
 
 
+def _make_directory(path: str, mode: int) -> None:
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return
+
+
 def _leave_notice(directory: int) -> None:
     try:
         descriptor = os.open(
@@ -144,7 +155,7 @@ def _set_immutable(path: str, flags: int) -> None:
         raise Refusal(f"something was mounted on {path} just now")
 
 
-def _users(path: str) -> tuple["Opener", ...]:
+def _users(path: str) -> tuple[Opener, ...]:
     # Imported here: what it draws in would double the start-up time of every worker.
     from hafailover.storage.observation import ObservationError  # noqa: PLC0415
     from hafailover.storage.openers import parse_openers  # noqa: PLC0415
@@ -178,10 +189,12 @@ def _run(argv: tuple[str, ...]) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), b"".join(chunks).decode("utf-8", "replace")
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
+def _signal(pid: int, number: int) -> None:
+    try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        return
 
 
-def _call(user: "Opener") -> str:
+def _call(user: Opener) -> str:
     return f"{user.command} (pid {user.pid})"

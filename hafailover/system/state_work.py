@@ -4,13 +4,19 @@ Content goes through the pipe in hexadecimal. A slot is one block, preallocated,
 needs no space and no metadata of the file system.
 """
 
-# pathlib alone would add half to the start-up time of a worker.
+# Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
+# than everything that it needs.
 # ruff: noqa: PTH120
 
+from __future__ import annotations
+
 import os
-from typing import Any, Final
 
 from hafailover.system.work import Refusal, replace_file, sync_directory, write_whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 SLOT: Final = 4096
 

@@ -1,8 +1,8 @@
-"""One worker process and the stream of JSON lines to and from it."""
+"""One worker process and the stream of messages to and from it (``worker_process`` has the form)."""
 
 import asyncio
 import contextlib
-import json
+import marshal
 import os
 import signal
 import socket
@@ -19,6 +19,7 @@ _PROGRAM: Final = (
 """Isolated from the environment and without site-packages (-I -S), so it must be told the path."""
 _ANSWER_BYTES_MAX: Final = 1 << 20
 _READ_BYTES: Final = 65536
+_HEADER: Final = 4
 
 
 class WorkerStream:
@@ -61,7 +62,8 @@ class WorkerStream:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message as soon as the child reads."""
-        self._unsent += json.dumps(message).encode() + b"\n"
+        data = marshal.dumps(dict(message))
+        self._unsent += len(data).to_bytes(_HEADER, "big") + data
         self._flush()
 
     def kill(self) -> None:
@@ -100,19 +102,12 @@ class WorkerStream:
         if not chunk or len(self._received) > _ANSWER_BYTES_MAX:
             self._lost()
             return
-        # A worker speaks only when it was asked, so there is never more than one line.
-        if self._received.endswith(b"\n"):
-            line = bytes(self._received)
+        length = int.from_bytes(self._received[:_HEADER], "big")
+        # A worker speaks only when it was asked, so there is never more than one message.
+        if len(self._received) > _HEADER and len(self._received) == _HEADER + length:
+            data = bytes(self._received[_HEADER:])
             self._received.clear()
-            self._parse(line)
-
-    def _parse(self, line: bytes) -> None:
-        try:
-            message = json.loads(line)
-        except ValueError:
-            self._lost()
-            return
-        self._take(message)
+            self._take(marshal.loads(data))  # noqa: S302 - from our own child
 
 
 def _spawn(stream: int, environment: Mapping[str, str]) -> int:
