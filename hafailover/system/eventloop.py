@@ -44,14 +44,13 @@ def settle() -> None:
 def become_realtime() -> bool:
     """Ask to run before all ordinary processes; return whether that was granted.
 
-    Only where child processes can be kept ordinary (``SCHED_RESET_ON_FORK``, Linux): an fsck with
-    real-time priority would take the machine away from everybody.
+    Where the system knows it (``SCHED_RESET_ON_FORK``, Linux), children begin as ordinary processes;
+    elsewhere whoever starts one says so, as the runner of commands does: an fsck with real-time
+    priority would take the machine away from everybody.
     """
-    reset = getattr(os, "SCHED_RESET_ON_FORK", None)
-    if reset is None:
-        return False
+    policy = os.SCHED_FIFO | getattr(os, "SCHED_RESET_ON_FORK", 0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | reset, os.sched_param(_REALTIME_PRIORITY))
+        os.sched_setscheduler(0, policy, os.sched_param(_REALTIME_PRIORITY))
     except OSError:
         return False
     return True

@@ -1,7 +1,9 @@
-"""Which bytes does a router send? Values only: importing this costs nothing."""
+"""Which bytes does a router send, and what is asked of scapy? Values only, cheap to import."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from hafailover.vrrp.advertisement import Advertisement
 from hafailover.vrrp.settings import PRIORITY_RESIGN, Address, Family, RouterSettings
 
 
@@ -37,6 +39,26 @@ class FrameSet:
     def with_priority(self, priority: int) -> tuple[Outgoing, ...]:
         """Return what to send, one for each destination; nothing for a priority not ordered."""
         return tuple(frame for frame in self.advertisements if frame.priority == priority)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A message that scapy shall read, too."""
+
+    payload: bytes
+    source: Address
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What scapy could not do."""
+
+    reason: str
+
+
+Request: TypeAlias = FrameOrder | Reading
+Answer: TypeAlias = FrameSet | Advertisement | Refusal
 
 
 def frame_order(settings: RouterSettings, mac: str, *priorities: int) -> FrameOrder:

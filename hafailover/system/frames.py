@@ -1,6 +1,6 @@
 """What goes out on the wire, as bytes that scapy's layers built; and what it reads in what came.
 
-Nothing in here is fast, and importing it costs 25 MB and 0.3 s: ``scapy_process`` runs it in a
+Nothing in here is fast, and importing it costs 25 MB and 0.3 s: ``scapy_child`` runs it in a
 child that ends when the frames are made. A router sends the same few frames for ever.
 """
 

@@ -1,7 +1,4 @@
-"""Where scapy runs: a child process that answers one line with another, and ends with its input.
-
-    agent --> {"is": "FrameOrder", ...}  --> build_frames       --> {"is": "FrameSet", ...}
-    agent --> {"is": "Reading", ...}     --> read_through_scapy --> {"is": "Advertisement", ...}
+"""Has frames built, and messages read, by scapy in a child process (``scapy_child``).
 
 So the agent stays small and quick: it keeps the bytes, not what made them.
 """
@@ -10,41 +7,20 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from hafailover.errors import EdgeError
 from hafailover.runtime.decoding import decoder
 from hafailover.runtime.encoding import encoder
 from hafailover.runtime.shapes import CodecError
-from hafailover.system.frame_set import FrameOrder, FrameSet
-from hafailover.vrrp.advertisement import Advertisement
-from hafailover.vrrp.settings import Address
+from hafailover.system.frame_set import Answer, FrameOrder, FrameSet, Refusal, Request
 
 DEADLINE_S: Final = 20.0
 """Importing scapy takes 0.4 s, on a busy machine with a cold cache several seconds."""
 
+CHILD: Final = "hafailover.system.scapy_child"
+
 _LINE_LIMIT: Final = 4 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A message that scapy shall read, too."""
-
-    payload: bytes
-    source: Address
-    destination: Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What scapy could not do."""
-
-    reason: str
-
-
-Request: TypeAlias = FrameOrder | Reading
-Answer: TypeAlias = FrameSet | Advertisement | Refusal
 
 
 class ScapyProcessError(EdgeError):
@@ -61,7 +37,7 @@ async def ask_scapy(requests: Sequence[Request]) -> list[Answer]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        __spec__.name,
+        CHILD,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -98,27 +74,3 @@ async def build(orders: Sequence[FrameOrder]) -> list[FrameSet]:
         reasons = [answer.reason for answer in answers if isinstance(answer, Refusal)]
         raise ScapyProcessError(f"building frames failed: {'; '.join(reasons)}")
     return sets
-
-
-def _answer(request: Any) -> Answer:
-    from hafailover.system import frames  # noqa: PLC0415 - the agent imports this module, too
-
-    try:
-        if isinstance(request, FrameOrder):
-            return frames.build_frames(request)
-        return frames.read_through_scapy(request.payload, request.source, request.destination)
-    except ValueError as error:
-        return Refusal(reason=str(error))
-
-
-def main() -> None:
-    """Answer each line of the standard input with a line on the standard output."""
-    read, write = decoder(Request, True), encoder(Answer)  # noqa: FBT003
-    for line in sys.stdin:
-        answer = _answer(read(json.loads(line)))
-        sys.stdout.write(json.dumps(write(answer)) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,8 @@ from typing import Final
 
 from hafailover.errors import EdgeError
 from hafailover.system.advert_socket import Received
-from hafailover.system.scapy_process import Reading, ask_scapy
+from hafailover.system.frame_set import Reading
+from hafailover.system.scapy_process import ask_scapy
 from hafailover.vrrp.advertisement import Advertisement
 
 DELAY_S: Final = 5.0

@@ -252,6 +252,9 @@ class Frr:
         name = f"vrrp{self.dialect.family}-{VRID}"
         if name in ip("-n", self._space, "link", "show"):
             return
+        # Otherwise eth0 answers for the macvlan's address too, with its own MAC.
+        for key, value in (("arp_ignore", 1), ("arp_announce", 2), ("rp_filter", 2)):
+            self.lan.run(self.host, "sysctl", "-qw", f"net.ipv4.conf.all.{key}={value}")
         ip("-n", self._space, "link", "add", name, "link", "eth0", "type", "macvlan", "mode",
            "bridge")  # fmt: skip
         ip("-n", self._space, "link", "set", name, "addrgenmode", "random")

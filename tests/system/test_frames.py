@@ -8,7 +8,7 @@ import pytest
 
 from hafailover.errors import EdgeError
 from hafailover.system.advert_socket import Received, read_ipv4
-from hafailover.system.frame_set import FrameSet, frame_order, virtual_mac
+from hafailover.system.frame_set import FrameSet, Reading, Refusal, frame_order, virtual_mac
 from hafailover.system.frames import (
     advertisement,
     build_frames,
@@ -16,7 +16,7 @@ from hafailover.system.frames import (
     neighbour_advertisement,
     read_through_scapy,
 )
-from hafailover.system.scapy_process import Reading, Refusal, ask_scapy, build
+from hafailover.system.scapy_process import ask_scapy, build
 from hafailover.system.second_reading import SecondReading
 from hafailover.units import CENTISECOND, SECOND
 from hafailover.vrrp.acceptance import Accepted, accept
