@@ -95,7 +95,7 @@ def _memory_disk(geom: Geom) -> MemoryDisk:
     is_file = _word(provider.config, "type", what) == "vnode"
     return MemoryDisk(
         unit=unit,
-        file=_word(provider.config, "file", what) if is_file else "",
+        file=_path(_word(provider.config, "file", what)) if is_file else "",
         is_read_only=access == "read-only",
         size_bytes=provider.media_size,
         open_mode=provider.mode,
@@ -173,6 +173,14 @@ def _unit(geom: Geom) -> int:
     if match is None:
         raise ObservationError("the name of a unit", geom.name)
     return int(match[1])
+
+
+def _path(text: str) -> str:
+    """Undo the kernel's escaping of a path: it writes every byte above 0x7e as a character."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _word(config: Config, key: str, what: str) -> str:

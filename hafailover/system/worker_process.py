@@ -73,8 +73,12 @@ def perform(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _schedule_ordinarily() -> None:
     """Give up a real-time priority of the agent's, which a child inherits."""
-    if os.sched_getscheduler(0) != os.SCHED_OTHER:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    try:
+        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except OSError:
+        # A worker of too high a priority is better than none.
+        return
 
 
 def _read(length: int) -> bytes:

@@ -224,6 +224,19 @@ def test_memory_without_a_file_is_a_unit_that_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("printed", "path"),
+    [("/img/a", "/img/a"), ("/img/&#xC3;&#xA9;", "/img/é"), ("/img/&#xE9;", "/img/é")],
+)
+def test_the_path_of_an_image_is_the_one_in_the_configuration(printed: str, path: str) -> None:
+    text = f"""<mesh><class><name>MD</name><geom><name>md3</name><provider id="0x1">
+      <mode>r0w0e0</mode><name>md3</name><mediasize>4096</mediasize><config><unit>3</unit>
+      <access>read-write</access><type>vnode</type><file>{printed}</file></config></provider>
+      </geom></class></mesh>"""
+    (disk,) = see_geom(text).memory_disks
+    assert disk.file == path
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("", "no element found"),
