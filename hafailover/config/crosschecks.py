@@ -80,14 +80,20 @@ def _networks(root: Checked) -> Iterator[Problem]:
             key = f"networks.{network}.interface"
             text = f"missing; the interface on the {network} network, or one for each node"
             yield _problem(root.place("networks"), key, text)
+    if with_data and _one_interface(networks):
+        text = "the same interface as lan: one cut cable ends both service and replication"
+        key = "networks.replication.interface"
+        place = networks.section("replication").place("interface")
+        yield _problem(place, key, text, Severity.WARNING)
     for node in nodes:
         if with_data and node.maybe("replication", object) is None:
             text = "missing; a group has volumes, and their data travels between these addresses"
             yield _problem(node.mark, f"{node.path}.replication", text)
-        if with_data and node.values.get("replication") == node.values.get("lan"):
-            text = "the same address as lan: one cut cable ends both service and replication"
-            place = node.place("replication")
-            yield _problem(place, f"{node.path}.replication", text, Severity.WARNING)
+
+
+def _one_interface(networks: Checked) -> bool:
+    lan, link = (networks.section(name).maybe("interface", str) for name in ("lan", "replication"))
+    return lan is not None and lan == link
 
 
 def _vrids(root: Checked) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ _OWN_ENTRIES: Final = (".hafailover",)
 
 
 def judge_storage(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
-    """Yield what is wrong with the host's storage; nothing without volumes, or where they cannot be."""
+    """Yield what is wrong with the host's storage; nothing where there can be none."""
     volumes = [(group.name, volume) for group in settings.groups for volume in group.volumes]
     if not volumes or not facts.is_able:
         return

@@ -4,10 +4,12 @@ from typing import Final
 
 from hafailover.config.kinds import Integer, Size, Text
 from hafailover.config.network_kinds import Address
+from hafailover.config.profiles import MISSES, PROFILES
 from hafailover.config.schema_arbiter import ARBITER
 from hafailover.config.schema_group import GROUP
 from hafailover.config.schema_operation import ALERTS, DRILL, METRICS
 from hafailover.config.shape import Key, Named, Presence, Scalar, Section
+from hafailover.config.spans import render_duration
 from hafailover.config.words import (
     DAY,
     HOUR,
@@ -32,13 +34,13 @@ _INTERFACE: Final = Text(
 )
 
 
-def _interface(name: str, text: str) -> Key:
+def _interface(name: str, text: str, sample: str) -> Key:
     return Key(
         name=name,
         shape=Scalar(kind=_INTERFACE),
         text=text,
         default=Presence.OPTIONAL,
-        sample="lnc1",
+        sample=sample,
     )
 
 
@@ -48,28 +50,30 @@ NODE: Final = Section(
             "hostname",
             Presence.OPTIONAL,
             "Its host name, by which a node finds itself here; the node's name if left out.",
-            sample="server-a.example.net",
+            sample="server-{letter}.example.net",
         ),
-        address("lan", Presence.REQUIRED, "Its own address on the LAN.", sample="192.0.2.11"),
+        address("lan", Presence.REQUIRED, "Its own address on the LAN.", sample="192.0.2.1{n}"),
         address(
             "lan_ipv6",
             Presence.OPTIONAL,
             "Its link-local IPv6 address on the LAN; needed if a group has IPv6 addresses.",
             kind=Address(families=(6,), link_local=True),
-            sample="fe80::11",
+            sample="fe80::1{n}",
         ),
         address(
             "replication",
             Presence.OPTIONAL,
             "Its own address on the replication link; needed if a group has volumes.",
             kind=Address(families=(4,)),
-            sample="10.0.0.11",
+            sample="10.0.0.1{n}",
         ),
         section(
             "interfaces",
             (
-                _interface("lan", "This node's interface on the LAN, if it differs."),
-                _interface("replication", "This node's interface on the link, if it differs."),
+                _interface("lan", "This node's interface on the LAN, if it differs.", "lnc1"),
+                _interface(
+                    "replication", "This node's interface on the link, if it differs.", "lnc0"
+                ),
             ),
             "What differs from the section networks on this node.",
         ),
@@ -79,12 +83,12 @@ NODE: Final = Section(
 _NETWORKS: Final = (
     section(
         "lan",
-        (_interface("interface", "Carries advertisements and virtual addresses."),),
+        (_interface("interface", "Carries advertisements and virtual addresses.", "lnc1"),),
         "The network that the clients come from.",
     ),
     section(
         "replication",
-        (_interface("interface", "Carries the data; best a cable of its own."),),
+        (_interface("interface", "Carries the data; best a cable of its own.", "lnc0"),),
         "The network between the nodes.",
     ),
 )
@@ -102,7 +106,15 @@ _BY_PROFILE: Final = "by profile"
 
 
 def _span(name: str, text: str, *, low: int = MILLISECOND, high: int = HOUR) -> Key:
-    return duration(name, Presence.OPTIONAL, text, low=low, high=high, remark=_BY_PROFILE)
+    return duration(
+        name,
+        Presence.OPTIONAL,
+        text,
+        low=low,
+        high=high,
+        remark=_BY_PROFILE,
+        sample=render_duration(PROFILES["lan"][name]),
+    )
 
 
 TIMERS: Final = (
@@ -120,6 +132,7 @@ TIMERS: Final = (
         text="m: so many missing heartbeats make a channel silent.",
         default=Presence.OPTIONAL,
         remark=_BY_PROFILE,
+        sample=str(MISSES),
     ),
     _span("canary_period", "How often a small write is tried on every volume."),
     _span("canary_deadline", "How long it may take; period and deadline together are c."),
@@ -129,6 +142,7 @@ TIMERS: Final = (
         "How long a late canary is borne while heartbeats on the replication link are in time.",
         high=MINUTE,
         remark="1.5s; canary_deadline with etcd",
+        sample="1.5s",
     ),
     _span("lateness", "s: own lateness that is tolerated."),
     _span("decision", "q: how long the arbiter's answer may take, read back."),
@@ -153,6 +167,7 @@ TIMERS: Final = (
         low=0,
         high=HOUR,
         remark="500ms; with ping at least the arbiter's interval + lateness",
+        sample="500ms",
     ),
     duration("unprotected_reminder", "1h", "How often 'unprotected' is repeated.", low=MINUTE),
 )
@@ -201,7 +216,7 @@ _PATHS: Final = (
 
 ROOT: Final = Section(
     keys=(
-        integer("version", Presence.REQUIRED, "Version of this form of file.", (1, 1)),
+        integer("version", Presence.REQUIRED, "Version of this form of file.", (1, 1), sample="1"),
         Key(
             name="cluster",
             shape=Scalar(kind=NAME),
@@ -210,7 +225,14 @@ ROOT: Final = Section(
         ),
         nested(
             "nodes",
-            Named(name=NAME, section=NODE, low=1, high=2, is_per_node=True),
+            Named(
+                name=NAME,
+                section=NODE,
+                low=1,
+                high=2,
+                is_per_node=True,
+                samples=("server-a", "server-b"),
+            ),
             "The two hosts by name; the same file is used on both.",
             Presence.REQUIRED,
         ),
@@ -231,7 +253,7 @@ ROOT: Final = Section(
         section("drill", DRILL, "Objectives that a drill is judged by."),
         nested(
             "groups",
-            Named(name=WORD, section=GROUP, low=1, high=255),
+            Named(name=WORD, section=GROUP, low=1, high=255, samples=("web",)),
             "What fails over as one, by name.",
             Presence.REQUIRED,
         ),

@@ -121,6 +121,7 @@ VOLUME: Final = Section(
             text="Name of the gmirror(8) device; the file system is on /dev/mirror/NAME.",
             default=Presence.OPTIONAL,
             remark="the volume's name",
+            sample="data",
         ),
         path("mount_point", Presence.REQUIRED, "Where it is mounted.", sample="/home/data"),
         nested(
@@ -149,6 +150,7 @@ VOLUME: Final = Section(
             high=HOUR,
             step=SECOND,
             remark="30s; 10m with the arbiter fence",
+            sample="30s",
         ),
         integer("queue_size", "1024", "ggatec -q: requests that may wait.", (16, 4096)),
         choice(
@@ -219,7 +221,7 @@ _REBUILD: Final = (
 
 GROUP: Final = Section(
     keys=(
-        integer("vrid", Presence.REQUIRED, "Virtual router identifier.", (1, 255)),
+        integer("vrid", Presence.REQUIRED, "Virtual router identifier.", (1, 255), sample="1"),
         Key(
             name="priority",
             shape=PerNode(kind=Integer(low=1, high=255)),
@@ -242,7 +244,7 @@ GROUP: Final = Section(
         ),
         nested(
             "volumes",
-            Named(name=WORD, section=VOLUME, high=64),
+            Named(name=WORD, section=VOLUME, high=64, samples=("data",)),
             "File systems by name; without any the group is a plain virtual router.",
         ),
         nested(

@@ -42,7 +42,10 @@ _EXEC: Final = Section(
 _WEBHOOK: Final = Section(
     keys=(
         url(
-            "url", Presence.REQUIRED, "Where the event is posted as JSON.", sample="https://…/hook"
+            "url",
+            Presence.REQUIRED,
+            "Where the event is posted as JSON.",
+            sample="https://alerts.example.net/hook",
         ),
         Key(
             name="headers",
@@ -64,7 +67,10 @@ _MAIL: Final = (
 )
 _DEAD_MAN: Final = (
     url(
-        "url", Presence.OPTIONAL, "Called at intervals while all is well.", sample="https://…/ping"
+        "url",
+        Presence.OPTIONAL,
+        "Called at intervals while all is well.",
+        sample="https://alerts.example.net/alive",
     ),
     duration("interval", "5m", "How often.", low=SECOND, high=DAY),
 )

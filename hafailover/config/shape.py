@@ -63,6 +63,8 @@ class Named:
     high: int = 256
     is_per_node: bool = False
     """Whether the names are those of the nodes."""
+    samples: tuple[str, ...] = ()
+    """The names in the annotated sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,4 +109,5 @@ class Key:
     is_secret: bool = False
     """Whether only a hash of the value may leave this host, or be shown."""
     sample: str = ""
-    """An example for the annotated sample, where there is no default to show."""
+    """An example for the annotated sample, where there is no default to show; ``{n}`` and
+    ``{letter}`` count the entries of a mapping of names."""

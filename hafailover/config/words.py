@@ -41,16 +41,19 @@ def duration(
     high: int = DAY,
     remark: str = "",
     step: int = 1,
+    sample: str = "",
 ) -> Key:
     """Return a key whose value is a span of time."""
-    kind = Duration(low=low, high=high, step=step)
-    return Key(name=name, shape=Scalar(kind=kind), text=text, default=default, remark=remark)
+    shape = Scalar(kind=Duration(low=low, high=high, step=step))
+    return Key(name=name, shape=shape, text=text, default=default, remark=remark, sample=sample)
 
 
-def integer(name: str, default: str | Presence, text: str, limits: tuple[int, int]) -> Key:
+def integer(
+    name: str, default: str | Presence, text: str, limits: tuple[int, int], *, sample: str = ""
+) -> Key:
     """Return a key whose value is a whole number."""
     kind = Integer(low=limits[0], high=limits[1])
-    return Key(name=name, shape=Scalar(kind=kind), text=text, default=default)
+    return Key(name=name, shape=Scalar(kind=kind), text=text, default=default, sample=sample)
 
 
 def boolean(name: str, default: str | Presence, text: str) -> Key:
