@@ -18,7 +18,7 @@ class SendAdvertisement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignAddresses:
-    """Put the group's virtual addresses on the interface; answered by ``StepFinished``, seen in the next observation."""
+    """Put the group's virtual addresses up; answered by ``StepFinished``, seen in the next observation."""
 
     id: int
 

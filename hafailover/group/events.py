@@ -18,7 +18,7 @@ class Started:
     incarnation: str
     entropy: str
     records: tuple[tuple[str, LineageRecord], ...] = ()
-    """(volume, record as read); a record that is missing or damaged comes with copy ``unknown`` and its reason in doubt."""
+    """(volume, record as read); one that is missing or damaged comes with copy ``unknown``, and why in ``doubt``."""
     pause_until_wall: int | None = None
     """Unix seconds; 0 = until resumed; None = not paused."""
 

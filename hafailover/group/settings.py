@@ -128,7 +128,9 @@ class GroupSettings:
         With ping targets an isolated primary is given the time to stop by itself.
         """
         timers = self.timers
-        stopping = timers.forced_demotion + timers.host_reset if self.arbiter is ArbiterKind.PING else 0
+        stopping = (
+            timers.forced_demotion + timers.host_reset if self.arbiter is ArbiterKind.PING else 0
+        )
         return self.silence + timers.lateness + stopping + timers.takeover_margin
 
     @property

@@ -84,10 +84,10 @@ class Demotion:
         successor: Node to which the group is handed over; empty when nobody is named.
         is_failure: Whether a failed promotion is being undone: then a hold-down follows.
         is_final: Whether this life of the agent ends with it.
-        was_unmounted: Volumes seen unmounted in order, not by force.
         seen_identical: Volumes whose two components were seen ACTIVE with unmoved counters after the unmount.
         close_ids: The marker of this closing, by volume.
-        synced: Volumes whose image was fsynced after the last writer ended.
+        is_forced: Whether an unmount had to be forced: then the copy is not clean.
+        is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
     """
 
     since: Instant
@@ -96,7 +96,7 @@ class Demotion:
     is_failure: bool = False
     is_final: bool = False
     is_forced: bool = False
-    was_unmounted: tuple[str, ...] = ()
+    is_isolated: bool = False
     seen_identical: tuple[str, ...] = ()
     close_ids: tuple[tuple[str, str], ...] = ()
 
@@ -118,6 +118,7 @@ class Pairing:
     Attributes:
         peer_boot: Boot of the peer in which its present session began.
         units: ggate units in use, by volume: what to destroy when nothing can be observed.
+        sessions: The peer's export sessions behind them.
         retry_at: No new try before this.
         failures: Failed tries in a row.
         is_ordered: With ``rejoin: manual``, whether the operator gave the word.
@@ -125,6 +126,7 @@ class Pairing:
 
     peer_boot: str = ""
     units: tuple[tuple[str, int], ...] = ()
+    sessions: tuple[str, ...] = ()
     retry_at: Instant | None = None
     failures: int = 0
     is_ordered: bool = False
@@ -187,11 +189,12 @@ class GroupState:
     hold_until: Instant | None = None
     failures: int = 0
     pause: Pause | None = None
-    is_stopping: bool = False
+    stopping_since: Instant | None = None
 
     records: Records = ()
     durable: Records = ()
     writing: Pending | None = None
+    being_written: Records = ()
     write_retry_at: Instant | None = None
     write_problem: str = ""
 
@@ -203,8 +206,9 @@ class GroupState:
     work: Pending | None = None
     urgent: Pending | None = None
     tries: Tries = field(default_factory=Tries)
+    tried_at: Instant = Instant(0)
     look_at: Instant | None = None
-    """Not before then is the storage looked at again for the plan that waits."""
+    """When the storage is looked at for what waits, earlier than the regular look or later than at once."""
     refusal: str = ""
     """Why the storage plan does not go on."""
 
@@ -213,6 +217,8 @@ class GroupState:
     is_candidate: bool = False
     candidacy_refusal: str = ""
     addresses_wanted: bool = False
+    listen_until: Instant | None = None
+    """After own lateness the addresses stay down until then."""
     addressing: Pending | None = None
     link_is_up: bool = True
     competing: str = ""
@@ -233,6 +239,8 @@ class GroupState:
 
     pairing: Pairing = field(default_factory=Pairing)
     dropping: Dropping | None = None
+    spent_sessions: tuple[str, ...] = ()
+    """Export sessions of the peer that were let go: none is used again, a child of theirs may still hold writes."""
     canaries: tuple[tuple[str, Instant], ...] = ()
     canary_problem: str = ""
     in_sync_since: Instant | None = None
@@ -262,6 +270,11 @@ class GroupState:
     def record(self, volume: str) -> LineageRecord:
         """Return the record of ``volume`` as it shall be (it may not be durable yet)."""
         return dict(self.records)[volume]
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the agent was told to stop."""
+        return self.stopping_since is not None
 
     @property
     def is_durable(self) -> bool:

@@ -56,7 +56,9 @@ class Turn:
         """Return a fresh random id (16 hexadecimal digits) derived from this life's entropy."""
         count = self.state.minted + 1
         self.set(minted=count)
-        return sha256(f"{self.state.entropy}:{self.settings.name}:{count}".encode()).hexdigest()[:16]
+        return sha256(f"{self.state.entropy}:{self.settings.name}:{count}".encode()).hexdigest()[
+            :16
+        ]
 
     def become(self, role: Role, why: str) -> None:
         """Change the role, with the reason that status and history show."""
@@ -110,6 +112,8 @@ def first(items: "tuple[tuple[str, Any], ...]", key: str) -> Any:
     return next((value for name, value in items if name == key), None)
 
 
-def put(items: "tuple[tuple[str, Any], ...]", key: str, value: Any) -> "tuple[tuple[str, Any], ...]":
+def put(
+    items: "tuple[tuple[str, Any], ...]", key: str, value: Any
+) -> "tuple[tuple[str, Any], ...]":
     """Return the pairs with ``key`` set to ``value``."""
     return (*((name, old) for name, old in items if name != key), (key, value))

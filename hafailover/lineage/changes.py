@@ -29,7 +29,9 @@ def is_active(record: LineageRecord) -> bool:
     return record.session.startswith(ACTIVE)
 
 
-def founded(record: LineageRecord, *, lineage: str, binding: ImageBinding, boot: str) -> LineageRecord:
+def founded(
+    record: LineageRecord, *, lineage: str, binding: ImageBinding, boot: str
+) -> LineageRecord:
     """The copy is one of two that were just made identical by hand or by ``init``."""
     return replace(
         record,
@@ -52,7 +54,11 @@ def booted(record: LineageRecord, *, boot: str) -> LineageRecord:
     if record.boot == boot:
         return record
     if is_exported(record):
-        left = CopyState.STALE if record.copy in (CopyState.IN_SYNC, CopyState.TOUCHED) else record.copy
+        left = (
+            CopyState.STALE
+            if record.copy in (CopyState.IN_SYNC, CopyState.TOUCHED)
+            else record.copy
+        )
         return replace(record, copy=left, session="", boot=boot, clean=False)
     if is_active(record):
         return replace(record, session="", boot=boot, clean=False)
@@ -73,7 +79,12 @@ def touched(record: LineageRecord, *, session: str, boot: str, epoch: int) -> Li
     """The copy is about to be attached for a promotion."""
     copy = CopyState.TOUCHED if record.copy is CopyState.IN_SYNC else record.copy
     return replace(
-        record, session=ACTIVE + session, boot=boot, copy=copy, clean=False, epoch=max(epoch, record.epoch)
+        record,
+        session=ACTIVE + session,
+        boot=boot,
+        copy=copy,
+        clean=False,
+        epoch=max(epoch, record.epoch),
     )
 
 
@@ -94,9 +105,9 @@ def forced_on(record: LineageRecord, *, lineage: str, given_up: tuple[str, ...])
         record,
         lineage=lineage,
         ancestors=(),
-        forced_from=tuple(dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from)))[
-            :ANCESTORS_MAX
-        ],
+        forced_from=tuple(
+            dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from))
+        )[:ANCESTORS_MAX],
         copy=CopyState.SOLE,
         doubt="",
     )
@@ -105,7 +116,12 @@ def forced_on(record: LineageRecord, *, lineage: str, given_up: tuple[str, ...])
 def joined(record: LineageRecord, *, lineage: str, ancestors: tuple[str, ...]) -> LineageRecord:
     """The copy was seen complete beside the primary's, whose lineage it takes."""
     return replace(
-        record, lineage=lineage, ancestors=ancestors[:ANCESTORS_MAX], copy=CopyState.IN_SYNC, doubt=""
+        record,
+        lineage=lineage,
+        ancestors=ancestors[:ANCESTORS_MAX],
+        copy=CopyState.IN_SYNC,
+        clean=True,
+        doubt="",
     )
 
 
@@ -132,3 +148,8 @@ def diverged(record: LineageRecord, reason: str) -> LineageRecord:
 def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> LineageRecord:
     """Nothing can write the copy any more: seen, fsynced, marked in the image's last sector."""
     return replace(record, session="", clean=clean, binding=binding)
+
+
+def went_on_unseen(record: LineageRecord, evidence: str) -> LineageRecord:
+    """The kernel dropped the peer and wrote on before any record said so: sole, with a doubt that is never hidden."""
+    return replace(record, copy=CopyState.SOLE, doubt=evidence)

@@ -24,7 +24,9 @@ class Verdict(Enum):
     THEIRS = "the peer's copy holds the data; this node's is rebuilt from it"
     DIVERGED = "each copy has writes that the other lacks: an operator chooses which one to keep"
     NEITHER = "neither copy is complete: an operator decides"
-    UNKNOWN = "one copy has no valid record: it is neither promoted nor overwritten without an order"
+    UNKNOWN = (
+        "one copy has no valid record: it is neither promoted nor overwritten without an order"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,6 @@ def _claim(side: Side) -> tuple[bool, bool, bool, bool]:
     return (
         record.copy is CopyState.SOLE,
         side.is_serving,
-        record.clean and not record.is_open,
+        record.clean,
         record.copy is CopyState.IN_SYNC,
     )

@@ -27,7 +27,9 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
     if not record.is_open and image.tail is TailKind.MARKER and image.marker != bound.close_id:
         return "the image carries the marker of another closing: it was overwritten with an older copy of itself"
     if image.tail is TailKind.FOREIGN:
-        return "the last sector of the image holds something that neither gmirror nor hafailover wrote"
+        return (
+            "the last sector of the image holds something that neither gmirror nor hafailover wrote"
+        )
     return ""
 
 

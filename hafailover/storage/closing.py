@@ -1,7 +1,7 @@
 """How is a volume brought down until nothing can write its image? From whatever is found, one step at a time.
 
-Order: umount, mirror, ggate, its ggatec process, md, every ggated, then seen closed. ``gmirror destroy`` and never ``stop``:
-three seconds after a stop the label class offers the component again and the mirror is back (observed on 14.0).
+Order: umount, mirror, ggate, its ggatec process, md, every ggated, then seen closed. ``gmirror destroy`` and never
+``stop``: three seconds after a stop the label class offers the component again and the mirror is back (seen on 14.0).
 """
 
 from hafailover.storage import commands
@@ -43,7 +43,9 @@ def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
             step = commands.destroy_gate(view.settings, view.gates[0].unit, force=True)
         return Next(step, "no mirror uses the ggate any more")
     if view.carriers:
-        return Next(end_carrier(view.carriers[0], view.settings.name, tries), "a ggatec outlives its device")
+        return Next(
+            end_carrier(view.carriers[0], view.settings.name, tries), "a ggatec outlives its device"
+        )
     if view.disks:
         return Next(
             commands.detach_memory_disk(view.settings, view.disks[0].unit), "the image must be free"

@@ -24,7 +24,9 @@ def end_carrier(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
 
 
 def _escalated(tries: Tries, *, process_group: int, pid: int, what: str, volume: str) -> SignalStep:
-    gentle = SignalStep(process_group=process_group, pid=pid, signal="TERM", what=what, volume=volume)
+    gentle = SignalStep(
+        process_group=process_group, pid=pid, signal="TERM", what=what, volume=volume
+    )
     if tries.of(gentle) == 0:
         return gentle
     return SignalStep(process_group=process_group, pid=pid, signal="KILL", what=what, volume=volume)

@@ -196,7 +196,7 @@ class StorageFacts:
     images: tuple[tuple[str, ImageFacts], ...] = ()
     openers: tuple[tuple[str, tuple[Opener, ...]], ...] = ()
     addresses: tuple[str, ...] | None = None
-    """Addresses on the group's interface, ``A/len`` as text, with `` tentative`` or `` duplicated`` behind an IPv6 one."""
+    """Addresses on the group's interface, ``A/len``, with `` tentative`` or `` duplicated`` behind an IPv6 one."""
     link_up: bool | None = None
     held_units: tuple[str, ...] = ()
     """``md10``, ``ggate11``: units on which an abandoned child of this agent may still act."""

@@ -95,7 +95,7 @@ class StepOutcome:
         return self.status is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Next:
     """The planner's answer: do this one step, for this reason."""
 
@@ -103,12 +103,12 @@ class Next:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reached:
     """The goal is what is seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Look:
     """Nothing can be decided before more is seen; ``openers_of`` asks fstat(1) about these images."""
 
@@ -116,14 +116,14 @@ class Look:
     openers_of: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Something takes its time (a rebuild, a taste); look again soon."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A decision not to act, with its reason as a sentence a human can act on."""
 

@@ -1,6 +1,7 @@
 """What of an observation concerns one volume?"""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from hafailover.storage.facts import (
@@ -140,7 +141,7 @@ def session_of(process: GateProcess) -> str:
 
 def _unit_of(process: GateProcess) -> int:
     arguments = process.arguments
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in pairwise(arguments):
         if flag == "-u" and value.isdigit():
             return int(value)
     return -1

@@ -1,0 +1,81 @@
+"""When are the virtual addresses up on this node? Only where the volume is mounted and the services run."""
+
+from hafailover.group import routers
+from hafailover.group.actions import AssignAddresses, ReleaseAddresses
+from hafailover.group.turn import Turn
+from hafailover.storage.steps import StepOutcome
+
+
+def bring_up(turn: Turn) -> None:
+    """Put the addresses up; once they are, everybody is told."""
+    turn.set(addresses_wanted=True)
+    _assign(turn)
+
+
+def take_down(turn: Turn) -> None:
+    """Take the addresses away; everything else follows after."""
+    turn.set(addresses_wanted=False)
+    routers.end_announcing(turn)
+    pending = turn.ask("release addresses")
+    turn.set(addressing=pending)
+    turn.do(ReleaseAddresses(id=pending.id))
+
+
+def finish(turn: Turn, outcome: StepOutcome) -> None:
+    """Take note that the addresses were put up or taken down."""
+    turn.set(addressing=None)
+    turn.look_again()
+    if outcome.problem:
+        turn.note(f"addresses: {outcome.problem}")
+    if turn.state.addresses_wanted:
+        routers.begin_announcing(turn)
+
+
+def are_up(turn: Turn) -> bool | None:
+    """Whether every virtual address is seen on the interface; None = not known."""
+    seen = _seen(turn)
+    if seen is None:
+        return None
+    return all(str(address) in seen for address in turn.settings.addresses)
+
+
+def are_down(turn: Turn) -> bool | None:
+    """Whether no virtual address is seen on the interface; None = not known."""
+    seen = _seen(turn)
+    if seen is None:
+        return None
+    wanted = {str(address.ip) for address in turn.settings.addresses}
+    return not any(entry.split("/")[0] in wanted for entry in seen)
+
+
+def keep_up(turn: Turn) -> None:
+    """Put the addresses up again if somebody took them away."""
+    if turn.state.addresses_wanted and turn.state.addressing is None and are_up(turn) is False:
+        turn.note("a virtual address is missing on the interface; it is put back")
+        _assign(turn)
+
+
+def keep_down(turn: Turn) -> None:
+    """Take away a virtual address that is up where it must not be."""
+    if (
+        not turn.state.addresses_wanted
+        and turn.state.addressing is None
+        and are_down(turn) is False
+    ):
+        turn.note(
+            "a virtual address is up here although this node does not serve; it is taken away"
+        )
+        take_down(turn)
+
+
+def _assign(turn: Turn) -> None:
+    pending = turn.ask("assign addresses")
+    turn.set(addressing=pending)
+    turn.do(AssignAddresses(id=pending.id))
+
+
+def _seen(turn: Turn) -> set[str] | None:
+    facts = turn.state.facts
+    if facts is None or facts.addresses is None or turn.state.must_look:
+        return None
+    return {entry.split(" ")[0] for entry in facts.addresses}

@@ -1,0 +1,114 @@
+"""Which alerts' causes last, and which are over? Derived from the state after every event, so none is forgotten."""
+
+from collections.abc import Iterator
+
+from hafailover.group import contact, routers
+from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
+from hafailover.group.report import Role
+from hafailover.group.state import RaisedAlert
+from hafailover.group.turn import Turn
+from hafailover.lineage.record import CopyState
+from hafailover.units import SECOND
+
+_SETTLED = 2 * SECOND
+
+
+def update(turn: Turn) -> None:
+    """Raise what begins, repeat what has to be repeated, resolve what is over."""
+    wanted = {kind: (severity, text) for kind, severity, text in _causes(turn)}
+    raised = {alert.kind: alert for alert in turn.state.alerts}
+    if not wanted and not raised:
+        return
+    kept: list[RaisedAlert] = []
+    for kind, alert in raised.items():
+        if kind not in wanted:
+            turn.do(ResolveAlert(kind=kind, text=alert.text))
+    for kind, (severity, text) in wanted.items():
+        old = raised.get(kind)
+        is_due = old is None or turn.now - old.at >= turn.settings.timers.unprotected_reminder
+        if is_due:
+            turn.do(RaiseAlert(kind=kind, severity=severity, text=text))
+        kept.append(
+            RaisedAlert(kind=kind, text=text, at=turn.now if old is None or is_due else old.at)
+        )
+    if tuple(kept) != turn.state.alerts:
+        turn.set(alerts=tuple(kept))
+
+
+def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    state = turn.state
+    peer = turn.settings.peer
+    if state.role is Role.PRIMARY and state.unprotected_since is not None and not state.dropping:
+        yield (
+            AlertKind.UNPROTECTED,
+            Severity.WARNING,
+            f"only {turn.settings.node} has the data: {peer} has no copy in sync",
+        )
+    if any(record.copy is CopyState.DIVERGED for _, record in state.records):
+        yield (
+            AlertKind.DIVERGED,
+            Severity.CRITICAL,
+            "the two copies have diverged: nothing is touched until an operator decides",
+        )
+    if state.competing and routers.is_any_master(turn):
+        yield (
+            AlertKind.COMPETING_MASTER,
+            Severity.CRITICAL,
+            f"{state.competing} although this node is Master",
+        )
+    if state.write_problem:
+        yield (
+            AlertKind.RECORDS_NOT_DURABLE,
+            Severity.CRITICAL,
+            f"lineage records cannot be written: {state.write_problem}",
+        )
+    if state.facts is not None and not state.facts.is_complete:
+        yield (
+            AlertKind.OBSERVATION_UNKNOWN,
+            Severity.WARNING,
+            f"the storage cannot be seen: {state.facts.problem}",
+        )
+    if state.demotion is not None and state.refusal and turn.now - state.demotion.since > _SETTLED:
+        yield AlertKind.DEMOTION_STUCK, Severity.CRITICAL, state.refusal
+    yield from _peer_causes(turn)
+    yield from _operator_causes(turn)
+
+
+def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    report = turn.peer_report
+    peer = turn.settings.peer
+    if report is not None:
+        if report.digest != turn.settings.digest:
+            yield (
+                AlertKind.CONFIGURATION_DIFFERS,
+                Severity.WARNING,
+                f"the configuration of {peer} differs from this node's",
+            )
+        if not contact.hears_us(turn) and turn.now - turn.state.role_since > _SETTLED:
+            yield (
+                AlertKind.ONE_WAY_LINK,
+                Severity.WARNING,
+                f"{peer} is heard but does not hear {turn.settings.node}",
+            )
+    elif turn.state.peer_host and turn.state.contact:
+        where = " and ".join(turn.state.peer_host)
+        yield (
+            AlertKind.PEER_AGENT_SILENT,
+            Severity.CRITICAL,
+            f"the host of {peer} answers on {where}, its agent does not",
+        )
+
+
+def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    state = turn.state
+    if state.role is not Role.STANDBY or turn.now - state.role_since < _SETTLED:
+        return
+    report = turn.peer_report
+    served = report is not None and contact.is_acting(report)
+    asks = ("operator", "hafailover promote", "clear-hold")
+    if not served and any(word in state.candidacy_refusal for word in asks):
+        yield (
+            AlertKind.WAITING_FOR_OPERATOR,
+            Severity.CRITICAL,
+            f"nobody serves: {state.candidacy_refusal}",
+        )

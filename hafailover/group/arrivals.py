@@ -1,0 +1,163 @@
+"""How is each kind of news taken into the state? No decisions here: what follows is derived afterwards."""
+
+from dataclasses import replace
+
+from hafailover.group import addresses, promotion
+from hafailover.group.actions import AlertKind, RaiseAlert, Severity
+from hafailover.group.events import CanaryWritten, ImageSynced, ReportReceived, ShutdownAsked
+from hafailover.group.report import GroupReport, Role
+from hafailover.group.state import Heard
+from hafailover.group.turn import Turn, put
+from hafailover.group.work import finish_work
+from hafailover.lineage import changes
+from hafailover.lineage.record import CopyState
+from hafailover.storage.facts import StorageFacts
+from hafailover.storage.steps import CommandStep, FileStep, StepOutcome
+from hafailover.units import MILLISECOND, SECOND, later
+
+_UNKNOWN_PAUSE = 500 * MILLISECOND
+
+
+def advertised(turn: Turn) -> None:
+    """An advertisement of the peer is a sign of its life."""
+    lives(turn)
+    turn.set(peer=replace(turn.state.peer, advertised_at=turn.now))
+
+
+def lives(turn: Turn) -> None:
+    """The peer lives, whatever else it may be."""
+    turn.set(peer=replace(turn.state.peer, life_at=turn.now))
+
+
+def reported(turn: Turn, event: ReportReceived) -> None:
+    """Take in the peer's report; an older one than the last only counts as heard."""
+    peer = turn.state.peer
+    report = event.report
+    if report.node != turn.settings.peer:
+        return
+    last = peer.report
+    is_older = (
+        last is not None
+        and last.incarnation == report.incarnation
+        and report.sequence < last.sequence
+    )
+    heard = Heard(network=event.network, at=turn.now, hears_us=event.network in report.hears)
+    others = tuple(each for each in peer.heard if each.network != event.network)
+    turn.set(
+        peer=replace(peer, report=last if is_older else report, heard=(*others, heard)),
+        contact=True,
+        was_isolated=False,
+    )
+    if not is_older:
+        _see_token_used(turn, report)
+
+
+def _see_token_used(turn: Turn, report: GroupReport) -> None:
+    """A token that was given is over when its successor serves, rebooted, or did not take it in time."""
+    token, given_at = turn.state.token_given, turn.state.token_given_at
+    if token is None or given_at is None:
+        return
+    took = report.epoch >= token.epoch and report.role is Role.PRIMARY
+    rebooted = report.boot != token.to_boot
+    expired = (
+        turn.now - given_at > turn.settings.timers.release_hold and report.role is Role.STANDBY
+    )
+    if took or rebooted or expired:
+        turn.set(token_given=None, token_given_at=None)
+
+
+def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
+    """Take in a look at the host, if it is the one that was asked for."""
+    pending = turn.state.observing
+    if pending is None or pending.id != number:
+        return
+    asked_openers = turn.state.ask_openers
+    turn.set(
+        observing=None,
+        facts=facts,
+        facts_at=turn.now,
+        must_look=not facts.is_complete,
+        look_at=None if facts.is_complete else later(turn.now, _UNKNOWN_PAUSE),
+        ask_openers=()
+        if set(asked_openers) <= {path for path, _ in facts.openers}
+        else asked_openers,
+    )
+    if facts.link_up is not None and facts.link_up != turn.state.link_is_up:
+        turn.set(link_is_up=facts.link_up)
+
+
+def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
+    """Take in the end of a step, in whichever lane it ran."""
+    state = turn.state
+    if state.addressing is not None and state.addressing.id == number:
+        addresses.finish(turn, outcome)
+        return
+    if state.urgent is not None and state.urgent.id == number:
+        turn.set(urgent=None)
+        turn.look_again()
+        turn.note(f"{state.urgent.what}: {outcome.problem or f'exit status {outcome.status}'}")
+        return
+    if state.work is None or state.work.id != number:
+        return
+    step = state.work.step
+    finish_work(turn, outcome)
+    if isinstance(step, FileStep):
+        promotion.note_synced(turn, step, outcome)
+    elif isinstance(step, CommandStep):
+        promotion.note_checked(turn, step, outcome)
+        demotion = turn.state.demotion
+        if demotion is not None and step.verb == "umount -f":
+            turn.set(demotion=replace(demotion, is_forced=True))
+
+
+def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
+    """Take in that a watched volume or image took a write to disk, or did not."""
+    match event:
+        case CanaryWritten(volume=volume, problem=problem):
+            if problem:
+                turn.set(canary_problem=problem)
+            elif any(name == volume for name, _ in turn.state.canaries):
+                turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
+        case ImageSynced(volume=volume, problem=problem):
+            if not any(name == volume for name, _ in turn.state.synced_images):
+                return
+            if not problem:
+                turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
+                return
+            turn.note(f"{volume}: the image could not be synced: {problem}")
+            turn.change_records(
+                lambda _, record: (
+                    changes.outrun(record)
+                    if record.copy in (CopyState.IN_SYNC, CopyState.SYNCING)
+                    else record
+                )
+            )
+
+
+def shutdown(turn: Turn, event: ShutdownAsked) -> None:
+    """The agent shall stop: in order, or at once and leaving everything as it runs."""
+    if event.keep_running:
+        turn.become(Role.STOPPED, "the agent is restarted and leaves what runs to its next life")
+    elif turn.state.stopping_since is None:
+        turn.set(stopping_since=turn.now)
+
+
+def late(turn: Turn, late_ns: int) -> None:
+    """This process was away: a peer may have taken over meanwhile, so the address goes first and questions follow."""
+    if late_ns <= turn.settings.timers.lateness:
+        return
+    turn.note(f"this process was away for {late_ns / SECOND:.2f} s")
+    turn.do(
+        RaiseAlert(
+            kind=AlertKind.LATENESS,
+            severity=Severity.WARNING,
+            text=f"{turn.settings.node} was away for {late_ns / SECOND:.2f} s",
+        )
+    )
+    # What came while this process was away says nothing about how late the peer is.
+    turn.set(canaries=tuple((name, turn.now) for name, _ in turn.state.canaries))
+    was_long = late_ns > turn.settings.takeover_silence // 2
+    if was_long and turn.state.addresses_wanted and turn.settings.has_storage:
+        addresses.take_down(turn)
+        interval = max(each.interval_ns for each in turn.settings.routers)
+        turn.set(listen_until=later(turn.now, max(interval, turn.settings.silence)))

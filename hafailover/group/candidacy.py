@@ -1,0 +1,180 @@
+"""May this node become primary now? If not, one sentence says why; it is what ``status`` and ``explain`` show."""
+
+from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_since
+from hafailover.group.report import GroupReport, Role
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.turn import Turn
+from hafailover.lineage.changes import is_exported
+from hafailover.lineage.compare import USABLE, Verdict
+from hafailover.units import SECOND
+
+_PROBE_AGE_MAX = 2 * SECOND
+
+
+def refusal(turn: Turn) -> str:
+    """Return why this node is no candidate, whoever the peer is; empty if nothing of its own speaks against it."""
+    return _standing_refusal(turn) or _copy_refusal(turn)
+
+
+def _standing_refusal(turn: Turn) -> str:
+    state = turn.state
+    if state.role is not Role.STANDBY:
+        return f"this node is {state.role.value}"
+    if state.is_stopping:
+        return "the agent is stopping"
+    if state.pause is not None:
+        return "role changes are paused" + (f": {state.pause.reason}" if state.pause.reason else "")
+    if state.hold_until is not None and turn.now < state.hold_until:
+        left = (state.hold_until - turn.now + SECOND - 1) // SECOND
+        return f"hold-down after {state.failures} failed promotion(s), {left} s left"
+    if state.failures >= turn.settings.timers.promotion_failures:
+        return (
+            f"{state.failures} promotions failed in a row: repair the cause, then 'hafailover clear-hold "
+            f"{turn.settings.name}'"
+        )
+    if not state.link_is_up:
+        return f"interface {turn.settings.interface} has no link"
+    return ""
+
+
+def _copy_refusal(turn: Turn) -> str:
+    state = turn.state
+    for volume, record in state.records:
+        if record.copy not in USABLE:
+            doubt = f" ({record.doubt})" if record.doubt else ""
+            return f"the copy of {volume} is {record.copy.value}{doubt}"
+    if state.write_problem:
+        return f"the lineage records cannot be written: {state.write_problem}"
+    facts = state.facts
+    if facts is None or not facts.is_complete:
+        return f"the storage cannot be seen: {facts.problem if facts else 'not looked at yet'}"
+    return ""
+
+
+def beside_peer(turn: Turn, report: GroupReport) -> str:
+    """Return why this node does not take the role while it hears its peer; empty if the peer agrees."""
+    if is_acting(report):
+        return f"{turn.settings.peer} is {report.role.value}"
+    if report.token is not None and report.token.successor == turn.settings.node:
+        return ""
+    if turn.state.token_given is not None:
+        return f"the group was released to {turn.settings.peer}"
+    verdict = group_verdict(turn, report)
+    if verdict in (Verdict.DIVERGED, Verdict.UNKNOWN, Verdict.NEITHER, Verdict.THEIRS):
+        return str(verdict.value)
+    if report.digest != turn.settings.digest:
+        return f"the configuration of {turn.settings.peer} differs from this node's"
+    if not hears_us(turn):
+        return f"{turn.settings.peer} is heard, but does not hear this node: the link works one way only"
+    if report.consent != turn.state.intent or not turn.state.intent:
+        return f"{turn.settings.peer} has not agreed yet"
+    return ""
+
+
+def wants(turn: Turn, report: GroupReport) -> bool:
+    """Whether this node would serve if the peer agreed."""
+    if refusal(turn) or is_acting(report) or turn.state.token_given is not None:
+        return False
+    if report.digest != turn.settings.digest:
+        return False
+    return group_verdict(turn, report) in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
+
+
+def agrees(turn: Turn, report: GroupReport) -> bool:
+    """Whether this node agrees that the peer serves. The greater claim goes first, then the preferred node."""
+    state = turn.state
+    if state.role is not Role.STANDBY or not report.intent or state.token_given is not None:
+        return False
+    verdict = group_verdict(turn, report)
+    if verdict is Verdict.THEIRS:
+        return True
+    if verdict not in (Verdict.EITHER, Verdict.IDENTICAL):
+        return False
+    return not (turn.settings.is_preferred and state.intent)
+
+
+def beside_silence(turn: Turn) -> str:
+    """Return why this node does not take over from a silent peer, without a strict arbiter; empty if it may.
+
+    Silence on every channel, for long enough that an isolated primary has stopped; the peer's *host* silent as well,
+    since a dead agent leaves mount and address to its kernel; this node itself not the isolated one.
+    """
+    state = turn.state
+    peer = turn.settings.peer
+    if state.token_given is not None:
+        return f"the group was released to {peer}: it is taken back on contact or on an order only"
+    since = silent_since(state)
+    if since is None or not _has_spoken(turn):
+        return (
+            f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
+            "whose data counts"
+        )
+    left = since + turn.settings.takeover_silence - turn.now
+    if left > 0:
+        return f"{peer} is silent; a takeover waits {(left + SECOND - 1) // SECOND} s more"
+    if (
+        state.probed_at is None
+        or turn.now - state.probed_at > _PROBE_AGE_MAX
+        or state.probed_at < since
+    ):
+        return f"{peer}'s host is being probed"
+    if state.peer_host:
+        return (
+            f"{peer}'s host answers on {' and '.join(state.peer_host)} although its agent is silent"
+        )
+    if turn.settings.arbiter is ArbiterKind.PING:
+        return _isolation(turn)
+    return ""
+
+
+def _isolation(turn: Turn) -> str:
+    state = turn.state
+    if state.gateway_lost_at is not None or state.gateway_at is None:
+        return "no ping target answers: this node may be the isolated one"
+    if state.was_isolated:
+        return (
+            "this node was isolated while its peer was silent: the peer may have gone on alone. Contact or "
+            "'hafailover promote' decides"
+        )
+    return ""
+
+
+def _has_spoken(turn: Turn) -> bool:
+    """Whether the peer was spoken to in this boot of the host; an export opened in this boot proves it too."""
+    state = turn.state
+    return state.contact or any(
+        is_exported(record) and record.boot == state.boot for _, record in state.durable
+    )
+
+
+def update(turn: Turn) -> None:
+    """Decide whether the gate before Master is open, and say why not."""
+    state = turn.state
+    if state.role is not Role.STANDBY:
+        return
+    report = turn.peer_report
+    if report is not None:
+        consent = report.intent if agrees(turn, report) else 0
+        intent = 0 if consent or not wants(turn, report) else _next_epoch(turn, report)
+        if (intent, consent) != (state.intent, state.consent):
+            turn.set(intent=intent, consent=consent)
+        why = refusal(turn) or (
+            f"this node agreed that {turn.settings.peer} serves"
+            if consent
+            else beside_peer(turn, report)
+        )
+    else:
+        turn.set(intent=0, consent=0)
+        why = refusal(turn) or beside_silence(turn)
+    if why != state.candidacy_refusal:
+        turn.set(candidacy_refusal=why)
+
+
+def _next_epoch(turn: Turn, report: GroupReport) -> int:
+    return turn.state.intent or max(turn.state.epoch, report.epoch) + 1
+
+
+def epoch_to_take(turn: Turn) -> int:
+    """Return the epoch of a promotion that begins now."""
+    report = turn.state.peer.report
+    return turn.state.intent or max(turn.state.epoch, report.epoch if report else 0) + 1

@@ -1,0 +1,76 @@
+"""What does the peer's last report mean for this node? Comparison of the copies, and how alive the peer is."""
+
+from hafailover.group.report import CopyReport, GroupReport, Role
+from hafailover.group.state import GroupState
+from hafailover.group.turn import Turn
+from hafailover.lineage.compare import Side, Verdict, compare
+from hafailover.units import Instant
+
+_SERVING = (Role.PRIMARY,)
+_ACTING = (Role.PROMOTING, Role.PRIMARY, Role.DEMOTING)
+
+_WEIGHT = {
+    Verdict.IDENTICAL: 0,
+    Verdict.EITHER: 1,
+    Verdict.MINE: 2,
+    Verdict.THEIRS: 2,
+    Verdict.NEITHER: 3,
+    Verdict.UNKNOWN: 4,
+    Verdict.DIVERGED: 5,
+}
+
+
+def group_verdict(turn: Turn, report: GroupReport) -> Verdict:
+    """Compare all volumes; a group moves as one, so the gravest answer counts, and a contradiction is divergence."""
+    verdicts = {verdict for _, verdict in volume_verdicts(turn, report)}
+    if {Verdict.MINE, Verdict.THEIRS} <= verdicts:
+        return Verdict.DIVERGED
+    return max(verdicts, key=_WEIGHT.__getitem__, default=Verdict.UNKNOWN)
+
+
+def volume_verdicts(turn: Turn, report: GroupReport) -> tuple[tuple[str, Verdict], ...]:
+    """Compare each volume's two records."""
+    copies = dict(report.copies)
+    is_serving = turn.state.role in _SERVING
+    found = []
+    for volume, record in turn.state.durable:
+        theirs: CopyReport | None = copies.get(volume)
+        if theirs is None:
+            found.append((volume, Verdict.UNKNOWN))
+            continue
+        found.append(
+            (
+                volume,
+                compare(
+                    Side(record=record, is_serving=is_serving),
+                    Side(record=theirs.record, is_serving=report.role in _SERVING),
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def is_acting(report: GroupReport) -> bool:
+    """Whether the peer is, is becoming, or is ceasing to be the primary."""
+    return report.role in _ACTING
+
+
+def silent_since(state: GroupState) -> Instant | None:
+    """Return the last sign of life of the peer on any channel, or None if there never was one."""
+    known = [each for each in (state.peer.heard_at, state.peer.life_at) if each is not None]
+    return max(known, default=None)
+
+
+def hears_us(turn: Turn) -> bool:
+    """Whether the peer says on at least one network that it hears us."""
+    report = turn.peer_report
+    return report is not None and bool(report.hears)
+
+
+def heard_networks(turn: Turn) -> tuple[str, ...]:
+    """Return the networks on which the peer was heard lately."""
+    return tuple(
+        each.network
+        for each in turn.state.peer.heard
+        if turn.now - each.at <= turn.settings.silence
+    )

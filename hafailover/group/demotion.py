@@ -1,0 +1,252 @@
+"""How does this node let go of a group? It fails closed: "demoted" is said only when it is seen.
+
+Address down, services stopped, unmounted, mirror destroyed, ggate destroyed and its process ended, md detached, every
+opener gone, image marked, record closed. If that cannot be seen within the limit, the host is reset.
+"""
+
+from dataclasses import replace
+
+from hafailover.group import addresses, parting, routers, services
+from hafailover.group.actions import ResetHost, WatchCanary, WatchImage
+from hafailover.group.report import HandoverToken, Role
+from hafailover.group.state import Demotion, Pairing
+from hafailover.group.turn import Turn, first, put
+from hafailover.group.work import Progress, pursue, settle, try_again_later
+from hafailover.lineage import changes
+from hafailover.lineage.record import CopyState, ImageBinding, LineageRecord
+from hafailover.storage.closing import plan_closed, plan_marked
+from hafailover.storage.facts import TailKind
+from hafailover.storage.view import VolumeView
+from hafailover.units import later
+
+
+def begin(
+    turn: Turn,
+    reason: str,
+    *,
+    successor: str = "",
+    is_failure: bool = False,
+    is_final: bool = False,
+    is_forced: bool = False,
+    is_isolated: bool = False,
+) -> None:
+    """Begin to demote: resign, take the address down, stop watching the volumes."""
+    turn.become(Role.DEMOTING, reason)
+    ids = tuple((volume.name, turn.mint()) for volume in turn.settings.volumes)
+    turn.set(
+        demotion=Demotion(
+            since=turn.now,
+            reason=reason,
+            successor=successor,
+            is_failure=is_failure,
+            is_final=is_final,
+            is_forced=is_forced,
+            is_isolated=is_isolated,
+            close_ids=ids,
+        ),
+        attempt=None,
+        dropping=None,
+        intent=0,
+        consent=0,
+        in_sync_since=None,
+    )
+    routers.resign(turn)
+    addresses.take_down(turn)
+    stop_watching(turn)
+    settle(turn)
+    turn.look_again()
+
+
+def stop_watching(turn: Turn) -> None:
+    """End the canaries: nothing of the agent's own may keep a volume busy."""
+    for volume in turn.settings.volumes:
+        turn.do(WatchCanary(volume=volume.name, mount_point=volume.mount_point, is_on=False))
+        turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=False))
+    turn.set(canaries=(), synced_images=(), canary_problem="")
+
+
+def advance(turn: Turn) -> None:
+    """Do the next thing that a demotion needs."""
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
+    timers = turn.settings.timers
+    limit = timers.forced_demotion if demotion.is_isolated else timers.demote_deadline
+    if turn.now - demotion.since > limit:
+        reset(
+            turn,
+            f"the demotion cannot be shown to be complete: {turn.state.refusal or turn.state.why}",
+        )
+        return
+    _free_stuck(turn)
+    if turn.state.addressing is not None or turn.state.must_look:
+        return
+    if addresses.are_down(turn) is False:
+        addresses.take_down(turn)
+        return
+    if services.stop_all(turn) is not Progress.REACHED:
+        return
+    views = turn.views()
+    if views is None:
+        return
+    _see_identical(turn, views)
+    for view in views:
+        progress = pursue(turn, plan_closed(view, turn.state.tries, may_force=True))
+        if progress is Progress.FAILED:
+            try_again_later(turn)
+        if progress is not Progress.REACHED:
+            return
+    _finish(turn, views)
+
+
+def _free_stuck(turn: Turn) -> None:
+    """Let a peer go that vanished during the demotion: an unmount waits for its ggate for ever.
+
+    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset.
+    """
+    state, demotion = turn.state, turn.state.demotion
+    if demotion is None or demotion.is_isolated or not state.pairing.units:
+        return
+    is_stuck = (
+        state.work is not None
+        and turn.now - state.work.since > turn.settings.timers.canary_patience
+    )
+    if state.dropping is None and is_stuck and turn.peer_report is None:
+        parting.begin(turn, f"{turn.settings.peer} vanished during the demotion")
+    if state.dropping is not None:
+        parting.let_go(turn)
+
+
+def reset(turn: Turn, reason: str) -> None:
+    """Give this host up: nothing more is acknowledged."""
+    turn.become(Role.FENCED, reason)
+    turn.do(ResetHost(reason=reason))
+
+
+def _see_identical(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """After the unmount and before the destroy: both components ACTIVE, the counters those of this activation."""
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
+    for view in views:
+        record = turn.state.record(view.settings.name)
+        known = record.activation
+        if view.mount is not None or view.mirror is None or known is None:
+            continue
+        is_unmoved = (view.mirror.mirror_id, view.mirror.genid, view.mirror.syncid) == (
+            known.mirror_id,
+            known.genid,
+            known.syncid,
+        )
+        if view.has_two_active and is_unmoved and record.copy is CopyState.IN_SYNC:
+            seen = demotion.seen_identical
+            if view.settings.name not in seen:
+                turn.set(demotion=replace(demotion, seen_identical=(*seen, view.settings.name)))
+                demotion = turn.state.demotion
+                assert demotion is not None  # noqa: S101
+
+
+def _finish(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
+    if any(turn.state.record(view.settings.name).is_open for view in views):
+        for view in views:
+            if _is_bound(turn.state.record(view.settings.name), view):
+                plan = plan_marked(view, first(demotion.close_ids, view.settings.name))
+                if pursue(turn, plan) is Progress.BUSY:
+                    return
+        close(turn, views, demotion.close_ids, clean=not demotion.is_forced)
+        return
+    if not turn.state.is_durable:
+        return
+    _leave(turn, demotion)
+
+
+def close(
+    turn: Turn,
+    views: tuple[VolumeView, ...],
+    close_ids: tuple[tuple[str, str], ...],
+    *,
+    clean: bool,
+) -> None:
+    """State that the images were seen closed and carry this closing's marker."""
+    for view in views:
+        record = turn.state.record(view.settings.name)
+        image = view.image
+        if not record.is_open or image is None:
+            continue
+        marked = image.tail is TailKind.MARKER and image.marker == first(
+            close_ids, view.settings.name
+        )
+        if record.binding is None or not marked:
+            # The marker could not be written: the record keeps its old binding and is closed all the same.
+            changed = replace(record, session="", clean=False)
+        else:
+            binding = ImageBinding(
+                device=image.device,
+                inode=image.inode,
+                size_bytes=image.size_bytes,
+                birth_ns=image.birth_ns,
+                close_id=image.marker,
+            )
+            was_active = changes.is_active(record)
+            changed = changes.closed(
+                record, clean=clean and (was_active or record.clean), binding=binding
+            )
+        turn.set_records(put((), view.settings.name, changed))
+
+
+def _is_bound(record: LineageRecord, view: VolumeView) -> bool:
+    """Only an image that the record belongs to is written to; a stranger's last sector is left alone."""
+    image, bound = view.image, record.binding
+    return (
+        record.is_open
+        and image is not None
+        and bound is not None
+        and (image.device, image.inode, image.size_bytes)
+        == (bound.device, bound.inode, bound.size_bytes)
+    )
+
+
+def _leave(turn: Turn, demotion: Demotion) -> None:
+    """Everything is seen closed and recorded: now "demoted" is said."""
+    turn.set(demotion=None, pairing=Pairing(), sessions=(), dropping=None, unprotected_since=None)
+    settle(turn)
+    if demotion.successor and _all_identical(turn, demotion):
+        _hand_over(turn, demotion.successor)
+    if demotion.is_failure:
+        hold_down(turn)
+    turn.become(Role.STOPPED if demotion.is_final else Role.STANDBY, demotion.reason)
+
+
+def _all_identical(turn: Turn, demotion: Demotion) -> bool:
+    return all(
+        volume.name in demotion.seen_identical
+        and turn.state.record(volume.name).clean
+        and turn.state.record(volume.name).copy is CopyState.IN_SYNC
+        for volume in turn.settings.volumes
+    )
+
+
+def _hand_over(turn: Turn, successor: str) -> None:
+    report = turn.state.peer.report
+    if report is None:
+        return
+    epoch = max(turn.state.epoch, report.epoch) + 1
+    token = HandoverToken(
+        epoch=epoch,
+        successor=successor,
+        from_boot=turn.state.boot,
+        to_boot=report.boot,
+        lineages=tuple((name, record.lineage) for name, record in turn.state.records),
+    )
+    turn.set(token_given=token, token_given_at=turn.now)
+    turn.note(f"released to {successor} under epoch {epoch}: both copies were seen identical")
+
+
+def hold_down(turn: Turn) -> None:
+    """Keep away from the role for a while that doubles with each failure and differs between the nodes."""
+    timers = turn.settings.timers
+    failures = turn.state.failures + 1
+    span = min(timers.hold_down << min(failures - 1, 10), timers.hold_down_limit)
+    if not turn.settings.is_preferred:
+        span += span // 2
+    turn.set(failures=failures, hold_until=later(turn.now, span))

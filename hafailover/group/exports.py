@@ -1,0 +1,22 @@
+"""Where does the peer offer its images?"""
+
+from hafailover.group.turn import Turn
+from hafailover.storage.activation import PeerExport
+from hafailover.storage.view import VolumeView
+
+
+def peer_export(turn: Turn, view: VolumeView) -> PeerExport | None:
+    """Return where the peer offers this volume now, as its last fresh report says."""
+    report = turn.peer_report
+    copy = dict(report.copies).get(view.settings.name) if report else None
+    if copy is None or copy.export is None or not turn.settings.peer_replication_address:
+        return None
+    return PeerExport(
+        address=turn.settings.peer_replication_address, port=copy.export.port, path=copy.export.path
+    )
+
+
+def sessions_behind(view: VolumeView, turn: Turn) -> tuple[str, ...]:
+    """Return the peer's sessions that the ggates of a volume, and those known before, belong to."""
+    seen = (gate.info.rpartition("/")[0].rpartition("/")[2] for gate in view.gates)
+    return tuple(dict.fromkeys((*turn.state.pairing.sessions, *seen)))

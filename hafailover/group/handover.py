@@ -1,0 +1,84 @@
+"""When does a primary hand the group over in order: on a word, on failback, or because its LAN leg is broken?"""
+
+from hafailover.group import demotion, services
+from hafailover.group.contact import hears_us
+from hafailover.group.rejoin import is_in_sync
+from hafailover.group.report import GroupReport, Role
+from hafailover.group.settings import Automatism
+from hafailover.group.turn import Turn
+from hafailover.lineage.record import CopyState
+
+
+def obstacle(turn: Turn) -> str:
+    """Return why the group cannot be handed over now; empty if it can."""
+    state = turn.state
+    peer = turn.settings.peer
+    report = turn.peer_report
+    if state.role is not Role.PRIMARY:
+        return f"{turn.settings.node} is {state.role.value}, not primary"
+    if report is None:
+        return f"{peer} is not heard"
+    if not is_in_sync(turn) or state.dropping is not None:
+        return f"the copy of {peer} is not in sync"
+    return _peer_obstacle(turn, report)
+
+
+def _peer_obstacle(turn: Turn, report: GroupReport) -> str:
+    peer = turn.settings.peer
+    if report.role is not Role.STANDBY:
+        return f"{peer} is {report.role.value}"
+    if report.digest != turn.settings.digest:
+        return f"the configuration of {peer} differs from this node's"
+    if not hears_us(turn):
+        return f"{peer} does not hear this node"
+    if report.is_leaving or not report.link_up:
+        return (
+            f"{peer} is stopping"
+            if report.is_leaving
+            else f"{peer} has no link on its LAN interface"
+        )
+    if report.refusal:
+        return f"{peer} is no candidate: {report.refusal}"
+    if any(copy.record.copy is not CopyState.IN_SYNC for _, copy in report.copies):
+        return f"{peer} does not call its copy in sync"
+    return ""
+
+
+def advance(turn: Turn) -> bool:
+    """Hand over if there is a reason and nothing stands against it. Return whether it began."""
+    reason = _reason(turn)
+    if not reason or turn.state.pause is not None or obstacle(turn):
+        return False
+    begin(turn, reason)
+    return True
+
+
+def begin(turn: Turn, reason: str) -> None:
+    """Demote in order, naming the peer as successor."""
+    demotion.begin(turn, reason, successor=turn.settings.peer)
+
+
+def _reason(turn: Turn) -> str:
+    report = turn.peer_report
+    state = turn.state
+    if report is None:
+        return ""
+    if not state.link_is_up:
+        return f"interface {turn.settings.interface} has no link, that of {turn.settings.peer} has"
+    lost = state.gateway_lost_at
+    if lost is not None and report.sees_gateway and turn.now - lost > turn.settings.silence:
+        return f"{turn.settings.peer} reaches the ping targets, this node does not"
+    failing = services.failing(turn)
+    if failing:
+        return failing
+    return _failback_reason(turn)
+
+
+def _failback_reason(turn: Turn) -> str:
+    settings = turn.settings
+    since = turn.state.in_sync_since
+    if settings.failback.mode is not Automatism.AUTO or settings.is_preferred or since is None:
+        return ""
+    if turn.now - since < settings.failback.hold:
+        return ""
+    return f"failback: {settings.peer} is the preferred node and both copies are in sync"

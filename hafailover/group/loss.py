@@ -1,0 +1,134 @@
+"""How does a primary notice that the peer's copy no longer follows, or that it is itself cut off?"""
+
+from hafailover.group import addresses, demotion, parting
+from hafailover.group.contact import heard_networks
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress
+from hafailover.lineage.record import CopyState
+from hafailover.storage.facts import ComponentState
+from hafailover.units import SECOND, Instant, later
+
+_REPLICATION = "replication"
+
+
+def advance(turn: Turn) -> bool:
+    """Notice a loss, or go on letting go. Return whether that is what this node is busy with."""
+    if turn.state.dropping is None:
+        reason = _loss(turn)
+        if not reason:
+            return False
+        parting.begin(turn, reason)
+    if parting.let_go(turn) is Progress.FAILED:
+        demotion.begin(
+            turn, f"the lost peer's ggate cannot be removed: {turn.state.refusal}", is_forced=True
+        )
+    return turn.state.dropping is not None
+
+
+def canary_due(turn: Turn) -> Instant | None:
+    """Return when the canary counts as overdue, if nothing comes before."""
+    if not turn.state.canaries or not turn.state.pairing.units:
+        return None
+    timers = turn.settings.timers
+    oldest = min(at for _, at in turn.state.canaries)
+    return later(oldest, timers.canary_period + timers.canary_deadline)
+
+
+def _loss(turn: Turn) -> str:
+    """Say why the peer's copy has to go; empty if it follows."""
+    state = turn.state
+    if not state.pairing.units:
+        return ""
+    report = turn.peer_report
+    if report is not None:
+        if report.is_leaving:
+            return f"{turn.settings.peer} is stopping"
+        if state.pairing.peer_boot and report.boot != state.pairing.peer_boot:
+            return f"{turn.settings.peer} has booted: its export is gone"
+        if _says_stale(turn):
+            return f"{turn.settings.peer} calls its own copy stale"
+    return _overdue(turn) or _dropped_by_kernel(turn)
+
+
+def _says_stale(turn: Turn) -> bool:
+    report = turn.peer_report
+    assert report is not None  # noqa: S101
+    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
+    return is_in_sync and any(copy.record.copy is CopyState.STALE for _, copy in report.copies)
+
+
+def _overdue(turn: Turn) -> str:
+    """Say that no write is completed: peer health is I/O progress.
+
+    A late canary is borne a little longer while the peer's heartbeats on the replication link are in time, since then
+    it may be this node's own disk that is slow.
+    """
+    due = canary_due(turn)
+    if due is None or turn.now < due:
+        return ""
+    late = turn.now - min(at for _, at in turn.state.canaries)
+    if _REPLICATION in heard_networks(turn) and late < turn.settings.timers.canary_patience:
+        return ""
+    return f"no write has been completed for {late / SECOND:.1f} s"
+
+
+def _dropped_by_kernel(turn: Turn) -> str:
+    """The kernel drops a component without asking: an I/O error, a timeout of its own."""
+    views = turn.views()
+    if views is None or turn.state.work is not None:
+        return ""
+    for view in views:
+        if (
+            view.mirror is not None
+            and dict(turn.state.pairing.units).get(view.settings.name) is not None
+        ):
+            gone = view.remote is None or view.remote.state in (
+                ComponentState.DISCONNECTED,
+                ComponentState.DESTROY,
+                ComponentState.STALE,
+            )
+            if gone and turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
+                return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
+    return ""
+
+
+def is_sole_and_isolated(turn: Turn) -> bool:
+    """Whether the only copy in service is here, on a node that reaches nobody."""
+    state = turn.state
+    return (
+        turn.settings.arbiter is ArbiterKind.PING
+        and turn.peer_report is None
+        and state.gateway_lost_at is not None
+        and not state.pairing.units
+        and all(record.copy is CopyState.SOLE for _, record in state.records)
+    )
+
+
+def isolated(turn: Turn) -> bool:
+    """Act on own isolation: a primary that reaches neither its peer nor any ping target stops serving.
+
+    One whose copy is the only one in service keeps it mounted, since nobody else can serve older data meanwhile; only
+    its address goes, until a ping target answers again.
+    """
+    state = turn.state
+    if turn.settings.arbiter is not ArbiterKind.PING or turn.peer_report is not None:
+        return False
+    if state.gateway_lost_at is None:
+        return False
+    heard = state.peer.heard_at
+    alone_since = max(heard if heard is not None else state.role_since, state.gateway_lost_at)
+    if turn.now - alone_since < turn.settings.silence:
+        return False
+    if is_sole_and_isolated(turn):
+        if state.addresses_wanted:
+            turn.note("no ping target answers: the address is taken down until one does")
+            addresses.take_down(turn)
+        return False
+    demotion.begin(
+        turn,
+        "this node reaches neither its peer nor any ping target",
+        is_forced=True,
+        is_isolated=True,
+    )
+    return True

@@ -1,0 +1,158 @@
+"""``step(state, event, now, settings) -> Step(state, actions)``: all that can happen to a group goes through here.
+
+An event is first taken in, then the group is moved on from where it stands. Which of several events came first never
+matters for what is safe: the next thing to do is always derived from the whole state.
+"""
+
+from typing import NamedTuple, assert_never
+
+from hafailover.group import (
+    alarms,
+    arrivals,
+    demotion,
+    loss,
+    orders,
+    plain,
+    primary,
+    probing,
+    promotion,
+    reporting,
+    routers,
+    services,
+    standby,
+    starting,
+    work,
+)
+from hafailover.group import events as happened
+from hafailover.group.actions import Action, Stop
+from hafailover.group.report import Role
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
+from hafailover.group.turn import Turn
+from hafailover.units import SECOND, Instant
+from hafailover.vrrp import announcement
+
+_LINGER = 10 * SECOND
+
+
+class Step(NamedTuple):
+    """What an event led to. The actions are performed in order."""
+
+    state: GroupState
+    actions: tuple[Action, ...] = ()
+
+
+def initial(settings: GroupSettings) -> GroupState:
+    """Return the state before ``Started``; an empty role of a group that knows nothing."""
+    del settings
+    return GroupState()
+
+
+def step(state: GroupState, event: happened.Event, now: Instant, settings: GroupSettings) -> Step:
+    """Return what ``event`` makes of ``state``, and what is to be done."""
+    turn = Turn(state, now, settings)
+    _take_in(turn, event)
+    if turn.state.incarnation:
+        _move_on(turn)
+    return Step(turn.state, tuple(turn.actions))
+
+
+def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when ``DeadlineReached`` is due; derived from the state, stored nowhere."""
+    if not state.incarnation:
+        return None
+    due = [routers.deadline(state.routers), announcement.deadline(state.announcing)]
+    if settings.has_storage:
+        turn = Turn(state, Instant(0), settings)
+        due.append(reporting.next_report(turn) if state.sent_at is not None else None)
+        due.append(loss.canary_due(turn))
+        due.append(work.look_due(state, settings))
+    else:
+        due.append(services.next_check(state, settings))
+    return min((each for each in due if each is not None), default=None)
+
+
+def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 - one flat table of all events
+    match event:
+        case happened.Started():
+            starting.start(turn, event)
+        case happened.DeadlineReached():
+            routers.reach_deadlines(turn)
+        case happened.AdvertisementAccepted(family=family, advertisement=advertisement):
+            arrivals.advertised(turn)
+            routers.receive(turn, family, advertisement)
+        case happened.SignOfLife():
+            arrivals.lives(turn)
+        case happened.ReportReceived():
+            arrivals.reported(turn, event)
+        case happened.StorageObserved(id=number, facts=facts):
+            arrivals.observed(turn, number, facts)
+        case happened.StepFinished(id=number, outcome=outcome):
+            arrivals.step_finished(turn, number, outcome)
+        case happened.RecordsWritten(id=number, problem=problem):
+            work.finish_records(turn, number, problem)
+        case happened.ArbiterAnswered():
+            pass  # No arbiter is asked by the kinds of this version (ping, none): an answer cannot be meant.
+        case happened.ProbeFinished():
+            probing.finish(turn, event)
+        case happened.CanaryWritten() | happened.ImageSynced():
+            arrivals.watched(turn, event)
+        case happened.LinkChanged(is_up=is_up):
+            turn.set(link_is_up=is_up)
+        case happened.ServiceFinished(id=number, outcome=outcome):
+            services.finish(turn, number, outcome)
+        case happened.OperatorAsked():
+            orders.obey(turn, event)
+        case happened.ShutdownAsked():
+            arrivals.shutdown(turn, event)
+        case happened.LatenessSeen(late_ns=late_ns):
+            arrivals.late(turn, late_ns)
+        case _:
+            assert_never(event)
+
+
+def _move_on(turn: Turn) -> None:
+    if not turn.settings.has_storage:
+        plain.advance(turn)
+        return
+    work.write_records(turn)
+    _advance_role(turn)
+    work.write_records(turn)
+    work.observe(turn)
+    probing.probe(turn)
+    alarms.update(turn)
+    reporting.speak(turn)
+
+
+def _advance_role(turn: Turn) -> None:
+    """Do the next thing of the present role; a change of role does the first thing of the new one at once."""
+    for _ in range(3):
+        role = turn.state.role
+        match role:
+            case Role.STARTING:
+                starting.advance(turn)
+            case Role.STANDBY:
+                standby.advance(turn)
+            case Role.PROMOTING:
+                promotion.advance(turn)
+            case Role.PRIMARY:
+                primary.advance(turn)
+            case Role.DEMOTING:
+                demotion.advance(turn)
+            case Role.STOPPED:
+                _end(turn)
+            case Role.FENCED:
+                pass  # The host is going down; nothing is acknowledged any more.
+        if turn.state.role is role:
+            return
+
+
+def _end(turn: Turn) -> None:
+    """Say once that this group has nothing left to do; a successor is given the time to take the token."""
+    given_at = turn.state.token_given_at
+    is_awaited = turn.state.token_given is not None
+    if is_awaited and given_at is not None and turn.now - given_at < _LINGER:
+        return
+    if routers.take_part(turn):
+        routers.stop(turn)
+        turn.do(Stop())

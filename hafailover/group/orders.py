@@ -1,0 +1,148 @@
+"""What does an operator's order do? Each is refused with a sentence, or taken; it carries the epoch that was seen."""
+
+from dataclasses import replace
+
+from hafailover.group import candidacy, handover, promotion
+from hafailover.group.actions import PersistPause, Reply
+from hafailover.group.contact import is_acting
+from hafailover.group.events import OperatorAsked, OrderKind
+from hafailover.group.report import Role
+from hafailover.group.state import Pause
+from hafailover.group.turn import Turn
+from hafailover.lineage.compare import USABLE
+from hafailover.lineage.record import CopyState
+
+
+def obey(turn: Turn, order: OperatorAsked) -> None:
+    """Take an order, or refuse it."""
+    state = turn.state
+    if order.seen_epoch not in (-1, state.epoch):
+        _refuse(
+            turn,
+            order,
+            f"the group has moved on: the order was given on epoch {order.seen_epoch}, it is now "
+            f"{state.epoch}. Look at the status again",
+        )
+        return
+    match order.kind:
+        case OrderKind.SWITCHOVER:
+            _switch_over(turn, order)
+        case OrderKind.PAUSE:
+            turn.do(PersistPause(until_wall=order.until_wall, reason=order.reason))
+            turn.set(pause=Pause(until_wall=order.until_wall, reason=order.reason))
+            _accept(turn, order, "role changes are paused; losses are still handled")
+        case OrderKind.RESUME:
+            turn.do(PersistPause(until_wall=None, reason=""))
+            turn.set(pause=None)
+            _accept(turn, order, "role changes are allowed again")
+        case OrderKind.REJOIN:
+            _rejoin(turn, order)
+        case OrderKind.PROMOTE:
+            _promote(turn, order)
+        case OrderKind.CLEAR_HOLD:
+            turn.set(
+                hold_until=None,
+                failures=0,
+                pairing=replace(turn.state.pairing, failures=0, retry_at=None),
+            )
+            _accept(turn, order, "the hold-down is over")
+
+
+def _switch_over(turn: Turn, order: OperatorAsked) -> None:
+    if not turn.settings.has_storage:
+        _refuse(
+            turn,
+            order,
+            "a plain virtual router moves by its priority; stop the agent on the Master instead",
+        )
+        return
+    if turn.state.pause is not None:
+        _refuse(turn, order, "role changes are paused; 'hafailover resume' first")
+        return
+    obstacle = handover.obstacle(turn)
+    if obstacle:
+        _refuse(turn, order, f"no switchover: {obstacle}")
+        return
+    _accept(turn, order, f"handing over to {turn.settings.peer}")
+    handover.begin(
+        turn, "an operator asked for a switchover" + (f": {order.reason}" if order.reason else "")
+    )
+
+
+def _rejoin(turn: Turn, order: OperatorAsked) -> None:
+    if turn.state.role is not Role.PRIMARY:
+        _refuse(
+            turn,
+            order,
+            f"{turn.settings.node} is {turn.state.role.value}: give this order on the primary",
+        )
+        return
+    turn.set(pairing=replace(turn.state.pairing, is_ordered=True, failures=0, retry_at=None))
+    _accept(turn, order, f"the copy of {turn.settings.peer} is rebuilt as soon as it is offered")
+
+
+def _promote(turn: Turn, order: OperatorAsked) -> None:
+    state = turn.state
+    report = turn.peer_report
+    if state.role is not Role.STANDBY:
+        _refuse(turn, order, f"{turn.settings.node} is {state.role.value}, not standby")
+        return
+    if report is not None and is_acting(report):
+        _refuse(
+            turn,
+            order,
+            f"{turn.settings.peer} is {report.role.value}: no force against a live primary",
+        )
+        return
+    if report is None and state.peer_host and not order.peer_is_off:
+        _refuse(
+            turn,
+            order,
+            f"the host of {turn.settings.peer} answers although its agent is silent. Make sure it is off, "
+            "then add --peer-is-off",
+        )
+        return
+    problem = _copy_problem(turn, order)
+    if problem:
+        _refuse(turn, order, problem)
+        return
+    forced = any(record.copy not in USABLE for _, record in state.records)
+    given_up = tuple(
+        copy.record.lineage for _, copy in (state.peer.report.copies if state.peer.report else ())
+    )
+    turn.set(hold_until=None, failures=0, token_given=None)
+    _accept(turn, order, "promoting by an operator's order")
+    promotion.begin(
+        turn,
+        "an operator's order" + (f": {order.reason}" if order.reason else ""),
+        epoch=candidacy.epoch_to_take(turn),
+        is_forced=forced,
+        accepts_mixture=order.accept_mixture,
+        given_up=given_up if forced else (),
+    )
+
+
+def _copy_problem(turn: Turn, order: OperatorAsked) -> str:
+    for volume, record in turn.state.records:
+        if record.copy is CopyState.UNKNOWN:
+            return f"the copy of {volume} has no valid record: {record.doubt}"
+        if record.copy is CopyState.SYNCING and not order.accept_mixture:
+            return (
+                f"the copy of {volume} is the target of an unfinished rebuild, a mixture of old and new. Only if the "
+                "other copy is lost for good: --force-copy --accept-mixture"
+            )
+        if record.copy not in USABLE and not order.force_copy:
+            return (
+                f"the copy of {volume} is {record.copy.value}: what the other copy has more would be given up. "
+                "Add --force-copy"
+            )
+    return ""
+
+
+def _accept(turn: Turn, order: OperatorAsked, text: str) -> None:
+    turn.note(f"order {order.kind.value}: {text}")
+    turn.do(Reply(id=order.id, accepted=True, text=text))
+
+
+def _refuse(turn: Turn, order: OperatorAsked, text: str) -> None:
+    turn.do(Reply(id=order.id, accepted=False, text=text))

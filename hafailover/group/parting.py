@@ -1,0 +1,108 @@
+"""How does a primary part from the peer's copy without losing a write?
+
+First the records (a new lineage, sole, durable), only then ``ggatec destroy -f``, which acknowledges every write that
+waits. Until then the mirror waits by itself: that wait is the suspended I/O that other systems have to build.
+"""
+
+from dataclasses import replace
+
+from hafailover.group.actions import AlertKind, RaiseAlert, Severity
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.state import Dropping, Pairing
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress, pursue, run_urgent, settle
+from hafailover.lineage import changes
+from hafailover.lineage.record import Activation
+from hafailover.storage import commands
+from hafailover.storage.pairing import plan_dropped
+from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND, later
+
+_RETRY_FIRST = 2 * SECOND
+_RETRY_LIMIT = 300 * SECOND
+_SPENT_MAX = 32
+UNANNOUNCED = "the kernel dropped"
+"""A reason that begins so means: writes may have been acknowledged before any record said so."""
+
+
+def begin(turn: Turn, reason: str) -> None:
+    """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
+    if turn.peer_report is None and not _may_drop(turn):
+        return  # Isolation is dealt with by its own rule.
+    unannounced = reason if reason.startswith(UNANNOUNCED) else ""
+    lineage = turn.mint()
+    turn.set(dropping=Dropping(since=turn.now, reason=reason), in_sync_since=None)
+    if turn.state.unprotected_since is None:
+        turn.set(unprotected_since=turn.now)
+    turn.change_records(
+        lambda _, record: changes.went_on_alone(record, lineage=lineage, doubt=unannounced)
+    )
+    turn.note(f"the peer's copy is let go: {reason}")
+    kind = AlertKind.DROPPED_UNANNOUNCED if unannounced else AlertKind.PEER_LOST
+    turn.do(
+        RaiseAlert(
+            kind=kind,
+            severity=Severity.CRITICAL,
+            text=f"{reason}; {turn.settings.node} goes on alone",
+        )
+    )
+
+
+def let_go(turn: Turn) -> Progress:
+    """Do the next thing of letting go, once the records say sole."""
+    dropping = turn.state.dropping
+    if dropping is None:
+        return Progress.REACHED
+    if not turn.state.is_durable or turn.state.urgent is not None:
+        return Progress.BUSY
+    left = [each for each in turn.state.pairing.units if each not in dropping.destroyed]
+    if left:
+        volume, unit = left[0]
+        settings = next(each for each in turn.settings.volumes if each.name == volume)
+        turn.set(dropping=replace(dropping, destroyed=(*dropping.destroyed, left[0])))
+        run_urgent(turn, commands.destroy_gate(settings, unit, force=True), "the records say sole")
+        return Progress.BUSY
+    views = turn.views()
+    if views is None:
+        return Progress.BUSY
+    for view in views:
+        progress = pursue(turn, plan_dropped(view, turn.state.tries))
+        if progress is not Progress.REACHED:
+            return progress
+    _end(turn, views)
+    return Progress.REACHED
+
+
+def _end(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Record the counters as they stand after the drop, and wait a little before the next try."""
+    failures = turn.state.pairing.failures + 1
+    wait = min(_RETRY_FIRST << min(failures - 1, 10), _RETRY_LIMIT)
+    spent = (*turn.state.spent_sessions, *turn.state.pairing.sessions)[-_SPENT_MAX:]
+    turn.set(
+        dropping=None,
+        spent_sessions=spent,
+        pairing=Pairing(retry_at=later(turn.now, wait), failures=failures),
+    )
+    settle(turn)
+    record_counters(turn, views)
+
+
+def record_counters(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Write down what the mirrors' counters are while nothing is wrong."""
+    for view in views:
+        if view.mirror is not None:
+            seen = Activation(
+                boot=turn.state.boot,
+                mirror_id=view.mirror.mirror_id,
+                genid=view.mirror.genid,
+                syncid=view.mirror.syncid,
+            )
+            record = turn.state.record(view.settings.name)
+            turn.set_records(((view.settings.name, changes.activated(record, seen)),))
+
+
+def _may_drop(turn: Turn) -> bool:
+    """With ping targets a primary that reaches none is the isolated one: it must not go on alone."""
+    if turn.settings.arbiter is not ArbiterKind.PING:
+        return True
+    return turn.state.gateway_lost_at is None

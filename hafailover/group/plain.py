@@ -1,0 +1,39 @@
+"""What does a group without volumes do? It is a plain virtual router: the Master has the addresses and the services."""
+
+from hafailover.group import addresses, routers, services
+from hafailover.group.actions import Stop
+from hafailover.group.report import Role
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress
+
+
+def advance(turn: Turn) -> None:
+    """Follow the election."""
+    state = turn.state
+    if state.is_stopping:
+        _stop(turn)
+        return
+    routers.set_candidacy(turn, is_candidate=state.link_is_up and state.pause is None)
+    if routers.is_any_master(turn):
+        if state.role is not Role.PRIMARY:
+            turn.become(Role.PRIMARY, "this node is Master")
+        if not state.addresses_wanted:
+            addresses.bring_up(turn)
+        services.start_all(turn)
+        services.check_due(turn)
+        return
+    if state.role is not Role.STANDBY:
+        turn.become(Role.STANDBY, "another node is Master, or nobody yet")
+    if state.addresses_wanted:
+        addresses.take_down(turn)
+    services.stop_all(turn)
+
+
+def _stop(turn: Turn) -> None:
+    routers.stop(turn)
+    if turn.state.addresses_wanted:
+        addresses.take_down(turn)
+    is_done = services.stop_all(turn) is Progress.REACHED and turn.state.addressing is None
+    if is_done and turn.state.role is not Role.STOPPED:
+        turn.become(Role.STOPPED, "the agent is stopping")
+        turn.do(Stop())

@@ -1,0 +1,97 @@
+"""What does a primary do while it serves? It keeps the address up, watches its own copy first and then the peer's."""
+
+from hafailover.group import addresses, demotion, handover, loss, rejoin, routers, services
+from hafailover.group.actions import AlertKind, RaiseAlert, Severity
+from hafailover.group.contact import is_acting
+from hafailover.group.report import Role
+from hafailover.group.turn import Turn
+from hafailover.lineage import changes
+from hafailover.storage.facts import ComponentState
+from hafailover.storage.view import VolumeView
+
+
+def advance(turn: Turn) -> None:
+    """Do the next thing that serving needs."""
+    if _outranked(turn) or loss.isolated(turn) or _local_lost(turn):
+        return
+    busy = loss.advance(turn)
+    if turn.state.role is not Role.PRIMARY or busy:
+        return
+    _serve_addresses(turn)
+    services.check_due(turn)
+    if turn.state.is_stopping:
+        successor = "" if handover.obstacle(turn) else turn.settings.peer
+        demotion.begin(turn, "the agent is stopping", successor=successor, is_final=True)
+        return
+    if handover.advance(turn):
+        return
+    rejoin.advance(turn)
+
+
+def _serve_addresses(turn: Turn) -> None:
+    """Keep the addresses up, but not while own lateness or isolation keeps them down."""
+    until = turn.state.listen_until
+    if loss.is_sole_and_isolated(turn) or (until is not None and turn.now < until):
+        return
+    if turn.state.addresses_wanted:
+        addresses.keep_up(turn)
+    elif turn.state.addressing is None:
+        turn.set(listen_until=None)
+        addresses.bring_up(turn)
+
+
+def _outranked(turn: Turn) -> bool:
+    """Yield to a peer that serves under a newer epoch: one of the two must stop, and the greater epoch is the newer."""
+    report = turn.peer_report
+    if report is None or report.role is not Role.PRIMARY or report.epoch <= turn.state.epoch:
+        return False
+    demotion.begin(turn, f"{turn.settings.peer} serves under the newer epoch {report.epoch}")
+    return True
+
+
+def _local_lost(turn: Turn) -> bool:
+    """The local copy can be the one that is lost: then the peer's is the newest, and is never dropped."""
+    views = turn.views()
+    if views is None or turn.state.work is not None:
+        return False
+    for view in views:
+        problem = _local_problem(view)
+        if problem:
+            _give_up_local(turn, views, problem)
+            return True
+    return False
+
+
+def _local_problem(view: VolumeView) -> str:
+    name = view.settings.name
+    if not view.is_mounted:
+        return f"{view.settings.mount_point} is not mounted any more"
+    if view.mirror is None:
+        return f"the mirror of {name} is gone"
+    if view.local is None or view.local.state is not ComponentState.ACTIVE:
+        return (
+            f"the local component of {name} is {view.local.state.value if view.local else 'gone'}"
+        )
+    return ""
+
+
+def _give_up_local(turn: Turn, views: tuple[VolumeView, ...], problem: str) -> None:
+    peer_has_all = all(
+        view.remote is not None and view.remote.state is ComponentState.ACTIVE for view in views
+    )
+    turn.do(RaiseAlert(kind=AlertKind.LOCAL_COPY_LOST, severity=Severity.CRITICAL, text=problem))
+    if peer_has_all and rejoin.is_in_sync(turn):
+        turn.change_records(lambda _, record: changes.outrun(record))
+        demotion.begin(
+            turn,
+            f"{problem}; the copy of {turn.settings.peer} is now the newest",
+            successor=turn.settings.peer,
+        )
+        return
+    demotion.begin(turn, problem)
+
+
+def claims_apart(turn: Turn) -> bool:
+    """Whether both nodes say that they serve."""
+    report = turn.peer_report
+    return report is not None and is_acting(report) and routers.is_any_master(turn)

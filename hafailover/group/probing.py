@@ -1,0 +1,51 @@
+"""When are the ping targets and the peer's host probed, and what follows from the answers?"""
+
+from hafailover.group.actions import Probe
+from hafailover.group.contact import silent_since
+from hafailover.group.events import ProbeFinished
+from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.turn import Turn
+from hafailover.units import Instant, later
+
+
+def probe(turn: Turn) -> None:
+    """Ask for a probe when one is due."""
+    state = turn.state
+    if state.probing is not None or not _is_needed(turn):
+        return
+    if state.probed_at is not None and turn.now < next_probe(turn):
+        return
+    pending = turn.ask("probe")
+    turn.set(probing=pending)
+    turn.do(Probe(id=pending.id))
+
+
+def next_probe(turn: Turn) -> Instant:
+    """Return when the next probe is due, if probes are needed."""
+    probed_at = turn.state.probed_at
+    return turn.now if probed_at is None else later(probed_at, turn.settings.timers.probe_period)
+
+
+def _is_needed(turn: Turn) -> bool:
+    if not turn.settings.has_storage or turn.state.role in (Role.FENCED, Role.STOPPED):
+        return False
+    return turn.settings.arbiter is ArbiterKind.PING or turn.peer_report is None
+
+
+def finish(turn: Turn, event: ProbeFinished) -> None:
+    """Take in what answered. An answer counts from when it was asked for."""
+    state = turn.state
+    if state.probing is None or state.probing.id != event.id:
+        return
+    asked_at = state.probing.since
+    turn.set(probing=None, probed_at=asked_at, peer_host=event.peer_host)
+    if event.targets is None:
+        return
+    if event.targets > 0:
+        turn.set(gateway_at=asked_at, gateway_lost_at=None)
+        return
+    if state.gateway_lost_at is None:
+        turn.set(gateway_lost_at=asked_at)
+    if turn.peer_report is None and silent_since(state) is not None:
+        turn.set(was_isolated=True)

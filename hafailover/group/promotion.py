@@ -1,0 +1,304 @@
+"""How does this node come to serve a group? In two phases, so that a failure before the commit costs nobody the data.
+
+Every writer of the export ended and seen gone, images fsynced, records touched; sector cleared, attached, labelled,
+checked; *commit* (a new lineage, sole, durable; or the old one kept with a valid handover token); mounted, services
+started, and the addresses last, so that no client reaches a host without data.
+"""
+
+from dataclasses import replace
+
+from hafailover.group import addresses, demotion, routers, services
+from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary
+from hafailover.group.exports import peer_export, sessions_behind
+from hafailover.group.report import HandoverToken, Role
+from hafailover.group.state import Attempt, Pairing
+from hafailover.group.turn import Turn, put
+from hafailover.group.work import Progress, pursue, settle
+from hafailover.lineage import changes
+from hafailover.lineage.record import Activation, CopyState, LineageRecord
+from hafailover.storage import commands
+from hafailover.storage.activation import plan_active, plan_mounted
+from hafailover.storage.closing import plan_unexported
+from hafailover.storage.exit_status import CheckResult, after_full_check, after_preen
+from hafailover.storage.settings import FullCheck
+from hafailover.storage.steps import (
+    CommandStep,
+    FileStep,
+    FileTask,
+    Next,
+    Plan,
+    Refused,
+    StepOutcome,
+)
+from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND
+
+_PEER_PATIENCE = 4 * SECOND
+"""How long a successor waits for the releaser's export before it commits alone."""
+_FULL_CHECKS_MAX = 2
+
+
+def begin(
+    turn: Turn,
+    reason: str,
+    *,
+    epoch: int,
+    token: HandoverToken | None = None,
+    is_forced: bool = False,
+    accepts_mixture: bool = False,
+    given_up: tuple[str, ...] = (),
+) -> None:
+    """Begin to promote under ``epoch``."""
+    turn.become(Role.PROMOTING, reason)
+    turn.set(
+        attempt=Attempt(
+            epoch=epoch,
+            session=turn.mint(),
+            since=turn.now,
+            reason=reason,
+            token=token,
+            is_forced=is_forced,
+            accepts_mixture=accepts_mixture,
+            given_up=given_up,
+        ),
+        epoch=epoch,
+        token_spent=max(turn.state.token_spent, token.epoch if token else 0),
+        pairing=Pairing(),
+    )
+    services.forget_failures(turn)
+    routers.lead(turn)
+    routers.set_candidacy(turn, is_candidate=True)
+    settle(turn)
+    turn.look_again()
+
+
+def advance(turn: Turn) -> None:
+    """Do the next thing that a promotion needs."""
+    stages = (_freed, _touched, _checked, _committed, _mounted, _served)
+    views = turn.views()
+    if turn.state.is_stopping:
+        demotion.begin(turn, "the agent is stopping", is_final=True)
+        return
+    if views is None or not turn.state.is_durable:
+        return
+    for stage in stages:
+        match stage(turn, views):
+            case Progress.REACHED:
+                continue
+            case Progress.BUSY:
+                return
+            case Progress.FAILED:
+                fail(turn, turn.state.refusal)
+                return
+
+
+def fail(turn: Turn, reason: str) -> None:
+    """Undo in reverse; the peer gets its chance."""
+    turn.do(RaiseAlert(kind=AlertKind.PROMOTION_FAILED, severity=Severity.CRITICAL, text=reason))
+    demotion.begin(turn, f"the promotion failed: {reason}", is_failure=True)
+
+
+def _attempt(turn: Turn) -> Attempt:
+    assert turn.state.attempt is not None  # noqa: S101
+    return turn.state.attempt
+
+
+def _freed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """No ggated serves any image any more, and what they were given is on disk."""
+    for view in views:
+        if view.disks or view.settings.name in _attempt(turn).synced:
+            continue
+        if not changes.is_exported(turn.state.record(view.settings.name)):
+            continue
+        free = pursue(turn, plan_unexported(view, turn.state.tries))
+        if free is not Progress.REACHED:
+            return free
+        step = FileStep(
+            task=FileTask.SYNC_IMAGE,
+            path=view.settings.image,
+            volume=view.settings.name,
+            deadline=view.settings.deadlines.attach,
+        )
+        return pursue(turn, Next(step, "what ggated acknowledged may be in memory only"))
+    return Progress.REACHED
+
+
+def note_synced(turn: Turn, step: FileStep, outcome: StepOutcome) -> None:
+    """Take note of an image fsync that this promotion asked for."""
+    attempt = turn.state.attempt
+    if attempt is not None and step.task is FileTask.SYNC_IMAGE and outcome.status == 0:
+        turn.set(attempt=replace(attempt, synced=(*attempt.synced, step.volume)))
+
+
+def _touched(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """The records say that the copies are about to be attached, before they are."""
+    attempt = _attempt(turn)
+    session = changes.ACTIVE + attempt.session
+    if all(turn.state.record(view.settings.name).session == session for view in views):
+        return Progress.REACHED
+    turn.change_records(
+        lambda _, record: changes.touched(
+            record, session=attempt.session, boot=turn.state.boot, epoch=attempt.epoch
+        )
+    )
+    turn.set(sessions=())
+    return Progress.BUSY
+
+
+def _checked(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """Every mirror runs on this node's image, and every file system was found or made clean in this activation."""
+    for view in views:
+        progress = _activate(turn, view)
+        if progress is not Progress.REACHED:
+            return progress
+        if view.is_mounted or view.settings.name in _attempt(turn).checked:
+            continue
+        return pursue(turn, _plan_check(turn, view))
+    return Progress.REACHED
+
+
+def _activate(turn: Turn, view: VolumeView) -> Progress:
+    attempt = _attempt(turn)
+    if attempt.token is None:
+        return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
+    export = peer_export(turn, view)
+    report = turn.peer_report
+    if export is None or report is None:
+        if report is None or report.is_leaving or turn.now - attempt.since > _PEER_PATIENCE:
+            return _go_alone(turn, "the releaser does not export its copy in time")
+        return _without_mirror_until_then(turn, view)
+    progress = pursue(turn, plan_active(view, turn.state.tries, with_peer=export))
+    if progress is Progress.FAILED:
+        return _go_alone(turn, turn.state.refusal)
+    return progress
+
+
+def _without_mirror_until_then(turn: Turn, view: VolumeView) -> Progress:
+    """While the export is awaited the image is attached already; only the label waits."""
+    if view.disks:
+        return Progress.BUSY
+    return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
+
+
+def _go_alone(turn: Turn, reason: str) -> Progress:
+    turn.note(f"the handover goes on without the peer's copy: {reason}")
+    turn.set(attempt=replace(_attempt(turn), token=None))
+    settle(turn)
+    return Progress.BUSY
+
+
+def _plan_check(turn: Turn, view: VolumeView) -> Plan:
+    runs = dict(_attempt(turn).repaired).get(view.settings.name, 0)
+    if runs == 0:
+        return Next(commands.preen(view.settings), "never mounted but clean")
+    if view.settings.full_check is FullCheck.OPERATOR:
+        return Refused(
+            f"fsck_ffs -p of {view.settings.device} gave up: run 'fsck_ffs {view.settings.device}' by hand "
+            f"(volume {view.settings.name}), then 'hafailover clear-hold'"
+        )
+    if runs > _FULL_CHECKS_MAX:
+        return Refused(
+            f"fsck_ffs -f -y could not make {view.settings.device} clean in {_FULL_CHECKS_MAX} runs"
+        )
+    return Next(commands.full_check(view.settings), "the automatic repair gave up")
+
+
+def note_checked(turn: Turn, step: CommandStep, outcome: StepOutcome) -> None:
+    """Take note of what fsck found. Here the exit status is all there is (fsck_ffs(8))."""
+    attempt = turn.state.attempt
+    if attempt is None or not step.verb.startswith("fsck_ffs"):
+        return
+    runs = dict(attempt.repaired).get(step.volume, 0)
+    is_preen = step.verb == "fsck_ffs -p"
+    result = after_preen(outcome) if is_preen else after_full_check(outcome)
+    if result is CheckResult.CLEAN:
+        turn.set(attempt=replace(attempt, checked=(*attempt.checked, step.volume)))
+    elif result in (CheckResult.AGAIN, CheckResult.NEEDS_FULL_CHECK):
+        turn.set(attempt=replace(attempt, repaired=put(attempt.repaired, step.volume, runs + 1)))
+    else:
+        said = (outcome.stderr.strip() or outcome.stdout.strip()).splitlines()[-1:]
+        fail(turn, f"{' '.join(step.argv)}: {result.value}" + (f" ({said[0]})" if said else ""))
+
+
+def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """From here on this copy is the data: a new lineage unless both copies are in the mirror by a token."""
+    attempt = _attempt(turn)
+    if attempt.is_committed:
+        return Progress.REACHED
+    keeps_peer = attempt.token is not None and all(view.has_two_active for view in views)
+    lineage = turn.mint()
+    changed = []
+    for view in views:
+        mirror = view.mirror
+        assert mirror is not None  # noqa: S101
+        activation = Activation(
+            boot=turn.state.boot,
+            mirror_id=mirror.mirror_id,
+            genid=mirror.genid,
+            syncid=mirror.syncid,
+        )
+        record = changes.activated(turn.state.record(view.settings.name), activation)
+        changed.append(
+            (view.settings.name, _commit(record, attempt, lineage, keeps_peer=keeps_peer))
+        )
+    turn.set_records(tuple(changed))
+    report = turn.state.peer.report
+    units = tuple((view.settings.name, gate.unit) for view in views for gate in view.gates)
+    turn.set(
+        attempt=replace(attempt, is_committed=True),
+        pairing=Pairing(
+            peer_boot=report.boot if report and keeps_peer else "",
+            units=units,
+            sessions=tuple(session for view in views for session in sessions_behind(view, turn)),
+        ),
+        in_sync_since=turn.now if keeps_peer else None,
+        unprotected_since=None if keeps_peer else turn.now,
+    )
+    return Progress.BUSY
+
+
+def _commit(
+    record: LineageRecord, attempt: Attempt, lineage: str, *, keeps_peer: bool
+) -> LineageRecord:
+    if keeps_peer:
+        return replace(record, copy=CopyState.IN_SYNC)
+    if attempt.is_forced:
+        return changes.forced_on(record, lineage=lineage, given_up=attempt.given_up)
+    return changes.went_on_alone(record, lineage=lineage)
+
+
+def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    for view in views:
+        progress = pursue(turn, plan_mounted(view))
+        if progress is not Progress.REACHED:
+            return progress
+    return Progress.REACHED
+
+
+def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """Services run, then the addresses; the role is reached with the order to put them up."""
+    started = services.start_all(turn)
+    if started is not Progress.REACHED:
+        return started
+    if not routers.is_master(turn):
+        return Progress.BUSY
+    for view in views:
+        watch(turn, view)
+    reason = _attempt(turn).reason
+    kind = AlertKind.SWITCHOVER if _attempt(turn).token else AlertKind.FAILOVER
+    turn.do(
+        RaiseAlert(
+            kind=kind, severity=Severity.WARNING, text=f"{turn.settings.node} serves: {reason}"
+        )
+    )
+    turn.set(attempt=None, failures=0, hold_until=None)
+    turn.become(Role.PRIMARY, reason)
+    addresses.bring_up(turn)
+    return Progress.BUSY
+
+
+def watch(turn: Turn, view: VolumeView) -> None:
+    """Begin to write the canary."""
+    name = view.settings.name
+    turn.do(WatchCanary(volume=name, mount_point=view.settings.mount_point, is_on=True))
+    turn.set(canaries=put(turn.state.canaries, name, turn.now))

@@ -1,0 +1,190 @@
+"""How does a primary take the peer's copy back, online, and when is it called in sync?
+
+The secondary records in_sync first, then the primary, then the arbiter: between them nobody claims more than is true.
+"""
+
+from dataclasses import replace
+
+from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
+from hafailover.group.contact import group_verdict
+from hafailover.group.exports import peer_export, sessions_behind
+from hafailover.group.parting import record_counters
+from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
+from hafailover.group.settings import Automatism
+from hafailover.group.state import Dropping
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress, pursue, settle
+from hafailover.lineage import changes
+from hafailover.lineage.compare import USABLE, Verdict
+from hafailover.lineage.record import CopyState
+from hafailover.storage.pairing import plan_paired
+from hafailover.storage.view import VolumeView
+
+FAILURES_MAX = 10
+"""After so many failed tries in a row an operator is asked."""
+
+
+def advance(turn: Turn) -> None:
+    """Do the next thing towards two copies in sync."""
+    report = turn.peer_report
+    views = turn.views()
+    if views is None or report is None or not turn.state.is_durable:
+        return
+    if not wants_peer(turn, report) and not turn.state.pairing.units:
+        return
+    if is_in_sync(turn):
+        return
+    if all(view.has_two_active for view in views):
+        _finish(turn, views, report)
+        return
+    if not turn.state.pairing.units and not _is_offered(turn, report):
+        return
+    _pair(turn, views, report)
+
+
+def is_in_sync(turn: Turn) -> bool:
+    """Whether the records say that both copies are in service, and in sync."""
+    return bool(turn.state.pairing.units) and all(
+        record.copy is CopyState.IN_SYNC for _, record in turn.state.records
+    )
+
+
+def wants_peer(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer's copy shall be rebuilt now."""
+    state = turn.state
+    if report.role is not Role.STANDBY or report.is_leaving or state.is_stopping:
+        return False
+    if group_verdict(turn, report) not in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL):
+        return False
+    pairing = state.pairing
+    if turn.settings.rejoin is Automatism.MANUAL and not pairing.is_ordered:
+        return False
+    if pairing.failures >= FAILURES_MAX and not pairing.is_ordered:
+        return False
+    return pairing.retry_at is None or turn.now >= pairing.retry_at
+
+
+def wish(turn: Turn) -> PeerWish:
+    """Return what this node wants of the peer's copies now."""
+    state = turn.state
+    if (
+        state.role is Role.PROMOTING
+        and state.attempt is not None
+        and state.attempt.token is not None
+    ):
+        return PeerWish.CONNECT
+    report = turn.peer_report
+    if state.role is not Role.PRIMARY or report is None or not state.is_durable:
+        return PeerWish.NOTHING
+    if state.dropping is not None:
+        return PeerWish.RECORD_STALE
+    if is_in_sync(turn):
+        return PeerWish.NOTHING
+    views = turn.views()
+    if state.pairing.units and views is not None and all(view.has_two_active for view in views):
+        return PeerWish.RECORD_IN_SYNC
+    if state.pairing.units:
+        return PeerWish.REBUILD
+    if _is_behind(turn, report):
+        return PeerWish.RECORD_STALE
+    return PeerWish.REBUILD if wants_peer(turn, report) else PeerWish.NOTHING
+
+
+def _is_behind(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer must learn that this node went on without its copy."""
+    if group_verdict(turn, report) is not Verdict.MINE:
+        return False
+    for _, copy in report.copies:
+        record = copy.record
+        if record.copy in USABLE or (record.copy is CopyState.STALE and record.is_open):
+            return True
+        if (
+            record.is_open
+            and record.session.removeprefix(changes.EXPORT) in turn.state.spent_sessions
+        ):
+            return True
+    return False
+
+
+def _is_offered(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer has recorded syncing and exports every volume in one session each."""
+    copies = dict(report.copies)
+    return all(
+        volume.name in copies
+        and copies[volume.name].export is not None
+        and copies[volume.name].record.copy is CopyState.SYNCING
+        and not _is_spent(turn, copies[volume.name])
+        for volume in turn.settings.volumes
+    )
+
+
+def _is_spent(turn: Turn, copy: CopyReport) -> bool:
+    return copy.export is not None and copy.export.session in turn.state.spent_sessions
+
+
+def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> None:
+    state = turn.state
+    if not state.pairing.peer_boot:
+        turn.set(pairing=replace(state.pairing, peer_boot=report.boot))
+        turn.do(
+            RaiseAlert(
+                kind=AlertKind.REBUILD_STARTED,
+                severity=Severity.NOTE,
+                text=f"the copy of {turn.settings.peer} is being rebuilt",
+            )
+        )
+    for view in views:
+        _note_unit(turn, view)
+        export = peer_export(turn, view)
+        if export is None:
+            return
+        progress = pursue(turn, plan_paired(view, turn.state.tries, export))
+        if progress is Progress.FAILED:
+            reason = f"the peer's copy cannot be taken in: {turn.state.refusal}"
+            turn.note(reason)
+            settle(turn)
+            turn.set(dropping=Dropping(since=turn.now, reason=reason))
+        if progress is not Progress.REACHED:
+            return
+
+
+def _note_unit(turn: Turn, view: VolumeView) -> None:
+    """Remember which ggate units are in use: what to destroy when nothing can be observed any more."""
+    known = turn.state.pairing.units
+    for gate in view.gates:
+        if (view.settings.name, gate.unit) not in known:
+            known = (*known, (view.settings.name, gate.unit))
+            # Writes wait for the peer from now on: the canary counts from here.
+            turn.set(canaries=tuple((name, turn.now) for name, _ in turn.state.canaries))
+    if known != turn.state.pairing.units:
+        turn.set(
+            pairing=replace(turn.state.pairing, units=known, sessions=sessions_behind(view, turn))
+        )
+
+
+def _finish(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> None:
+    """Both copies are ACTIVE everywhere; once the peer has recorded it, this node does."""
+    for view in views:
+        _note_unit(turn, view)
+    copies = dict(report.copies)
+    for name, record in turn.state.records:
+        theirs = copies[name].record if name in copies else None
+        if (
+            theirs is None
+            or theirs.copy is not CopyState.IN_SYNC
+            or theirs.lineage != record.lineage
+        ):
+            return
+    turn.change_records(lambda _, record: changes.peer_joined(record))
+    record_counters(turn, views)
+    turn.set(
+        in_sync_since=turn.now,
+        unprotected_since=None,
+        pairing=replace(turn.state.pairing, failures=0, retry_at=None, is_ordered=False),
+    )
+    turn.do(
+        ResolveAlert(kind=AlertKind.PEER_LOST, text="both copies are in sync again"),
+        RaiseAlert(
+            kind=AlertKind.REBUILD_FINISHED, severity=Severity.NOTE, text="both copies are in sync"
+        ),
+    )

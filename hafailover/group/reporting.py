@@ -1,0 +1,109 @@
+"""What does this node tell its peer, and when? At every heartbeat, and at once when something changed."""
+
+from dataclasses import replace
+
+from hafailover.group import candidacy, contact, rejoin, routers
+from hafailover.group.actions import SendReport
+from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role
+from hafailover.group.turn import Turn, first
+from hafailover.lineage.changes import is_exported
+from hafailover.storage.exporting import export_path
+from hafailover.storage.view import VolumeView
+from hafailover.units import Instant, later
+
+
+def speak(turn: Turn) -> None:
+    """Send a report if one is due or if it would say something new."""
+    state = turn.state
+    if not turn.settings.has_storage or not state.incarnation or not turn.settings.peer:
+        return
+    report = compose(turn)
+    is_news = state.sent is None or report != replace(state.sent, sequence=report.sequence)
+    if not is_news and turn.now < next_report(turn):
+        return
+    report = replace(report, sequence=state.sequence + 1)
+    turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now)
+    turn.do(SendReport(report=report))
+
+
+def next_report(turn: Turn) -> Instant:
+    """Return when the next report is due if nothing changes."""
+    sent_at = turn.state.sent_at
+    return turn.now if sent_at is None else later(sent_at, turn.settings.timers.heartbeat)
+
+
+def compose(turn: Turn) -> GroupReport:
+    """Put together what this node would say now."""
+    state = turn.state
+    wish = rejoin.wish(turn)
+    return GroupReport(
+        node=turn.settings.node,
+        boot=state.boot,
+        incarnation=state.incarnation,
+        sequence=state.sequence,
+        role=state.role,
+        epoch=state.epoch,
+        priority=max((settings.priority for settings in turn.settings.routers), default=0),
+        candidate=state.is_candidate,
+        refusal="" if state.role is not Role.STANDBY else candidacy.refusal(turn),
+        copies=_copies(turn),
+        hears=contact.heard_networks(turn),
+        intent=state.intent,
+        consent=state.consent,
+        token=state.token_given,
+        wishes=tuple((volume.name, wish) for volume in turn.settings.volumes),
+        paused=state.pause is not None,
+        is_master=routers.is_master(turn),
+        sees_gateway=_sees_gateway(turn),
+        link_up=state.link_is_up,
+        digest=turn.settings.digest,
+        is_leaving=state.is_stopping,
+    )
+
+
+def _sees_gateway(turn: Turn) -> bool | None:
+    if turn.state.gateway_at is None and turn.state.gateway_lost_at is None:
+        return None
+    return turn.state.gateway_lost_at is None
+
+
+def _copies(turn: Turn) -> tuple[tuple[str, CopyReport], ...]:
+    """Only what is durable is said: what is not on disk yet could be gone with the next power cut."""
+    views = {view.settings.name: view for view in turn.views() or ()}
+    return tuple(
+        (
+            volume,
+            CopyReport(
+                record=record,
+                export=_export(turn, volume, views.get(volume)),
+                progress_percent=_progress(views.get(volume)),
+            ),
+        )
+        for volume, record in turn.state.durable
+    )
+
+
+def _export(turn: Turn, volume: str, view: VolumeView | None) -> ExportReport | None:
+    """The session now offered: recorded as open, its ggated seen, and nothing changed since."""
+    session = first(turn.state.sessions, volume)
+    settings = next((each for each in turn.settings.volumes if each.name == volume), None)
+    if session is None or settings is None or not is_exported(turn.state.record(volume)):
+        return None
+    if view is None:
+        # Between two looks the last word stands; a ggated that died meanwhile shows at the next look.
+        previous = dict(turn.state.sent.copies).get(volume) if turn.state.sent else None
+        same = (
+            previous is not None
+            and previous.export is not None
+            and previous.export.session == session
+        )
+        return previous.export if same and previous is not None else None
+    if view.export_sessions() != {session}:
+        return None
+    path = export_path(turn.settings.export_directory, session, volume)
+    return ExportReport(session=session, port=settings.port, path=path)
+
+
+def _progress(view: VolumeView | None) -> int | None:
+    remote = view.remote if view else None
+    return remote.synchronized_percent if remote else None

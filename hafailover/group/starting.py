@@ -1,0 +1,166 @@
+"""What does an agent do that has just begun? It looks before it acts, and takes over what an earlier life left running.
+
+A mount with a record of this very activation in this boot is adopted: a restart of the agent must not cost an outage.
+A mount that no record explains is brought down first; questions come later. Anything half done is undone.
+"""
+
+from hafailover.group import addresses, demotion, promotion, routers, services
+from hafailover.group.actions import WatchImage
+from hafailover.group.contact import is_acting
+from hafailover.group.events import Started
+from hafailover.group.report import Role
+from hafailover.group.state import Pairing, Pause
+from hafailover.group.turn import Turn, put
+from hafailover.lineage import changes
+from hafailover.lineage.changes import booted
+from hafailover.lineage.evidence import misfit, private_writes
+from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.storage.facts import ComponentState
+from hafailover.storage.view import VolumeView
+
+
+def start(turn: Turn, event: Started) -> None:
+    """Take in what this life begins with, and begin to listen."""
+    records = tuple(
+        (volume, record if record.copy is CopyState.UNKNOWN else booted(record, boot=event.boot))
+        for volume, record in event.records
+    )
+    pause = None
+    if event.pause_until_wall is not None:
+        pause = Pause(until_wall=event.pause_until_wall)
+    turn.set(
+        boot=event.boot,
+        incarnation=event.incarnation,
+        entropy=event.entropy,
+        durable=event.records,
+        records=event.records,
+        epoch=max((record.epoch for _, record in event.records), default=0),
+        role_since=turn.now,
+        pause=pause,
+    )
+    turn.set_records(records)
+    routers.start(turn)
+
+
+def advance(turn: Turn) -> None:
+    """Decide, from the first complete look, where this node stands."""
+    views = turn.views()
+    if views is None or not turn.state.is_durable:
+        return
+    if not _judge_images(turn, views):
+        return
+    if all(view.is_mounted for view in views) and views:
+        _judge_mount(turn, views)
+    elif any(_is_up(view) for view in views) or addresses.are_down(turn) is False:
+        demotion.begin(
+            turn, "an earlier life of the agent left something half done; it is undone first"
+        )
+    else:
+        _recall_exports(turn, views)
+        turn.become(Role.STANDBY, "the agent has just started")
+
+
+def _is_up(view: VolumeView) -> bool:
+    return bool(
+        view.mirror
+        or view.disks
+        or view.gates
+        or view.is_mounted
+        or view.device_mounts
+        or view.carriers
+    )
+
+
+def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
+    """Say whether the records stand as they are, on disk as well.
+
+    A record that does not fit its image is no record; a sector that moved without a record means private writes.
+    """
+    for view in views:
+        name = view.settings.name
+        record = turn.state.record(name)
+        if record.copy is CopyState.UNKNOWN or view.image is None:
+            continue
+        problem = misfit(record, view.image, view.settings.size_bytes)
+        if problem:
+            turn.note(f"{name}: {problem}")
+            _replace_in_memory(turn, name, problem)
+            continue
+        writes = private_writes(record, view.image)
+        if writes and record.copy is CopyState.IN_SYNC and not _is_up(view):
+            turn.set_records(((name, changes.went_on_unseen(record, writes)),))
+    return turn.state.is_durable
+
+
+def _replace_in_memory(turn: Turn, name: str, problem: str) -> None:
+    """Count the copy as unknown without touching the record on disk: an operator may still need what it says."""
+    unknown = LineageRecord(
+        copy=CopyState.UNKNOWN, doubt=problem, epoch=turn.state.record(name).epoch
+    )
+    turn.set(
+        records=put(turn.state.records, name, unknown),
+        durable=put(turn.state.durable, name, unknown),
+    )
+
+
+def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    state = turn.state
+    report = turn.peer_report
+    if report is not None and is_acting(report) and report.epoch > state.epoch:
+        demotion.begin(turn, f"{turn.settings.peer} serves under a newer epoch")
+        return
+    for view in views:
+        record = state.record(view.settings.name)
+        known = record.activation
+        mirror = view.mirror
+        is_ours = (
+            mirror is not None
+            and known is not None
+            and record.boot == state.boot
+            and changes.is_active(record)
+            and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
+            and known.mirror_id == mirror.mirror_id
+            and view.local is not None
+            and view.local.state is ComponentState.ACTIVE
+        )
+        if not is_ours:
+            demotion.begin(
+                turn, f"{view.settings.mount_point} is mounted without a record of this activation"
+            )
+            return
+    _adopt(turn, views)
+
+
+def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Go on where the earlier life of the agent stopped."""
+    turn.become(Role.PRIMARY, "the agent was restarted and took over the running group")
+    report = turn.state.peer.report
+    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
+    turn.set(
+        pairing=Pairing(
+            peer_boot=report.boot if report else "",
+            units=tuple((view.settings.name, gate.unit) for view in views for gate in view.gates),
+        ),
+        in_sync_since=turn.now if is_in_sync else None,
+        unprotected_since=None if is_in_sync else turn.now,
+    )
+    services.assume_running(turn)
+    routers.lead(turn)
+    routers.set_candidacy(turn, is_candidate=True)
+    for view in views:
+        promotion.watch(turn, view)
+    addresses.bring_up(turn)
+
+
+def _recall_exports(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """An export of this boot that still runs is this node's session, whoever started it."""
+    for view in views:
+        name = view.settings.name
+        record = turn.state.record(name)
+        session = record.session.removeprefix(changes.EXPORT)
+        if changes.is_exported(record) and view.export_sessions() == {session}:
+            turn.set(
+                sessions=put(turn.state.sessions, name, session),
+                synced_images=put(turn.state.synced_images, name, turn.now),
+            )
+            turn.do(WatchImage(volume=name, image=view.settings.image, is_on=True))

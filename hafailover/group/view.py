@@ -1,0 +1,221 @@
+"""What does a group look like from outside? The single source of status text, JSON and metrics."""
+
+from typing import Any
+
+from hafailover.group import candidacy, contact, handover, rejoin
+from hafailover.group.report import GroupReport, Role
+from hafailover.group.settings import ArbiterKind, GroupSettings
+from hafailover.group.state import GroupState
+from hafailover.group.turn import Turn
+from hafailover.storage.view import VolumeView, view_volume
+from hafailover.units import MILLISECOND, Instant
+from hafailover.vrrp.settings import RouterSettings
+from hafailover.vrrp.states import Backup, Initialize, Master
+from hafailover.vrrp.states import State as RouterState
+
+HEALTHY = "healthy"
+DEGRADED = "degraded"
+NOT_SERVED = "not served"
+UNKNOWN = "unknown"
+
+_SAFETY = {
+    ArbiterKind.ETCD: "strict: an etcd majority decides who serves",
+    ArbiterKind.FENCE: "strict as far as the fence device tells the truth",
+    ArbiterKind.PING: "an isolated node stops; if both reach the ping target but not each other, both can serve",
+    ArbiterKind.NONE: "none: a partition splits the group; the split is found at contact and nothing is overwritten",
+}
+
+
+def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[str, Any]:
+    """Return the group's status as JSON-ready values; every ``*_age_ms`` is an age at ``now``."""
+    turn = Turn(state, now, settings)
+    report = turn.peer_report
+    health, headline = judge(turn, report)
+    return {
+        "group": settings.name,
+        "node": settings.node,
+        "role": state.role.value,
+        "role_age_ms": _age(state.role_since, now),
+        "why": state.why,
+        "health": health,
+        "headline": headline,
+        "serving_node": _serving(turn, report),
+        "epoch": state.epoch,
+        "arbiter": {"kind": settings.arbiter.value, "safety": _SAFETY[settings.arbiter]},
+        "vrrp": [
+            _router(each, router)
+            for each, router in zip(settings.routers, state.routers, strict=False)
+        ],
+        "addresses": [str(address) for address in settings.addresses],
+        "addresses_wanted": state.addresses_wanted,
+        "candidate": state.is_candidate,
+        "not_candidate_because": state.candidacy_refusal if state.role is Role.STANDBY else "",
+        "refusal": state.refusal,
+        "paused": None
+        if state.pause is None
+        else {"until": state.pause.until_wall, "reason": state.pause.reason},
+        "volumes": [_volume(turn, each.name, report) for each in settings.volumes],
+        "services": [
+            {"name": each.name, "running": each.is_running, "problem": each.problem}
+            for each in state.services
+        ],
+        "in_sync": rejoin.is_in_sync(turn)
+        if state.role is Role.PRIMARY
+        else _standby_in_sync(turn, report),
+        "unprotected_ms": None
+        if state.unprotected_since is None
+        else _age(state.unprotected_since, now),
+        "switchover_possible": state.role is Role.PRIMARY and not handover.obstacle(turn),
+        "peer": _peer(turn, report),
+        "doing": [
+            each.what for each in (state.work, state.urgent, state.addressing) if each is not None
+        ],
+        "storage_seen_age_ms": None if state.facts is None else _age(state.facts_at, now),
+        "storage_problem": state.facts.problem if state.facts is not None else "",
+        "alerts": [
+            {"kind": each.kind.value, "text": each.text, "age_ms": _age(each.at, now)}
+            for each in state.alerts
+        ],
+    }
+
+
+def judge(turn: Turn, report: GroupReport | None) -> tuple[str, str]:
+    """Return the health and one sentence for a human's first glance."""
+    state, settings = turn.state, turn.settings
+    if not settings.has_storage:
+        if state.role is Role.PRIMARY:
+            return HEALTHY, f"{settings.node} is Master"
+        is_served = any(
+            isinstance(router, Backup) and router.master is not None for router in state.routers
+        )
+        return (
+            (HEALTHY, "another router is Master")
+            if is_served
+            else (NOT_SERVED, "no Master is heard")
+        )
+    if state.role is Role.PRIMARY:
+        return _judge_primary(turn)
+    if report is not None and report.role is Role.PRIMARY:
+        if _standby_in_sync(turn, report):
+            return HEALTHY, f"{settings.peer} serves; this node's copy is in sync"
+        return DEGRADED, f"{settings.peer} serves; this node's copy is not in sync"
+    if report is None and state.contact and not state.candidacy_refusal:
+        return NOT_SERVED, f"{settings.peer} is silent; this node takes over"
+    return NOT_SERVED, state.candidacy_refusal or state.why
+
+
+def _judge_primary(turn: Turn) -> tuple[str, str]:
+    if not turn.state.addresses_wanted:
+        return NOT_SERVED, f"{turn.settings.node} has the data but keeps its address down"
+    if rejoin.is_in_sync(turn) and turn.state.dropping is None:
+        return HEALTHY, f"{turn.settings.node} serves; both copies are in sync"
+    views = turn.views() or ()
+    percent = [view.remote.synchronized_percent for view in views if view.remote is not None]
+    known = [each for each in percent if each is not None]
+    if known:
+        return (
+            DEGRADED,
+            f"{turn.settings.node} serves; the peer's copy is being rebuilt, {min(known)} %",
+        )
+    return DEGRADED, f"{turn.settings.node} serves alone: no second copy is in sync"
+
+
+def _standby_in_sync(turn: Turn, report: GroupReport | None) -> bool:
+    """Both sides must say so: what this node thinks of its own copy alone proves nothing."""
+    if report is None or report.role is not Role.PRIMARY:
+        return False
+    copies = dict(report.copies)
+    return all(
+        name in copies
+        and record.copy.value == copies[name].record.copy.value == "in_sync"
+        and record.lineage == copies[name].record.lineage
+        for name, record in turn.state.durable
+    )
+
+
+def _serving(turn: Turn, report: GroupReport | None) -> str | None:
+    if turn.state.role is Role.PRIMARY:
+        return turn.settings.node
+    return turn.settings.peer if report is not None and report.role is Role.PRIMARY else None
+
+
+def _peer(turn: Turn, report: GroupReport | None) -> dict[str, Any]:
+    state = turn.state
+    heard_at = state.peer.heard_at
+    return {
+        "name": turn.settings.peer,
+        "heard": report is not None,
+        "heard_age_ms": None if heard_at is None else _age(heard_at, turn.now),
+        "networks": list(contact.heard_networks(turn)),
+        "hears_us_on": list(report.hears) if report else [],
+        "role": report.role.value if report else None,
+        "refusal": report.refusal if report else "",
+        "same_configuration": None if report is None else report.digest == turn.settings.digest,
+        "verdict": contact.group_verdict(turn, report).value if report else "",
+        "own_refusal": candidacy.refusal(turn) if state.role is Role.STANDBY else "",
+    }
+
+
+def _volume(turn: Turn, name: str, report: GroupReport | None) -> dict[str, Any]:
+    settings = next(each for each in turn.settings.volumes if each.name == name)
+    record = dict(turn.state.records).get(name)
+    facts = turn.state.facts
+    view = view_volume(settings, facts) if facts is not None else None
+    theirs = dict(report.copies).get(name) if report else None
+    return {
+        "name": name,
+        "mount_point": settings.mount_point,
+        "mounted": None if view is None else view.is_mounted,
+        "copy": record.copy.value if record else "unknown",
+        "doubt": record.doubt if record else "",
+        "lineage": record.lineage if record else "",
+        "open": record.is_open if record else None,
+        "clean": record.clean if record else None,
+        "peer_copy": theirs.record.copy.value if theirs else None,
+        "mirror": _mirror(view),
+        "rebuild_percent": _percent(view)
+        if view and view.mirror
+        else (theirs.progress_percent if theirs else None),
+        "exporting": bool(view and view.exporters),
+    }
+
+
+def _mirror(view: VolumeView | None) -> dict[str, Any] | None:
+    if view is None or view.mirror is None:
+        return None
+    mirror = view.mirror
+    return {
+        "name": mirror.name,
+        "state": mirror.state.value,
+        "genid": mirror.genid,
+        "syncid": mirror.syncid,
+        "components": [
+            {"provider": part.provider, "state": part.state.value} for part in mirror.components
+        ],
+    }
+
+
+def _percent(view: VolumeView) -> int | None:
+    return view.remote.synchronized_percent if view.remote else None
+
+
+def _router(settings: RouterSettings, router: RouterState) -> dict[str, Any]:
+    match router:
+        case Initialize(standing=standing):
+            name = "Initialize"
+        case Backup(standing=standing):
+            name = "Backup"
+        case Master(standing=standing):
+            name = "Master"
+    return {
+        "family": int(settings.family),
+        "version": int(settings.version),
+        "vrid": settings.vrid,
+        "state": name,
+        "priority": standing.priority,
+        "interval_ms": settings.interval_ns // MILLISECOND,
+    }
+
+
+def _age(at: int, now: int) -> int:
+    return max(0, now - at) // MILLISECOND

@@ -1,0 +1,184 @@
+"""How does a plan become work? One storage step at a time, each followed by a fresh look at what is there.
+
+Three lanes run beside each other: observation, work (planned steps, services), and the urgent lane in which a lost
+peer is let go without looking first, since readers of the GEOM tree can hang just then.
+"""
+
+from enum import Enum
+
+from hafailover.group.actions import Observe, RunStep, WriteRecords
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState, Pending
+from hafailover.group.turn import Turn
+from hafailover.storage.steps import (
+    CommandStep,
+    FileStep,
+    Look,
+    Next,
+    Plan,
+    Reached,
+    Refused,
+    SignalStep,
+    Step,
+    StepOutcome,
+    Wait,
+)
+from hafailover.storage.tries import TRIES_MAX, Tries
+from hafailover.units import MILLISECOND, SECOND, Instant, later
+
+_LOOK_SOON = 100 * MILLISECOND
+_LOOK_LATER = SECOND
+_WRITE_RETRY = SECOND
+_PACE = 25 * MILLISECOND
+"""A step without effect is tried again after 50 ms, 100 ms, 200 ms ...: a fresh device is busy while it is tasted."""
+
+
+class Progress(Enum):
+    """What became of a plan."""
+
+    REACHED = "reached"
+    BUSY = "under way"
+    FAILED = "failed: the state's refusal says why"
+
+
+def pursue(turn: Turn, plan: Plan) -> Progress:
+    """Do what ``plan`` says next, if nothing else is under way."""
+    match plan:
+        case Reached():
+            return Progress.REACHED
+        case Next(step=step, reason=reason):
+            return _run(turn, step, reason)
+        case Look(openers_of=openers_of):
+            turn.set(must_look=True, ask_openers=openers_of)
+            return Progress.BUSY
+        case Wait(reason=reason):
+            _look_in(turn, _LOOK_SOON * 3)
+            turn.set(refusal=reason)
+            return Progress.BUSY
+        case Refused(reason=reason):
+            turn.set(refusal=reason)
+            _look_in(turn, _LOOK_LATER)
+            return Progress.FAILED
+
+
+def _run(turn: Turn, step: Step, reason: str) -> Progress:
+    state = turn.state
+    if state.work is not None:
+        return Progress.BUSY
+    if state.tries.of(step) >= TRIES_MAX:
+        turn.set(
+            refusal=f"{describe(step)} was tried {state.tries.count} times without effect"
+            + (f"; it said: {state.tries.last_words}" if state.tries.last_words else "")
+        )
+        return Progress.FAILED
+    count = state.tries.of(step)
+    ready_at = later(state.tried_at, _PACE << count) if count else turn.now
+    if turn.now < ready_at:
+        _look_in(turn, ready_at - turn.now)
+        return Progress.BUSY
+    pending = turn.ask(describe(step))
+    turn.set(work=_with_step(turn, pending.id, step), refusal="")
+    turn.do(RunStep(id=pending.id, step=step, reason=reason))
+    return Progress.BUSY
+
+
+def run_urgent(turn: Turn, step: Step, reason: str) -> None:
+    """Run ``step`` in the urgent lane, beside whatever hangs in the others."""
+    pending = turn.ask(describe(step))
+    turn.set(urgent=_with_step(turn, pending.id, step))
+    turn.do(RunStep(id=pending.id, step=step, reason=reason))
+
+
+def _with_step(turn: Turn, number: int, step: Step) -> Pending:
+    return Pending(id=number, since=turn.now, what=describe(step), step=step)
+
+
+def finish_work(turn: Turn, outcome: StepOutcome) -> None:
+    """Take note of how the step in the work lane ended; whether it succeeded is for the next look to say."""
+    pending = turn.state.work
+    if pending is None or pending.step is None:
+        return
+    words = _last_words(outcome)
+    tries = turn.state.tries.plus(pending.step, words)
+    turn.set(work=None, tries=tries, tried_at=turn.now, must_look=True, look_at=None)
+    if outcome.problem or (
+        isinstance(pending.step, CommandStep) and outcome.status not in pending.step.accepts
+    ):
+        turn.note(f"{pending.what}: {words}")
+
+
+def _last_words(outcome: StepOutcome) -> str:
+    said = (outcome.stderr.strip() or outcome.stdout.strip()).splitlines()
+    parts = [outcome.problem] if outcome.problem else [f"exit status {outcome.status}"]
+    return ", ".join([*parts, *said[-1:]])
+
+
+def settle(turn: Turn) -> None:
+    """Forget how often things were tried: a new plan begins."""
+    turn.set(tries=Tries(), refusal="")
+
+
+def write_records(turn: Turn) -> None:
+    """Make the records durable as they stand, if they are not and no write is under way."""
+    state = turn.state
+    if state.is_durable or state.writing is not None:
+        return
+    if state.write_retry_at is not None and turn.now < state.write_retry_at:
+        return
+    pending = turn.ask("lineage records")
+    turn.set(writing=pending, being_written=turn.state.records, write_retry_at=None)
+    turn.do(WriteRecords(id=pending.id, records=turn.state.records))
+
+
+def finish_records(turn: Turn, number: int, problem: str) -> None:
+    """Take note that the records are durable, or why not."""
+    state = turn.state
+    if state.writing is None or state.writing.id != number:
+        return
+    if problem:
+        turn.set(writing=None, write_problem=problem, write_retry_at=later(turn.now, _WRITE_RETRY))
+        return
+    turn.set(writing=None, durable=state.being_written, write_problem="")
+
+
+def observe(turn: Turn) -> None:
+    """Ask for a look at the host when one is due and none is under way."""
+    due = look_due(turn.state, turn.settings)
+    if due is None or turn.now < due:
+        return
+    state = turn.state
+    pending = turn.ask("observation")
+    images = tuple(volume.image for volume in turn.settings.volumes)
+    turn.set(observing=pending, look_at=None)
+    turn.do(Observe(id=pending.id, images=images, openers_of=state.ask_openers))
+
+
+def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when the host is to be looked at next; None while a look is under way or a step's own end asks for it."""
+    if state.observing is not None or (state.work is not None and state.must_look):
+        return None
+    if state.must_look:
+        return state.look_at if state.look_at is not None else state.facts_at
+    regular = later(state.facts_at, settings.timers.observe_period)
+    return min(regular, state.look_at) if state.look_at is not None else regular
+
+
+def try_again_later(turn: Turn) -> None:
+    """Count anew, after a pause and another look: what failed may have been in the way of somebody else."""
+    turn.set(tries=Tries(), must_look=True, look_at=later(turn.now, _LOOK_LATER))
+
+
+def _look_in(turn: Turn, span: int) -> None:
+    if turn.state.look_at is None:
+        turn.set(look_at=later(turn.now, span))
+
+
+def describe(step: Step) -> str:
+    """Say in a few words what a step does, for history and status."""
+    match step:
+        case CommandStep():
+            return " ".join(step.argv)
+        case FileStep():
+            return f"{step.task.value} ({step.path})"
+        case SignalStep():
+            return f"{step.signal} to {step.what}"
