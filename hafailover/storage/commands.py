@@ -281,7 +281,6 @@ def units_of(step: CommandStep) -> tuple[str, ...]:
 
 
 def _is_unit(word: str) -> bool:
-    for prefix in ("ggate", "md"):
-        if word.startswith(prefix) and word.removeprefix(prefix).isdecimal():
-            return True
-    return False
+    return any(
+        word.startswith(kind) and word.removeprefix(kind).isdecimal() for kind in ("ggate", "md")
+    )
