@@ -8,7 +8,8 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict
+import uuid
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from hafailover.lab.switch import Switch
 
 _SPACES: Final = ("--net", "--mount", "--pid", "--uts", "--fork", "--kill-child")
+BOOT_SECONDS: Final = 3.0
+"""How long a host takes to come back after it has reset itself."""
+
 _FROZEN: Final = "frozen"
 """Reason of the cuts that a freeze makes."""
 
@@ -43,6 +47,9 @@ class Node:
         after_power_off: Callable[[Path], None],
     ) -> None:
         """Prepare a node that is off; ``after_power_off`` gets its directory at each power cut."""
+        self.resets = 0
+        """How often the host reset itself: then it starts again by itself too."""
+        self._watching: asyncio.Task[None] | None = None
         self.machine = machine
         self.files = NodeFiles(root=Path(sheet.home))
         self._sheet = sheet
@@ -63,6 +70,8 @@ class Node:
         Raises:
             NodeFailedError: it ended on the way.
         """
+        if self._process is not None:
+            return
         self.files.make()
         sheet_path = self.files.root / "node.json"
         sheet_path.write_text(json.dumps(asdict(self._sheet)), encoding="utf-8")
@@ -75,7 +84,7 @@ class Node:
                 "-m",
                 "hafailover.lab.supervisor",
                 str(sheet_path),
-                env=dict(self._sheet.environment),
+                env={**self._sheet.environment, "HAFAILOVER_BOOT_ID": str(uuid.uuid4())},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -88,6 +97,17 @@ class Node:
         if process.stdin is not None:
             process.stdin.write(b"cabled\n")
         await self._hear()
+        self._watching = asyncio.create_task(self._watch(process))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Start the node again when it has ended by itself: its host was reset."""
+        await process.wait()
+        if self._process is not process:
+            return
+        self.resets += 1
+        await self._fall()
+        await asyncio.sleep(BOOT_SECONDS)
+        await self.power_on()
 
     async def _hear(self) -> str:
         """Return the next line that the node's first process says."""
@@ -101,6 +121,8 @@ class Node:
 
     async def power_off(self) -> None:
         """Cut the power: no packet leaves any more, then every process is gone at once."""
+        if self._watching is not None:
+            self._watching.cancel()
         if self._process is None:
             return
         # The cables first: a power failure sends no FIN and no RST.
@@ -109,6 +131,11 @@ class Node:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
         await self._process.wait()
+        await self._fall()
+
+    async def _fall(self) -> None:
+        """Do what follows the end of the node's processes, whoever ended them."""
+        await self._switch.unplug(self.name)
         self._process = None
         self.pid = None
         for port in self.machine.ports:
@@ -167,6 +194,15 @@ class Node:
             OSError: the node is off.
         """
         return await orders.ask(self.files.order_door)
+
+    async def start_agent(self) -> None:
+        """Let the agent run, now and after every power-on to come.
+
+        Raises:
+            OSError: the node is off.
+        """
+        self._sheet = replace(self._sheet, agent_waits=False)
+        await orders.start_agent(self.files.order_door)
 
     async def signal_agent(self, number: int, *, restart: bool = True) -> orders.Answer:
         """Send the agent a signal.

@@ -42,6 +42,11 @@ class SignalAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartAgent:
+    """Start the agent, now and whenever it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Ask how the node's processes are."""
 
@@ -55,8 +60,13 @@ class Answer:
     agent_starts: int
 
 
-Order = Run | SignalAgent | Ask
-_ORDERS: dict[str, type[Order]] = {"run": Run, "signal-agent": SignalAgent, "ask": Ask}
+Order = Run | SignalAgent | StartAgent | Ask
+_ORDERS: dict[str, type[Order]] = {
+    "run": Run,
+    "signal-agent": SignalAgent,
+    "start-agent": StartAgent,
+    "ask": Ask,
+}
 
 
 def encode(value: Order | Ended | Answer) -> bytes:
@@ -113,6 +123,15 @@ async def ask(door: Path) -> Answer:
         OSError: the node is off.
     """
     return Answer(**await _converse(door, Ask()))
+
+
+async def start_agent(door: Path) -> Answer:
+    """Start the agent.
+
+    Raises:
+        OSError: the node is off.
+    """
+    return Answer(**await _converse(door, StartAgent()))
 
 
 async def signal_agent(door: Path, number: int, *, restart: bool = True) -> Answer:

@@ -50,7 +50,10 @@ class NodeSheet:
     """Command line of the emulated kernel; empty for none."""
     agent: list[str]
     """Command line of the agent; empty for none."""
+    agent_waits: bool
+    """Whether the agent is started only on order."""
     environment: dict[str, str]
+    """Of all its processes; each boot adds HAFAILOVER_BOOT_ID."""
 
 
 class Supervisor:
@@ -64,7 +67,11 @@ class Supervisor:
         self._agent: int | None = None
         self._kernel: int | None = None
         self._agent_starts = 0
-        self._agent_wanted = bool(sheet.agent)
+        self._agent_wanted = asyncio.Event()
+        if not sheet.agent_waits:
+            self._agent_wanted.set()
+        # Not the sheet's alone: each boot has an id of its own, which comes with the power.
+        self._environment = dict(os.environ)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
@@ -93,29 +100,31 @@ class Supervisor:
         """Start the emulated kernel and wait for its door."""
         with (self._files.log / "kernel.log").open("ab") as log:
             self._kernel, end = self._children.start(
-                self._sheet.kernel, environment=self._sheet.environment, output=log
+                self._sheet.kernel, environment=self._environment, output=log
             )
         while not self._files.kernel_door.exists() and not end.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         self._tasks.append(asyncio.create_task(self._watch_kernel(end)))
 
     async def _watch_kernel(self, end: asyncio.Future[int]) -> None:
-        await end
-        self._kernel = None
+        """End with the kernel: without it the host is down, and so is everything on it."""
+        status = await end
+        print(f"the kernel ended with status {status}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(0)
 
     async def _keep_agent(self) -> None:
         """Start the agent, and start it again whenever it ends."""
         while True:
-            if self._agent_wanted:
-                with (self._files.log / "agent.log").open("ab") as log:
-                    self._agent, end = self._children.start(
-                        self._sheet.agent, environment=self._sheet.environment, output=log
-                    )
-                self._agent_starts += 1
-                status = await end
-                self._agent = None
-                with (self._files.log / "agent.log").open("a") as log:
-                    log.write(f"daemon: the agent ended with status {status}\n")
+            await self._agent_wanted.wait()
+            with (self._files.log / "agent.log").open("ab") as log:
+                self._agent, end = self._children.start(
+                    self._sheet.agent, environment=self._environment, output=log
+                )
+            self._agent_starts += 1
+            status = await end
+            self._agent = None
+            with (self._files.log / "agent.log").open("a") as log:
+                log.write(f"daemon: the agent ended with status {status}\n")
             await asyncio.sleep(RESTART_SECONDS)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -126,10 +135,14 @@ class Supervisor:
             case orders.Run():
                 answer = await self._run(order)
             case orders.SignalAgent():
-                self._agent_wanted = order.restart
+                if not order.restart:
+                    self._agent_wanted.clear()
                 if self._agent is not None:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self._agent, order.number)
+                answer = self._answer()
+            case orders.StartAgent():
+                self._agent_wanted.set()
                 answer = self._answer()
             case orders.Ask():
                 answer = self._answer()
@@ -148,7 +161,7 @@ class Supervisor:
             try:
                 pid, end = self._children.start(
                     order.arguments,
-                    environment=self._sheet.environment,
+                    environment=self._environment,
                     output=output,
                     error=error,
                 )

@@ -39,10 +39,10 @@ class BlockDevice(Protocol):
 class FileDevice:
     """A device made of a plain file, for looking at an image from outside its node."""
 
-    def __init__(self, path: Path, *, size: int | None = None, sector_size: int = 512) -> None:
-        """Open ``path`` for reading and writing, as a device of ``size`` bytes (default: all)."""
+    def __init__(self, path: Path, *, spared: int = 0, sector_size: int = 512) -> None:
+        """Open ``path`` as a device that ends ``spared`` bytes before the file does."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._size = os.fstat(self._descriptor).st_size if size is None else size
+        self._size = os.fstat(self._descriptor).st_size - spared
         self._sector_size = sector_size
 
     @property

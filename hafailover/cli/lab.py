@@ -1,0 +1,208 @@
+"""hafailover lab: two nodes on this machine, to watch, to measure and to break."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hafailover.errors import EX_UNAVAILABLE
+from hafailover.lab import sandbox, scenario, standing
+from hafailover.lab.configuration import Tuning
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hafailover.lab.outcome import Outcome
+    from hafailover.lab.world import World
+
+SCENARIOS: Final = Path(scenario.__file__).parent / "scenarios"
+
+
+@click.group()
+def lab() -> None:
+    """Two nodes on this machine, to watch, to measure and to break.
+
+    The agents are real, and so are packets, processes and the bytes in the image files; FreeBSD's
+    storage commands are emulated. It needs Linux, and root or user namespaces.
+    """
+
+
+@lab.command("list")
+def list_() -> None:
+    """List the scenarios."""
+    for path in sorted(SCENARIOS.glob("*.yaml")):
+        click.echo(f"{path.stem}\n    {scenario.load(path).about}")
+
+
+@lab.command()
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON, one line each.")
+@click.option("--keep", is_flag=True, help="Leave the lab's directory behind, logs and images.")
+def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool) -> None:
+    """Play scenarios: names of the list, or files.
+
+    Exits with 0 if all passed, with 1 if one did not.
+    """
+    stories = [_find(name) for name in scenarios]
+    _enter()
+    outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
+    for outcome in outcomes:
+        if as_json:
+            click.echo(json.dumps(outcome.to_json()))
+    sys.exit(0 if all(outcome.passed for outcome in outcomes) else 1)
+
+
+@lab.command()
+@click.option("--arbiter", type=click.Choice(["ping", "none"]), default="ping", show_default=True)
+@click.option("--megabytes", type=click.IntRange(2, 4096), default=64, show_default=True)
+def up(arbiter: str, megabytes: int) -> None:
+    """Start the lab and leave it standing, to play with.
+
+    It stands until it is interrupted here, or until hafailover lab down.
+    """
+    _enter()
+    directory = standing.default_directory()
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    asyncio.run(_stand(directory, Tuning(arbiter=arbiter, image_megabytes=megabytes)))
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@lab.command()
+def down() -> None:
+    """End the lab that stands."""
+    try:
+        standing.take_down(standing.default_directory())
+    except OSError as problem:
+        raise _nothing_stands() from problem
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def fault(words: tuple[str, ...]) -> None:
+    """Break or mend something in the lab that stands, in the words of the scenarios.
+
+    For example: power-off A; power-on A; cut replication A; heal replication A; kill-agent B.
+    """
+    try:
+        answer = standing.tell(standing.default_directory(), " ".join(words))
+    except OSError as problem:
+        raise _nothing_stands() from problem
+    if answer != "done":
+        raise click.ClickException(answer)
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("node", type=click.Choice(scenario.NODES))
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def enter(node: str, words: tuple[str, ...]) -> None:
+    """Run a command in a node of the lab that stands; without one, a shell."""
+    try:
+        entrance = standing.entrance(standing.default_directory(), node)
+    except OSError as problem:
+        raise _nothing_stands(f"node {node} is off, or no lab stands") from problem
+    command = [*entrance, *(words or ("sh",))]
+    os.execvp(command[0], command)  # noqa: S606 -- argument vector, no shell
+
+
+def _nothing_stands(what: str = "no lab stands") -> click.ClickException:
+    return click.ClickException(f"{what}: start one with hafailover lab up")
+
+
+def _find(name: str) -> scenario.Scenario:
+    """Return the scenario of a name or file."""
+    path = SCENARIOS / f"{name}.yaml"
+    if not path.exists():
+        path = Path(name)
+    if not path.exists():
+        raise click.BadParameter(f"{name} is neither in hafailover lab list nor a file")
+    try:
+        return scenario.load(path)
+    except scenario.ScenarioError as problem:
+        raise click.ClickException(str(problem)) from problem
+
+
+def _enter() -> None:
+    """Go on in namespaces of its own, or say what is missing for that."""
+    missing = sandbox.missing()
+    if missing is not None:
+        click.echo(missing, err=True)
+        sys.exit(EX_UNAVAILABLE)
+    sandbox.enter(["-m", "hafailover", *sys.argv[1:]])
+
+
+@asynccontextmanager
+async def _standing(directory: Path, tuning: Tuning) -> AsyncIterator[World]:
+    """Bring a lab up, and down again."""
+    from hafailover.lab.world import World  # noqa: PLC0415 -- pyroute2 costs a third of a second
+
+    async with World(directory, tuning) as world:
+        await world.start()
+        yield world
+
+
+async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome:
+    """Play one scenario in a directory of its own."""
+    from hafailover.lab.runner import Runner  # noqa: PLC0415 -- as above
+
+    def tell(milliseconds: int, what: str) -> None:
+        if not quiet:
+            click.echo(f"{milliseconds / 1000:9.3f} s  {what}")
+
+    directory = Path(tempfile.mkdtemp(prefix="hafailover-lab-"))
+    try:
+        if not quiet:
+            click.secho(f"{story.name}: {story.about}", bold=True)
+        async with _standing(directory, story.tuning) as world:
+            outcome = await Runner(world, story, tell).play()
+    finally:
+        if keep:
+            click.echo(f"kept: {directory}", err=True)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    if not quiet:
+        _print(outcome)
+    return outcome
+
+
+def _print(outcome: Outcome) -> None:
+    """Print what came of a scenario, for a person."""
+    for row in (
+        ("outage", f"{outcome.outage_ms} ms"),
+        ("writes acknowledged", str(outcome.writes_acked)),
+        ("writes lost", str(outcome.writes_lost)),
+        ("longest write", f"{outcome.write_stall_ms} ms"),
+        ("both mounted", f"{outcome.both_mounted_ms} ms"),
+    ):
+        click.echo(f"  {row[0]:<22}{row[1]:>12}")
+    for sentence in outcome.failures:
+        click.secho(f"  {sentence}", fg="red")
+    click.secho("passed" if outcome.passed else "FAILED", fg="green" if outcome.passed else "red")
+
+
+async def _stand(directory: Path, tuning: Tuning) -> None:
+    """Bring a lab up, say how it is played with, and wait."""
+    async with _standing(directory, tuning) as world:
+        click.echo(
+            "\n".join(
+                (
+                    f"The lab stands in {directory}.",
+                    "  hafailover lab enter A                 a shell in node A",
+                    "  hafailover lab enter A gmirror status  one command there",
+                    "  hafailover lab enter A hafailover-status",
+                    "  hafailover lab fault power-off A       break something (and power-on A)",
+                    "  hafailover lab fault cut replication A (and heal replication A)",
+                    "  hafailover lab down                    end it",
+                )
+            )
+        )
+        await standing.stand(world)

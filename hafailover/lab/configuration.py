@@ -1,0 +1,126 @@
+"""The configuration file of the lab's pair: the hosting shop's, scaled down, inside the lab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from hafailover.lab.node_files import NodeFiles
+from hafailover.lab.plan import FLOATING_ADDRESS, GATEWAY_ADDRESS, Network
+from hafailover.lab.workload import program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hafailover.lab.plan import Plan
+
+GROUP: Final = "web"
+VOLUME: Final = "sites"
+MIRROR: Final = "remotemirror"
+
+MEGABYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What a scenario may choose."""
+
+    image_megabytes: int = 16
+    arbiter: str = "ping"
+    """``ping`` (the lab's gateway) or ``none``."""
+    interval: str = "250ms"
+    """Of the advertisements."""
+    failback: str = "manual"
+    failback_hold: str = "5s"
+    rejoin: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where the configuration, which both nodes share, and the key are."""
+
+    own: Path
+    """The node's own directory, in its own view."""
+
+    @property
+    def files(self) -> NodeFiles:
+        """The node's directories."""
+        return NodeFiles(root=self.own)
+
+    @property
+    def configuration(self) -> Path:
+        """The configuration file."""
+        return self.own / "etc" / "hafailover.yaml"
+
+    @property
+    def key(self) -> Path:
+        """The key of the peer channel."""
+        return self.own / "etc" / "hafailover.key"
+
+    @property
+    def image(self) -> Path:
+        """The volume's image file."""
+        return self.files.images / "sites.img"
+
+
+def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
+    """Return the configuration file's text; the same for both nodes."""
+    first = plan.nodes[0].ports
+    interfaces = {port.network: port.interface for port in first}
+    names = [machine.name for machine in plan.nodes]
+    document: dict[str, Any] = {
+        "version": 1,
+        "cluster": "lab",
+        "nodes": {
+            machine.name: {port.network.value: str(port.addresses[0].ip) for port in machine.ports}
+            for machine in plan.nodes
+        },
+        "networks": {network.value: {"interface": interfaces[network]} for network in Network},
+        "channel": {"key_file": str(paths.key)},
+        "arbiter": _arbiter(tuning),
+        "watchdog": {"mode": "off"},
+        "paths": {
+            "state": str(paths.files.state),
+            "run": str(paths.files.run / "hafailover"),
+        },
+        "groups": {
+            GROUP: {
+                "vrid": 51,
+                "priority": {names[0]: 254, names[1]: 200},
+                "vrrp": {"interval": tuning.interval},
+                "addresses": [f"{FLOATING_ADDRESS}/32"],
+                "volumes": {VOLUME: _volume(paths, tuning)},
+                "services": [_service(paths)],
+                "failback": {"mode": tuning.failback, "hold": tuning.failback_hold},
+                "rejoin": tuning.rejoin,
+            }
+        },
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _arbiter(tuning: Tuning) -> dict[str, Any]:
+    if tuning.arbiter == "none":
+        return {"kind": "none", "i_accept_split_brain": True}
+    return {"kind": "ping", "targets": [GATEWAY_ADDRESS]}
+
+
+def _volume(paths: Paths, tuning: Tuning) -> dict[str, Any]:
+    return {
+        "image": str(paths.image),
+        "size": f"{tuning.image_megabytes}M",
+        "mirror": MIRROR,
+        "mount_point": str(paths.files.mount_point),
+    }
+
+
+def _service(paths: Paths) -> dict[str, Any]:
+    words = str(paths.files.programs / program.NAME)
+    return {
+        "name": "workload",
+        "start": [words, "start"],
+        "stop": [words, "stop"],
+        "check": [words, "check"],
+    }

@@ -1,0 +1,63 @@
+"""How is each fault of a scenario brought about?"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from hafailover.lab import kernel
+from hafailover.lab.plan import Network
+from hafailover.lab.scenario import Fault, ScenarioError, Verb
+from hafailover.lab.switch import Cut
+
+if TYPE_CHECKING:
+    from hafailover.lab.world import World
+
+
+async def cause(world: World, fault: Fault) -> None:
+    """Bring ``fault`` about.
+
+    Raises:
+        ScenarioError: its words make no sense.
+    """
+    match fault.verb:
+        case Verb.POWER_OFF:
+            await world.nodes[_node(fault)].power_off()
+        case Verb.POWER_ON:
+            await world.nodes[_node(fault)].power_on()
+        case Verb.KILL_AGENT:
+            await world.nodes[_node(fault)].signal_agent(signal.SIGKILL)
+        case Verb.FREEZE:
+            await world.nodes[_node(fault)].freeze()
+        case Verb.THAW:
+            await world.nodes[_node(fault)].thaw()
+        case Verb.CUT:
+            network, node, rest = _cable(fault)
+            await world.switch.cut(node, network, _cut(rest))
+        case Verb.HEAL:
+            network, node, _ = _cable(fault)
+            await world.switch.heal(node, network)
+        case Verb.KERNEL:
+            await kernel.disturb(world.nodes[fault.words[0]].files, fault.words[1:])
+
+
+def _node(fault: Fault) -> str:
+    if len(fault.words) != 1:
+        raise ScenarioError(f"{fault.verb.value} takes one node and nothing else")
+    return fault.words[0]
+
+
+def _cable(fault: Fault) -> tuple[Network, str, tuple[str, ...]]:
+    networks = {network.value: network for network in Network}
+    if len(fault.words) < 2 or fault.words[0] not in networks:
+        raise ScenarioError(f"{fault.verb.value} reads '{fault.verb.value} lan|replication A'")
+    return networks[fault.words[0]], fault.words[1], fault.words[2:]
+
+
+def _cut(rest: tuple[str, ...]) -> Cut:
+    words = {cut.value: cut for cut in Cut}
+    if not rest:
+        return Cut.CARRIER
+    if len(rest) > 1 or rest[0] not in words:
+        raise ScenarioError(f"a cut is one of {', '.join(words)}")
+    return words[rest[0]]

@@ -1,0 +1,201 @@
+"""The whole lab: a directory, two networks, two nodes, the client and the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import hafailover
+from hafailover.lab import client, configuration, first_setup, kernel
+from hafailover.lab.bystander import Bystander
+from hafailover.lab.node import Node
+from hafailover.lab.node_files import NodeFiles
+from hafailover.lab.observer import Observer
+from hafailover.lab.plan import FLOATING_ADDRESS, WEB_PAIR, Machine
+from hafailover.lab.supervisor import NodeSheet
+from hafailover.lab.switch import Switch
+from hafailover.lab.workload import program, records
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from hafailover.lab.configuration import Tuning
+
+_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """What plays the parts on each node, given the node's own view and its name."""
+
+    kernel: Callable[[NodeFiles, str], list[str]]
+    agent: Callable[[list[str]], list[str]]
+    """Gets the command line of the agent, and may give another one."""
+    after_power_off: Callable[[Path], None]
+    prepare: Callable[[World], Awaitable[None]]
+    """Makes the volume, once, while the nodes run without their agents."""
+
+
+PRODUCT: Final = Cast(
+    kernel=kernel.command,
+    agent=list,
+    after_power_off=kernel.after_power_off,
+    prepare=first_setup.prepare,
+)
+"""The emulated kernel and the agent itself."""
+
+
+class World:
+    """Everything that stands between the first power-on and the last power-off."""
+
+    def __init__(self, directory: Path, tuning: Tuning, cast: Cast = PRODUCT) -> None:
+        """Prepare a lab in ``directory``, which exists and is empty."""
+        self._cast = cast
+        self.directory = directory
+        self.tuning = tuning
+        self.paths = configuration.Paths(own=directory / "self")
+        self.switch = Switch()
+        self.nodes: dict[str, Node] = {}
+        self.bystanders: dict[str, Bystander] = {}
+        self.observer = Observer(self._pids, self.paths.files.mount_point, FLOATING_ADDRESS)
+        self._watching: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.__aenter__()
+        await self._stack.enter_async_context(self.switch)
+        self._stack.push_async_callback(self._end)
+        self.shared.mkdir()
+        self.paths.own.mkdir()
+        key = secrets.token_hex(32)
+        text = configuration.configuration(WEB_PAIR, self.paths, self.tuning)
+        for machine in WEB_PAIR.nodes:
+            self.nodes[machine.name] = self._prepare(machine, text, key)
+        for machine in WEB_PAIR.bystanders:
+            self.bystanders[machine.name] = Bystander(machine, self.switch)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def shared(self) -> Path:
+        """A directory outside the nodes, at the same path for all of them."""
+        return self.directory / "shared"
+
+    @property
+    def client_log(self) -> Path:
+        """The answers that the client got."""
+        return self.shared / "answers"
+
+    def _pids(self) -> dict[str, int]:
+        return {name: node.pid for name, node in self.nodes.items() if node.pid is not None}
+
+    def _prepare(self, machine: Machine, text: str, key: str) -> Node:
+        """Write a node's files, as an administrator would have set the host up."""
+        home = self.directory / machine.name
+        files = NodeFiles(root=home)
+        files.make()
+        own = configuration.Paths(own=home)
+        own.configuration.parent.mkdir()
+        own.configuration.write_text(text, encoding="utf-8")
+        own.key.write_text(key, encoding="ascii")
+        own.key.chmod(0o600)
+        view = self.paths.files
+        program.install(
+            files.programs,
+            mount_point=view.mount_point,
+            run=view.run,
+            log_directory=self.shared,
+            address=FLOATING_ADDRESS,
+        )
+        sheet = NodeSheet(
+            name=machine.name,
+            home=str(home),
+            own=str(self.paths.own),
+            ports=[(p.interface, [str(a) for a in p.addresses]) for p in machine.ports],
+            gateway="",
+            kernel=self._cast.kernel(view, machine.name),
+            agent=self._cast.agent(self.hafailover("run")),
+            agent_waits=True,
+            environment=self._environment(),
+        )
+        return Node(machine, sheet, self.switch, self._cast.after_power_off)
+
+    def _environment(self) -> dict[str, str]:
+        package = str(Path(hafailover.__file__).parent.parent)
+        return {
+            "PATH": f"{self.paths.files.programs}:{_SYSTEM_PATH}",
+            "PYTHONPATH": package,
+            "HOME": str(self.paths.own),
+            "LANG": "C.UTF-8",
+            "TERM": os.environ.get("TERM", "dumb"),
+            "HAFAILOVER_LAB": "1",
+            "HAFAILOVER_PATH": str(self.paths.files.programs),
+        }
+
+    def hafailover(self, verb: str, *arguments: str) -> list[str]:
+        """Return the command line of ``hafailover VERB`` in a node."""
+        settings = ["--config", str(self.paths.configuration)]
+        return [sys.executable, "-m", "hafailover", verb, *settings, *arguments]
+
+    async def start(self) -> None:
+        """Power everything on, and begin to watch."""
+        await asyncio.gather(*(one.power_on() for one in self.bystanders.values()))
+        await asyncio.gather(*(node.power_on() for node in self.nodes.values()))
+        await self._cast.prepare(self)
+        await asyncio.gather(*(node.start_agent() for node in self.nodes.values()))
+        await self.start_client()
+        self._watching = asyncio.create_task(self.observer.watch())
+
+    async def start_client(self) -> None:
+        """Let the client ask, from now on."""
+        await self.bystanders["client"].start(
+            sys.executable,
+            "-m",
+            "hafailover.lab.client",
+            FLOATING_ADDRESS,
+            str(program.PORT),
+            str(self.client_log),
+            environment=self._environment(),
+            log=self.shared / "client.log",
+        )
+
+    async def _end(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        for node in self.nodes.values():
+            await node.power_off()
+        for machine in self.bystanders.values():
+            await machine.power_off()
+
+    def answers(self) -> list[client.Answered]:
+        """Return every answer that the client has got so far."""
+        if not self.client_log.exists():
+            return []
+        return client.decode_answers(self.client_log.read_text(encoding="ascii"))
+
+    def acknowledged(self) -> list[records.Acknowledgement]:
+        """Return every record that was acknowledged so far, in order of time."""
+        found = [
+            promise
+            for log in self.shared.glob("acknowledged-*")
+            for promise in records.decode_acknowledgements(log.read_text(encoding="ascii"))
+        ]
+        return sorted(found, key=lambda promise: promise.acknowledged_ns)
+
+    def image(self, node: str) -> Path:
+        """Return the image file of ``node``, in the lab's view."""
+        return configuration.Paths(own=self.directory / node).image
