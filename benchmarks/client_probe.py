@@ -1,0 +1,227 @@
+"""A client on the LAN that sees a takeover with the kernel's own time stamps."""
+
+import ctypes
+import multiprocessing
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hafailover.vrrp.advertisement import PROTOCOL, internet_checksum
+from tests.interop.lan import CLIENT, Lan
+
+CLONE_NEWNET = 0x40000000
+SO_TIMESTAMPNS = 35
+LIMIT_S = 60.0
+_IFF_UP = 1
+_RTM_NEWLINK = 16
+_ETHERTYPE_ALL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One Ethernet frame and when the kernel took it, in seconds since 1970."""
+
+    at: float
+    source: str
+    data: bytes
+
+    @property
+    def is_advertisement(self) -> bool:
+        """Whether it carries VRRP over IPv4."""
+        return self.data[12:14] == b"\x08\x00" and self.data[23] == PROTOCOL
+
+    @property
+    def priority(self) -> int:
+        """The priority of an advertisement."""
+        return self.data[14 + (self.data[14] & 15) * 4 + 2]
+
+    def announces(self, address: str) -> bool:
+        """Whether it is a gratuitous ARP for ``address``."""
+        return self.data[12:14] == b"\x08\x06" and self.data[28:32] == socket.inet_aton(address)
+
+    def answers_from(self, address: str) -> bool:
+        """Whether it is an echo reply of ``address``."""
+        is_icmp = self.data[12:14] == b"\x08\x00" and self.data[23] == socket.IPPROTO_ICMP
+        return is_icmp and self.data[26:30] == socket.inet_aton(address) and self.data[34] == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """What the client saw of one takeover, in seconds."""
+
+    phase: float
+    """At which part of the interval after an advertisement the Master died."""
+
+    death_to_announcement: float
+    death_to_answer: float
+    silence_to_announcement: float
+    """Counted from the last advertisement of the dead Master."""
+
+
+def enter(space: str) -> None:
+    """Go into a network namespace, with this thread."""
+    descriptor = os.open(f"/run/netns/{space}", os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot enter {space}")
+    os.close(descriptor)
+
+
+class Listener:
+    """Takes frames from an interface of the namespace that it was made in."""
+
+    def __init__(self, interface: str) -> None:
+        """Listen from now on."""
+        self._socket = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETHERTYPE_ALL)
+        )
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.bind((interface, _ETHERTYPE_ALL))
+        self._socket.settimeout(0)
+
+    def frames(self, wait_s: float) -> Iterator[Frame]:
+        """Yield what is there, after at most ``wait_s`` seconds of waiting for it."""
+        select.select([self._socket], [], [], max(wait_s, 0))
+        while True:
+            try:
+                data, control, _flags, _source = self._socket.recvmsg(2048, 128)
+            except BlockingIOError:
+                return
+            seconds, nanoseconds = struct.unpack("=qq", control[0][2][:16])
+            yield Frame(at=seconds + nanoseconds / 1e9, source=data[6:12].hex(":"), data=data)
+
+
+class _Probe:
+    """Runs in the client's namespace; holds a netlink socket of the switch's."""
+
+    def __init__(self, lan: Lan, address: str) -> None:
+        enter(lan.space("sw"))
+        self._ports = {name: index for index, name in socket.if_nameindex()}
+        self._switch = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        enter(lan.space(CLIENT))
+        self._listener = Listener("eth0")
+        self._ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._ping.settimeout(0)
+        self._lan = lan
+        self._address = address
+        self._sequence = 0
+
+    def wait_for_master(self, host: str, settle_s: float) -> None:
+        """Wait until ``host`` alone has advertised for ``settle_s`` seconds."""
+        end = time.time() + LIMIT_S
+        since = None
+        mac = self._lan.mac(host)
+        while since is None or time.time() < since + settle_s:
+            if time.time() > end:
+                raise TimeoutError(f"{host} does not become Master alone")
+            for frame in self._listener.frames(0.05):
+                if frame.is_advertisement:
+                    alone = frame.source == mac and frame.priority
+                    since = (since or frame.at) if alone else None
+
+    def takeover(self, host: str, phase: float, interval_s: float, ping_s: float) -> Takeover:
+        """Take ``host`` off the LAN at a phase of its interval, and watch who answers next."""
+        mac = self._lan.mac(host)
+        for _ in self._listener.frames(0):
+            pass
+        self._send_ping()
+        last = self._advertisement_of(mac)
+        wake = last + phase * interval_s
+        while (left := wake - time.time()) > 0:
+            time.sleep(left)
+        death = time.time()
+        self._take_down(f"p-{host}")
+        announced = answered = None
+        next_ping = time.time()
+        while announced is None or answered is None:
+            if time.time() > death + LIMIT_S:
+                raise TimeoutError("nobody took over")
+            if time.time() >= next_ping:
+                self._send_ping()
+                next_ping += ping_s
+            for frame in self._listener.frames(next_ping - time.time()):
+                if frame.source == mac and frame.is_advertisement:
+                    last = frame.at
+                elif frame.source not in (mac, self._lan.mac(CLIENT)):
+                    if announced is None and frame.announces(self._address):
+                        announced = frame.at
+                    if answered is None and frame.answers_from(self._address):
+                        answered = frame.at
+        return Takeover(
+            phase=phase,
+            death_to_announcement=announced - death,
+            death_to_answer=answered - death,
+            silence_to_announcement=announced - last,
+        )
+
+    def _advertisement_of(self, mac: str) -> float:
+        end = time.time() + LIMIT_S
+        while time.time() < end:
+            for frame in self._listener.frames(0.1):
+                if frame.is_advertisement and frame.source == mac:
+                    return frame.at
+        raise TimeoutError("the Master does not advertise")
+
+    def _take_down(self, port: str) -> None:
+        body = struct.pack("=BxHiII", 0, 0, self._ports[port], 0, _IFF_UP)
+        self._switch.send(struct.pack("=IHHII", 16 + len(body), _RTM_NEWLINK, 1, 1, 0) + body)
+
+    def _send_ping(self) -> None:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        blank = struct.pack("!BBHHH", 8, 0, 0, os.getpid() & 0xFFFF, self._sequence)
+        echo = blank[:2] + internet_checksum(blank).to_bytes(2) + blank[4:]
+        try:
+            self._ping.sendto(echo, (self._address, 0))
+        except OSError:
+            # Nobody has answered the ARP request for a while; the next one may be answered.
+            return
+
+
+class ClientProbe:
+    """The probe as a process of its own, since a namespace belongs to a process."""
+
+    def __init__(self, lan: Lan, address: str) -> None:
+        """Start it in the client of ``lan``, asking for ``address``."""
+        context = multiprocessing.get_context("fork")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(lan, address, theirs), daemon=True)
+        self._process.start()
+
+    def wait_for_master(self, host: str, settle_s: float) -> None:
+        """Wait until ``host`` alone has advertised for ``settle_s`` seconds."""
+        self._call("wait_for_master", host, settle_s)
+
+    def takeover(self, host: str, phase: float, interval_s: float, ping_s: float) -> Takeover:
+        """Take ``host`` off the LAN at a phase of its interval, and watch who answers next."""
+        seen: Takeover = self._call("takeover", host, phase, interval_s, ping_s)
+        return seen
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
+
+    def _call(self, name: str, *arguments: object) -> Any:
+        self._pipe.send((name, arguments))
+        if not self._pipe.poll(2 * LIMIT_S):
+            raise TimeoutError(f"the client does not answer: {name}")
+        answer = self._pipe.recv()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def _serve(lan: Lan, address: str, pipe: Any) -> None:
+    probe = _Probe(lan, address)
+    while True:
+        name, arguments = pipe.recv()
+        method: Callable[..., Any] = getattr(probe, name)
+        try:
+            pipe.send(method(*arguments))
+        except (OSError, TimeoutError) as error:
+            pipe.send(error)
