@@ -1,0 +1,244 @@
+"""How does one connection of the peer channel behave, the one that goes out and the one that comes in?
+
+Only the newest report matters. Of each group at most one report is on its way without having been
+acknowledged, and at most one waits: the next one replaces it. So nothing old ever queues up behind a
+slow link, and a link that stalls is noticed by who sends, on any operating system.
+"""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from hafailover.group.report import GroupReport
+from hafailover.override import override
+from hafailover.runtime.peer_messages import (
+    AckMessage,
+    NotUnderstood,
+    ReportMessage,
+    decode_payload,
+    encode_ack,
+    encode_report,
+)
+from hafailover.runtime.peer_wire import (
+    NONCE_BYTES,
+    Broken,
+    Fault,
+    Message,
+    Output,
+    PeerWire,
+    Ready,
+    Send,
+    Side,
+)
+
+HANDSHAKE_S: Final = 1.0
+"""Whoever has not proved itself by then is dropped."""
+STALL_S: Final = 1.0
+"""A report unacknowledged for so long means a new connection: TCP's own retries get rare."""
+WRITE_BUFFER_MAX: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who speaks to whom, with which key."""
+
+    node: str
+    peer: str
+    key: bytes
+
+    def wire(self, side: Side) -> PeerWire:
+        """Return one side of a fresh connection."""
+        nonce = os.urandom(NONCE_BYTES)
+        return PeerWire(side, key=self.key, node=self.node, peer=self.peer, nonce=nonce)
+
+
+class PeerConnection(asyncio.Protocol):
+    """What both directions share: the wire, the deadline of the handshake, the end."""
+
+    def __init__(
+        self,
+        wire: PeerWire,
+        *,
+        on_fault: Callable[[Fault], None],
+        on_closed: Callable[["PeerConnection"], None],
+    ) -> None:
+        self.wire = wire
+        self.transport: asyncio.Transport | None = None
+        self.agreed: Ready | None = None
+        self._on_fault = on_fault
+        self._on_closed = on_closed
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self.transport = transport
+        connected: socket.socket | None = transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.call_later(HANDSHAKE_S, self.abort)
+        transport.write(self.wire.begin())
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self._take(self.wire.receive(data))
+
+    @override
+    def eof_received(self) -> None:
+        """Take note that the other side ended."""
+        self._take(self.wire.end())
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell that it is over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._on_closed(self)
+
+    def abort(self) -> None:
+        """End the connection now, without any courtesy that could wait."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def became_ready(self) -> None:
+        """The other side has proved itself."""
+
+    def got(self, payload: bytes) -> None:
+        """Take an authentic payload."""
+
+    def _take(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Send(data=data):
+                    if self.transport is not None:
+                        self.transport.write(data)
+                case Ready():
+                    self.agreed = output
+                    if self._deadline is not None:
+                        self._deadline.cancel()
+                    self.became_ready()
+                case Message(payload=payload):
+                    self.got(payload)
+                case Broken(fault=fault):
+                    self._on_fault(fault)
+                    self.abort()
+
+
+class OutgoingConnection(PeerConnection):
+    """Carries our reports; is given up when acknowledgements stall."""
+
+    def __init__(
+        self,
+        wire: PeerWire,
+        *,
+        newest: dict[str, GroupReport],
+        on_fault: Callable[[Fault], None],
+        on_closed: Callable[[PeerConnection], None],
+    ) -> None:
+        """Make one; ``newest`` is filled by the owner and emptied here as reports go out."""
+        super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
+        self._newest = newest
+        self._flying: deque[str] = deque()
+        self._acknowledged = 0
+        self._stall: asyncio.TimerHandle | None = None
+
+    @override
+    def became_ready(self) -> None:
+        """Send what has been waiting."""
+        self.flush()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching for acknowledgements."""
+        if self._stall is not None:
+            self._stall.cancel()
+        super().connection_lost(exc)
+
+    def flush(self) -> None:
+        """Send the newest report of every group that has none on its way."""
+        if not self.wire.is_ready or self.transport is None or self.transport.is_closing():
+            return
+        for group in [name for name in self._newest if name not in self._flying]:
+            payload = encode_report(group, self._newest.pop(group))
+            self.transport.write(self.wire.seal(payload))
+            self._flying.append(group)
+        self._watch()
+
+    @override
+    def got(self, payload: bytes) -> None:
+        """Take an acknowledgement."""
+        assert self.agreed is not None  # noqa: S101
+        message = decode_payload(payload, strict=self.agreed.is_same_age)
+        if not isinstance(message, AckMessage):
+            return
+        taken = min(message.count - self._acknowledged, len(self._flying))
+        for _ in range(taken):
+            self._flying.popleft()
+        self._acknowledged += max(taken, 0)
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        self.flush()
+
+    def _watch(self) -> None:
+        if self._flying and self._stall is None:
+            self._stall = self._loop.call_later(STALL_S, self.abort)
+
+
+class IncomingConnection(PeerConnection):
+    """Carries the peer's reports; each is acknowledged."""
+
+    def __init__(
+        self,
+        wire: PeerWire,
+        *,
+        on_ready: Callable[["IncomingConnection"], None],
+        on_report: Callable[[ReportMessage], None],
+        on_fault: Callable[[Fault], None],
+        on_garbage: Callable[[str], None],
+        on_closed: Callable[[PeerConnection], None],
+    ) -> None:
+        super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
+        self._on_ready = on_ready
+        self._on_report = on_report
+        self._on_garbage = on_garbage
+        self._taken = 0
+
+    @override
+    def became_ready(self) -> None:
+        """Take the place of an earlier connection."""
+        self._on_ready(self)
+
+    @override
+    def got(self, payload: bytes) -> None:
+        """Take a report, and say so."""
+        assert self.agreed is not None  # noqa: S101
+        message = decode_payload(payload, strict=self.agreed.is_same_age)
+        match message:
+            case ReportMessage():
+                self._taken += 1
+                self._acknowledge()
+                self._on_report(message)
+            case NotUnderstood(problem=problem):
+                # Counted too: who sent it must not believe that the link has stalled.
+                self._taken += 1
+                self._acknowledge()
+                self._on_garbage(problem)
+            case AckMessage():
+                self._on_garbage("an acknowledgement of nothing")
+
+    def _acknowledge(self) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
+            # It sends and does not read: no agent of ours does.
+            self.abort()
+            return
+        self.transport.write(self.wire.seal(encode_ack(self._taken)))
