@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING
+
+from hafailover.lab import mounts
+from hafailover.lab.host.undo import power_off
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +20,29 @@ def command(files: NodeFiles, name: str) -> list[str]:
     return [sys.executable, "-m", "hafailover.lab.host.kerneld", str(files.root), name]
 
 
-def after_power_off(directory: Path) -> None:
-    """Take back what the node's caches had not yet brought to its disks."""
+def after_power_off(home: Path) -> None:
+    """Take back what the caches of the node in ``home`` had not yet brought to its disks.
+
+    The node's journals name its files as the node saw them, so this looks at them from there: in a
+    thread with mounts of its own, which end with it.
+    """
+    problems: list[BaseException] = []
+
+    def take_back() -> None:
+        try:
+            own = home.parent / "self"
+            mounts.unshare(mounts.CLONE_NEWNS)
+            mounts.mount("none", "/", "", mounts.MS_REC | mounts.MS_PRIVATE)
+            mounts.mount(str(home), str(own), "", mounts.MS_BIND | mounts.MS_REC)
+            power_off(own)
+        except BaseException as problem:  # noqa: BLE001 -- raised again by the caller's thread
+            problems.append(problem)
+
+    thread = threading.Thread(target=take_back)
+    thread.start()
+    thread.join()
+    for problem in problems:
+        raise problem
 
 
 async def disturb(files: NodeFiles, words: tuple[str, ...]) -> None:

@@ -1,4 +1,5 @@
-"""A stand-in for kernel and agent, to test the lab without them: one image that both nodes can reach.
+"""A stand-in for kernel and agent, to test the lab without them: one image that both nodes can
+reach.
 
 A serves at once; B serves as soon as A answers no ping any more. There is no mirror and no VRRP.
 """
