@@ -37,7 +37,8 @@ class Opener:
 
     command: str
     pid: int
-    descriptor: int
+    descriptor: int | str
+    """Number, or one of fstat's words (wd, root)."""
     writes: bool
     user: str = "root"
 
@@ -59,6 +60,9 @@ class FileStore(Protocol):
 
     def openers(self, path: str) -> tuple[Opener, ...]:
         """Name the processes that hold the file open."""
+
+    def users(self, directory: str) -> tuple[Opener, ...]:
+        """Name the processes that use anything on the file system mounted on ``directory``."""
 
     def directory(self, path: str) -> bool:
         """Say whether ``path`` is a directory."""
@@ -120,6 +124,10 @@ class MemoryFileStore:
     def openers(self, path: str) -> tuple[Opener, ...]:
         """Name the holders that the caller registered in ``holders``."""
         return self.holders.get(path, ())
+
+    def users(self, directory: str) -> tuple[Opener, ...]:
+        """Name the holders registered for the directory itself."""
+        return self.holders.get(directory, ())
 
     def directory(self, path: str) -> bool:
         """Say yes to everything that is not one of the files."""

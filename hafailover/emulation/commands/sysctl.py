@@ -24,6 +24,7 @@ _FIXED: Final = {
     "kern.ostype": "FreeBSD",
     "kern.osreldate": "1400063",
     "kern.securelevel": "-1",
+    "kern.vm_guest": "none",
     "kern.geom.label.disk_ident.enable": "1",
     "kern.geom.label.gptid.enable": "1",
     "kern.geom.label.gpt.enable": "1",

@@ -2,7 +2,7 @@
 
 from hafailover.emulation.commands.result import Result, UsageError, failed, read_options
 from hafailover.emulation.effects import Reset
-from hafailover.emulation.files import FileError
+from hafailover.emulation.files import FileError, Opener
 from hafailover.emulation.machine import Machine
 from hafailover.emulation.tasks import Coroutine
 
@@ -18,28 +18,38 @@ _FILES = {"geom_mirror": 0xEEE0, "geom_gate": 0x4528, "carp": 0x77D0, "if_carp":
 
 
 def fstat(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
-    """Name the processes that have a file open."""
+    """Name the processes that have a file open, or with -f that use a file system."""
     yield from ()
-    stdout = "USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W NAME\n"
+    try:
+        options = read_options(argv[1:], "fmnvu:p:M:N:")
+    except UsageError as error:
+        return failed(f"fstat: {error}")
+    named = not options.has("f")
+    stdout = "USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W"
+    stdout += " NAME\n" if named else "\n"
     stderr = ""
-    for path in argv[1:]:
-        if path.startswith("-"):
-            continue
-        try:
-            stat = machine.files.stat(path)
-        except FileError:
-            stderr += f"fstat: {path}: No such file or directory\n"
-            continue
-        for opener in machine.files.openers(path):
-            mode = "rw" if opener.writes else " r"
-            process = f"{opener.user:<8.8} {opener.command:<10.10} {opener.pid:>5}"
-            stdout += (
-                f"{process} {opener.descriptor:>4} "
-                f"/          {stat.inode:>4} -rw-r--r--  {stat.size:>6} {mode}  {path}\n"
-            )
+    for path in options.operands:
+        if named:
+            try:
+                stat = machine.files.stat(path)
+            except FileError:
+                stderr += f"fstat: {path}: No such file or directory\n"
+                continue
+            where = f"/          {stat.inode:>4} -rw-r--r--  {stat.size:>6} "
+            for opener in machine.files.openers(path):
+                stdout += _opener(opener, where) + f"  {path}\n"
+        else:
+            for opener in machine.files.users(path):
+                stdout += _opener(opener, f"{path:<10}    2 -rw-r--r--       0 ") + "\n"
     if stderr and len(argv) == 2:
         return Result(status=1, stderr=stderr)
     return Result(stdout=stdout, stderr=stderr)
+
+
+def _opener(opener: Opener, where: str) -> str:
+    access = "rw" if opener.writes else " r"
+    process = f"{opener.user:<8.8} {opener.command:<10.10} {opener.pid:>5}"
+    return f"{process} {opener.descriptor:>4} {where}{access}"
 
 
 def kldstat(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
