@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from hafailover.lab import kernel
+from hafailover.lab.configuration import MIRROR
 from hafailover.lab.plan import Network
 from hafailover.lab.scenario import Fault, ScenarioError, Verb
 from hafailover.lab.switch import Cut
@@ -38,7 +39,7 @@ async def cause(world: World, fault: Fault) -> None:
             network, node, _ = _cable(fault)
             await world.switch.heal(node, network)
         case Verb.KERNEL:
-            await kernel.disturb(world.nodes[fault.words[0]].files, fault.words[1:])
+            await _disturb(world, fault.words[0], fault.words[1:])
 
 
 def _node(fault: Fault) -> str:
@@ -61,3 +62,16 @@ def _cut(rest: tuple[str, ...]) -> Cut:
     if len(rest) > 1 or rest[0] not in words:
         raise ScenarioError(f"a cut is one of {', '.join(words)}")
     return words[rest[0]]
+
+
+async def _disturb(world: World, node: str, words: tuple[str, ...]) -> None:
+    """Give an order to a node's kernel; the names of its things stand for them."""
+    names = {
+        "IMAGE": world.paths.image,
+        "MOUNT": world.paths.files.mount_point,
+        "DEVICE": f"/dev/mirror/{MIRROR}",
+    }
+    try:
+        await kernel.disturb(world.nodes[node].files.root, words, names)
+    except ValueError as problem:
+        raise ScenarioError(str(problem)) from problem

@@ -7,9 +7,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from hafailover.lab import mounts
+from hafailover.lab.host import control
 from hafailover.lab.host.undo import power_off
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hafailover.lab.node_files import NodeFiles
@@ -45,5 +47,11 @@ def after_power_off(home: Path) -> None:
         raise problem
 
 
-async def disturb(files: NodeFiles, words: tuple[str, ...]) -> None:
-    """Put a fault into the node's kernel."""
+async def disturb(home: Path, words: tuple[str, ...], names: Mapping[str, Path | str]) -> None:
+    """Put a fault into the kernel of the node in ``home``; ``names`` are put in for their words.
+
+    Raises:
+        ValueError: the words mean nothing to the kernel; the text says what would.
+        OSError: the node is off.
+    """
+    await control.disturb(home, tuple(str(names.get(word, word)) for word in words))

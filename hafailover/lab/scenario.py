@@ -64,7 +64,9 @@ class Verb(Enum):
     HEAL = "heal"
     """lan|replication NODE"""
     KERNEL = "kernel"
-    """NODE and an order to its emulated kernel: a command that hangs, a full disk, ..."""
+    """NODE and what ``hafailover.lab.host.control`` understands: a command that hangs, a full disk.
+
+    IMAGE, MOUNT and DEVICE stand for the volume's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
