@@ -5,6 +5,7 @@ the rule that needs it ends quietly, since the cause is reported already.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 from hafailover.config.arithmetic import find_clashes
 from hafailover.config.checked import Checked, MissingError
@@ -12,6 +13,13 @@ from hafailover.config.crosschecks_group import GROUP_RULES
 from hafailover.config.crosschecks_volume import volume_problems
 from hafailover.config.problems import Mark, Problem, Severity
 from hafailover.config.timing import spans_of
+
+_NODE_WORDS: Final = {
+    "hostname": "host name",
+    "lan": "LAN address",
+    "lan_ipv6": "link-local LAN address",
+    "replication": "replication address",
+}
 
 Rule = Callable[[Checked], Iterator[Problem]]
 
@@ -57,14 +65,16 @@ def _nodes(root: Checked) -> Iterator[Problem]:
         yield _problem(root.place("nodes"), "nodes", text)
     seen: dict[tuple[str, object], str] = {}
     for name, node in nodes.items():
-        for key in ("hostname", "lan", "lan_ipv6", "replication"):
+        for key, meaning in _NODE_WORDS.items():
             value = node.values.get(key)
+            if value is None and key == "hostname":
+                value = name
             if value is None:
                 continue
             word = str(value).casefold()
             other = seen.setdefault((key, word), name)
             if other != name:
-                text = f'"{value}" is the {key} of {other} already'
+                text = f'"{value}" is the {meaning} of {other} already'
                 yield _problem(node.place(key), f"{node.path}.{key}", text)
 
 
@@ -74,7 +84,7 @@ def _networks(root: Checked) -> Iterator[Problem]:
     with_data = _has_volumes(root)
     nodes = root.sections("nodes").values()
     for network in ("lan", "replication") if with_data else ("lan",):
-        section = networks.values[network]
+        section = networks.section(network)
         own = [node.section("interfaces").maybe(network, str) for node in nodes]
         if section.values.get("interface", "") is None and None in own:
             key = f"networks.{network}.interface"

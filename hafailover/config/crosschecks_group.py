@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
 
-from hafailover.config.checked import Checked, PerNodeValue
+from hafailover.config.checked import Checked
 from hafailover.config.problems import Problem, Severity
 from hafailover.config.spans import render_duration
 from hafailover.units import CENTISECOND, SECOND
@@ -49,9 +49,9 @@ def _priorities(root: Checked, group: Checked) -> Iterator[Problem]:
         effective[node] = min(value, ELECTION_PRIORITY_MAX) if with_data else value
     if len(nodes) == 2 and len(set(effective.values())) == 1:
         text = f"both nodes have {next(iter(effective.values()))}"
-        shared = isinstance(group.values["priority"], PerNodeValue)
         if with_data:
-            capped = " (with volumes at most 253 counts)" if shared else ""
+            cut = max(_priority_values(root, group)) > ELECTION_PRIORITY_MAX
+            capped = f" (with volumes at most {ELECTION_PRIORITY_MAX} counts)" if cut else ""
             yield Problem(
                 mark=group.place("priority"),
                 key=key,
@@ -153,6 +153,10 @@ def _peers(root: Checked, group: Checked) -> Iterator[Problem]:
     if group.values.get("volumes") and peers:
         text = "with volumes only the other node of this file is a peer, remove it"
         yield Problem(mark=mark, key=key, text=text)
+    for name, node in root.sections("nodes").items():
+        if node.values.get("lan") in peers or node.values.get("lan_ipv6") in peers:
+            text = f"{name} is a peer by being one of the nodes, remove its address"
+            yield Problem(mark=mark, key=key, text=text)
     if len(set(peers)) != len(peers):
         yield Problem(mark=mark, key=key, text="an address is there twice")
     if vrrp.take("mode", str) == "unicast" and not peers and len(root.sections("nodes")) < 2:

@@ -59,6 +59,8 @@ class Integer:
     @property
     def allowed(self) -> str:
         """The limits."""
+        if self.low == self.high:
+            return f"the number {self.low}"
         return f"a whole number from {self.low} to {self.high}"
 
     def parse(self, text: str) -> int:

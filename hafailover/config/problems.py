@@ -52,7 +52,9 @@ class ConfigErrors(HaFailoverError):  # noqa: N818 - it carries all errors of a 
 
     def __init__(self, path: str, problems: Iterable[Problem]) -> None:
         self.path = path
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.mark, problem.key)))
+        self.problems = tuple(
+            sorted(dict.fromkeys(problems), key=lambda problem: (problem.mark, problem.key))
+        )
         super().__init__(
             "\n".join(problem.render(path) for problem in self.problems),
             hint="hafailover sample prints an annotated configuration",

@@ -149,7 +149,8 @@ class Reading:
         count = len(node.items)
         if not shape.low <= count <= shape.high:
             few = f"{shape.low} to {shape.high}" if shape.low < shape.high else str(shape.low)
-            self._complain(node.mark, path, f"found {count} items, allowed are {few}")
+            items = "item" if count == 1 else "items"
+            self._complain(node.mark, path, f"found {count} {items}, allowed are {few}")
             return WRONG
         values = [
             self._value(shape.item, item, f"{path}[{index}]")
@@ -195,7 +196,7 @@ class Reading:
         kind = Choice(words=shape.words())
         tags = [value for key, value in node.entries if key.text == shape.tag]
         if not tags:
-            self._complain(node.mark, join(path, shape.tag), f"missing; {shape.text}")
+            self._complain(node.mark, join(path, shape.tag), f"missing: {shape.text.rstrip('.')}")
             return WRONG
         word = self._scalar(kind, tags[0], join(path, shape.tag))
         if word is WRONG:

@@ -14,8 +14,8 @@ _DURATION_UNITS: Final = {
     "us": MICROSECOND,
 }
 _SIZE_UNITS: Final = {"T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "B": 1}
-_DURATION: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?(us|ms|s|m|h|d)")
-_SIZE: Final = re.compile(r"([0-9]{1,15})([BKMGT])")
+_DURATION: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))?(us|ms|s|m|h|d)")
+_SIZE: Final = re.compile(r"([0-9]{1,18})([BKMGT])")
 _DAY_TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
