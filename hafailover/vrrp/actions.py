@@ -54,14 +54,17 @@ class MasterDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompetingMaster:
-    """Another router began to advertise while we are Master. Said once for each claim."""
+    """Another router that wins the election began to advertise, and we hold on. Said once a claim.
+
+    Until it has ended (``Reannounce``) there are two Masters.
+    """
 
     advertisement: Advertisement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reannounce:
-    """Announce the addresses again: a competing Master may have drawn the clients to itself."""
+    """Announce the addresses again: another Master, now beaten or gone, may have drawn the clients."""
 
 
 Action: TypeAlias = (

@@ -265,7 +265,8 @@ def _withstand(
         actions.append(SendAdvertisement(priority=priority))
     if defied and not (before and before.defied and _same_source(before, heard)):
         actions.append(CompetingMaster(advertisement=heard))
-    if before is None:
+    if before is None and not defied:
+        # Whoever loses the election may have drawn the clients to itself already.
         actions.append(Reannounce())
     return Step(state=replace(state, claim=claim), actions=tuple(actions))
 
