@@ -1,6 +1,7 @@
 """Spans that do not fit together are refused, and the ones that do become promises."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -67,8 +68,10 @@ def test_detection_is_the_slower_of_heartbeats_and_canary_plus_lateness() -> Non
     [("decision", 1299), ("records", 699), ("destroy", 599), ("kill", 799), ("lateness", 399)],
 )
 def test_the_drop_must_be_confirmed_before_the_kernel_drops_by_itself(name: str, most: int) -> None:
-    fits = replace(STRICT, watchdog=0, **{name: most * MS})
-    late = replace(STRICT, watchdog=0, **{name: (most + 1) * MS})
+    changes: dict[str, Any] = {name: most * MS}
+    fits = replace(STRICT, watchdog=0, **changes)
+    changes[name] += 1 * MS
+    late = replace(STRICT, watchdog=0, **changes)
 
     assert "timers.heartbeat" not in keys(fits)
     assert "timers.heartbeat" in keys(late)
