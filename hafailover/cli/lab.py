@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hafailover.errors import EX_UNAVAILABLE
-from hafailover.lab import sandbox, scenario, standing
+from hafailover.lab import picture, sandbox, scenario, standing
 from hafailover.lab.configuration import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hafailover.lab.outcome import Outcome
+    from hafailover.lab.outcome import Evidence, Outcome
     from hafailover.lab.world import World
+
+_WIPE: Final = "\r\x1b[K" if sys.stdout.isatty() else ""
+_PROGRESS_SECONDS: Final = 0.3
 
 SCENARIOS: Final = Path(scenario.__file__).parent / "scenarios"
 
@@ -156,26 +159,47 @@ async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome
 
     def tell(milliseconds: int, what: str) -> None:
         if not quiet:
-            click.echo(f"{milliseconds / 1000:9.3f} s  {what}")
+            click.echo(f"{_WIPE}{milliseconds / 1000:9.3f} s  {what}")
 
     directory = Path(tempfile.mkdtemp(prefix="hafailover-lab-"))
     try:
         if not quiet:
             click.secho(f"{story.name}: {story.about}", bold=True)
         async with _standing(directory, story.tuning) as world:
-            outcome = await Runner(world, story, tell).play()
+            runner = Runner(world, story, tell)
+            show = None if quiet else asyncio.create_task(_show_progress(world))
+            outcome = await runner.play()
+            if show is not None:
+                show.cancel()
     finally:
         if keep:
             click.echo(f"kept: {directory}", err=True)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    if not quiet:
-        _print(outcome)
+    if not quiet and runner.evidence is not None:
+        _print(outcome, runner.evidence, runner.begin_ns)
     return outcome
 
 
-def _print(outcome: Outcome) -> None:
+async def _show_progress(world: World) -> None:
+    """Keep a bar on the last line of the terminal while a rebuild runs."""
+    from hafailover.lab import progress  # noqa: PLC0415 -- as above
+
+    while sys.stdout.isatty():
+        percent = await progress.rebuild_percent(world)
+        if percent is not None:
+            click.echo(f"{_WIPE}{'':12}{progress.bar(percent)}", nl=False)
+        await asyncio.sleep(_PROGRESS_SECONDS)
+
+
+def _print(outcome: Outcome, evidence: Evidence, begin_ns: int) -> None:
     """Print what came of a scenario, for a person."""
+    click.echo()
+    for line in picture.lanes(evidence, begin_ns):
+        click.echo(f"  {line}")
+    end_ms = round((evidence.end_ns - begin_ns) / 1e6)
+    click.echo(f"  {picture.phase_lane(outcome.phases, end_ms)}")
+    click.echo(f"  {picture.LEGEND}\n")
     for row in (
         ("outage", f"{outcome.outage_ms} ms"),
         ("writes acknowledged", str(outcome.writes_acked)),

@@ -12,6 +12,8 @@ from hafailover.lab.scenario import Fault, ScenarioError, Verb
 from hafailover.lab.switch import Cut
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hafailover.lab.world import World
 
 
@@ -66,7 +68,7 @@ def _cut(rest: tuple[str, ...]) -> Cut:
 
 async def _disturb(world: World, node: str, words: tuple[str, ...]) -> None:
     """Give an order to a node's kernel; the names of its things stand for them."""
-    names = {
+    names: dict[str, Path | str] = {
         "IMAGE": world.paths.image,
         "MOUNT": world.paths.files.mount_point,
         "DEVICE": f"/dev/mirror/{MIRROR}",

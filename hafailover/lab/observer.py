@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ class Sight:
     """What was seen from one moment on, until the next sight."""
 
     at_ns: int
+    powered: frozenset[str]
+    """Nodes that have power."""
     mounted: frozenset[str]
     """Nodes with the volume mounted."""
     addressed: frozenset[str]
@@ -64,7 +66,8 @@ class Observer:
         """Look now; a sight like the last one is not kept."""
         now = time.monotonic_ns()
         mounted, addressed = set(), set()
-        for name, pid in self._pids().items():
+        pids = self._pids()
+        for name, pid in pids.items():
             # The address on both sides of the look at the mounts: a demotion takes it down first,
             # and a look that falls between the two must not accuse it.
             has_address = self._has_address(pid)
@@ -72,9 +75,13 @@ class Observer:
                 mounted.add(name)
             if has_address and self._has_address(pid):
                 addressed.add(name)
-        sight = Sight(at_ns=now, mounted=frozenset(mounted), addressed=frozenset(addressed))
-        last = self.sights[-1] if self.sights else None
-        if last is None or (last.mounted, last.addressed) != (sight.mounted, sight.addressed):
+        sight = Sight(
+            at_ns=now,
+            powered=frozenset(pids),
+            mounted=frozenset(mounted),
+            addressed=frozenset(addressed),
+        )
+        if not self.sights or replace(self.sights[-1], at_ns=now) != sight:
             self.sights.append(sight)
         return self.sights[-1]
 

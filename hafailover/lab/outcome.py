@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hafailover.lab.client import longest_outage
+from hafailover.lab.observer import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hafailover.lab.client import Answered
-    from hafailover.lab.observer import Verdict
+    from hafailover.lab.observer import Sight, Verdict
     from hafailover.lab.scenario import Promise
     from hafailover.lab.workload.records import Acknowledgement
 
@@ -72,7 +73,12 @@ class Evidence:
     """By node: acknowledged records that its image does not hold after a power cut."""
     survivor: str | None
     """The node that had the volume in the end."""
-    verdict: Verdict
+    sights: Sequence[Sight]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the invariants say of the whole run."""
+        return judge(self.sights, self.end_ns)
 
     @property
     def outage_ms(self) -> int:

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hafailover.lab import agent_view, audit, faults, timeline
-from hafailover.lab.observer import judge
 from hafailover.lab.outcome import Evidence, Moment, Outcome, PhaseTime, broken
 from hafailover.lab.scenario import (
     NOBODY,
@@ -50,10 +49,13 @@ class Runner:
         self._world = world
         self._scenario = scenario
         self._tell = tell
-        self._begin_ns = time.monotonic_ns()
+        self.begin_ns = time.monotonic_ns()
+        """When the play began."""
         self._disturbed_ns: int | None = None
         self._phases: list[tuple[str, int]] = []
         self._moments: list[tuple[int, str]] = []
+        self.evidence: Evidence | None = None
+        """What was measured, once the play is over."""
 
     async def play(self) -> Outcome:
         """Play all steps, cut the power of everything, and count."""
@@ -65,7 +67,7 @@ class Runner:
             failures.append(str(problem))
             self._note(str(problem))
         end_ns = time.monotonic_ns()
-        evidence = await self._gather(end_ns)
+        self.evidence = evidence = await self._gather(end_ns)
         failures += broken(self._scenario.promise, evidence)
         return self._outcome(evidence, failures)
 
@@ -155,17 +157,17 @@ class Runner:
             name: await audit.count_lost(world.image(name), acknowledged) for name in world.nodes
         }
         return Evidence(
-            begin_ns=self._disturbed_ns or self._begin_ns,
+            begin_ns=self._disturbed_ns or self.begin_ns,
             end_ns=end_ns,
             answers=world.answers(),
             acknowledged=acknowledged,
             lost_on=lost_on,
             survivor=survivor,
-            verdict=judge([s for s in world.observer.sights if s.at_ns <= end_ns], end_ns),
+            sights=[sight for sight in world.observer.sights if sight.at_ns <= end_ns],
         )
 
     def _milliseconds(self, moment_ns: int) -> int:
-        return round((moment_ns - self._begin_ns) / 1e6)
+        return round((moment_ns - self.begin_ns) / 1e6)
 
     def _outcome(self, evidence: Evidence, failures: list[str]) -> Outcome:
         starts = [*self._phases, ("", evidence.end_ns)]
@@ -177,7 +179,7 @@ class Runner:
         )
         seen = [
             *self._moments,
-            *timeline.sighted(self._world.observer.sights),
+            *timeline.sighted(evidence.sights),
             *timeline.answered(evidence.answers),
         ]
         verdict = evidence.verdict

@@ -30,7 +30,13 @@ def _promise(number: int, writer: str = "A-1") -> Acknowledgement:
 
 
 def _sight(at_ms: int, mounted: str, addressed: str) -> Sight:
-    return Sight(at_ns=at_ms * MS, mounted=frozenset(mounted), addressed=frozenset(addressed))
+    powered = frozenset("AB")
+    return Sight(
+        at_ns=at_ms * MS,
+        powered=powered,
+        mounted=frozenset(mounted),
+        addressed=frozenset(addressed),
+    )
 
 
 def _answer(at_ms: int, node: str = "A", mac: str = "m1") -> Answered:
@@ -115,7 +121,7 @@ def test_promises_are_held_against_the_evidence() -> None:
         acknowledged=[_promise(0)],
         lost_on={"A": 0, "B": 1},
         survivor="B",
-        verdict=Verdict(both_mounted_ms=7, both_addressed_ms=0, address_without_mount_ms=0),
+        sights=[_sight(0, "A", ""), _sight(90, "AB", ""), _sight(97, "B", "B")],
     )
     assert broken(Promise(both_mounted_ms=10, writes_lost=1), evidence) == []
     assert broken(Promise(outage_ms=10), evidence) == [
