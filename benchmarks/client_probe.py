@@ -62,6 +62,9 @@ class Takeover:
     silence_to_announcement: float
     """Counted from the last advertisement of the dead Master."""
 
+    was_premature: bool
+    """Whether another router announced the address while the Master still lived."""
+
 
 def enter(space: str) -> None:
     """Go into a network namespace, with this thread."""
@@ -137,6 +140,7 @@ class _Probe:
         death = time.time()
         self._take_down(f"p-{host}")
         announced = answered = None
+        premature = False
         next_ping = time.time()
         while announced is None or answered is None:
             if time.time() > death + LIMIT_S:
@@ -148,15 +152,17 @@ class _Probe:
                 if frame.source == mac and frame.is_advertisement:
                     last = frame.at
                 elif frame.source not in (mac, self._lan.mac(CLIENT)):
-                    if announced is None and frame.announces(self._address):
-                        announced = frame.at
-                    if answered is None and frame.answers_from(self._address):
-                        answered = frame.at
+                    if frame.announces(self._address):
+                        announced = announced or frame.at
+                        premature = premature or frame.at < death
+                    if frame.answers_from(self._address):
+                        answered = answered or frame.at
         return Takeover(
             phase=phase,
             death_to_announcement=announced - death,
             death_to_answer=answered - death,
             silence_to_announcement=announced - last,
+            was_premature=premature or announced < last,
         )
 
     def _advertisement_of(self, mac: str) -> float:

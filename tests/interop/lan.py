@@ -39,6 +39,7 @@ class Lan:
     def __init__(self, name: str) -> None:
         self.name = name
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         switch = self.space("sw")
@@ -62,6 +63,12 @@ class Lan:
             for pid in ip("netns", "pids", self.space(host), check=False).split():
                 os.kill(int(pid), signal.SIGKILL)
             ip("netns", "del", self.space(host), check=False)
+        for tidy in self._at_end:
+            tidy()
+
+    def at_end(self, tidy: Callable[[], None]) -> None:
+        """Have something tidied up when every process has ended."""
+        self._at_end.append(tidy)
 
     def _plug(self, host: str, number: int) -> None:
         space, switch = self.space(host), self.space("sw")

@@ -226,6 +226,7 @@ class Frr:
 
     def start(self, priority: int) -> None:
         self._make_macvlan()
+        self.lan.at_end(lambda: shutil.rmtree(self._run, ignore_errors=True))
         self._run.mkdir(parents=True, exist_ok=True)
         shutil.chown(self._run, "frr", "frr")
         shutil.chown(self._run.parent, "frr", "frr")
