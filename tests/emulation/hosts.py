@@ -12,6 +12,7 @@ from hafailover.emulation.effects import (
     KernelMessage,
     ProgramRequested,
 )
+from hafailover.emulation.faults import Fault, FaultKind
 from hafailover.emulation.files import FileError, MemoryFileStore
 from hafailover.emulation.gate import GateSpec
 from hafailover.emulation.geom import BioCommand
@@ -123,6 +124,13 @@ class Host:
         self.wait(lambda: tag in self.blocks)
         assert self.blocks[tag].error == 0
         return self.blocks[tag].data
+
+    def make_busy(self, directory: str) -> None:
+        """Let somebody use a mounted file system while the next command looks."""
+        text = f"umount: unmount of {directory} failed: Device busy\n"
+        self.kernel.add_fault(
+            Fault(program="umount", kind=FaultKind.FAIL, words=(directory,), stderr=text)
+        )
 
     def connect(
         self, peer: "Host", path: str, unit: int, timeout: int = 30, error: int = 0

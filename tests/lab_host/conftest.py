@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live import LiveHost
+from tests.lab_host.live import LiveHost
 
 
 @pytest.fixture

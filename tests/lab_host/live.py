@@ -39,9 +39,9 @@ class LiveHost:
         door = self.root / "var" / "run" / "kernel.sock"
         door.unlink(missing_ok=True)
         with (self.root / "kernel.log").open("ab") as log:
+            command = [sys.executable, "-m", "hafailover.lab.host.kerneld"]
             self.kernel = subprocess.Popen(
-                [sys.executable, "-m", "hafailover.lab.host.kerneld", str(self.root), self.name]
-                + ["--bare"],
+                [*command, str(self.root), self.name, "--bare"],
                 stdout=log,
                 stderr=log,
             )

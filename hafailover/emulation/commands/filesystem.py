@@ -33,7 +33,7 @@ def newfs(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
     created = machine.config.boot_time + machine.scheduler.now // 1_000_000_000
     block = Superblock(
         fs_id=(created, machine.random.getrandbits(32)),
-        size=provider.mediasize - provider.mediasize % FRAGMENT,
+        size=provider.mediasize,
         flags=flags,
         label=options.last("L"),
     )

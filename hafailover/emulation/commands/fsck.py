@@ -50,20 +50,21 @@ def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
             return Result(status=3, stdout=_NO_SUPERBLOCK)
         return Result(status=8, stdout=_NO_SUPERBLOCK * 2)
     if options.has("F"):
-        return Result(status=_foreground(block))
+        busy = provider.opened.write > 0
+        return Result(status=_foreground(block, mounted=busy))
     check = _Check(machine, provider, path, options, block)
     result: Result = yield from check.run()
     yield from machine.events.wait_idle()
     return result
 
 
-def _foreground(block: Superblock) -> int:
+def _foreground(block: Superblock, *, mounted: bool) -> int:
     """Answer -F: does this file system need a check in the foreground?"""
     if block.journaled:
         return 4
     if not block.soft:
         return 5
-    return 7 if block.clean else 0
+    return 7 if block.clean or mounted else 0
 
 
 class _Check:
@@ -80,6 +81,8 @@ class _Check:
         self._full = options.has("f")
         self._skip_clean = self._preen or options.has("C")
         self._block = block
+        self._background = options.has("B")
+        self._in_use = provider.opened.write > 0
         self._summary = f"2 files, 2 used, {block.usage}\n"
 
     def run(self) -> Coroutine[Result]:
@@ -102,6 +105,8 @@ class _Check:
 
     def _mounted(self) -> Result:
         """Report on a device that somebody else has open for writing: nothing is repaired."""
+        if self._background:
+            return Result(stdout=f"{self._path}: {self._summary}")
         if self._preen:
             return Result(
                 status=8,
@@ -123,12 +128,13 @@ class _Check:
 
     def _read_only_report(self) -> str:
         journal = ""
-        if self._block.journaled and not self._block.clean:
+        sound = self._block.clean or self._in_use
+        if self._block.journaled and not sound:
             journal = (
                 f"** SU+J Recovering {self._path}\n\nUSE JOURNAL? no\n\n"
                 "** Skipping journal, falling through to full fsck\n\n"
             )
-        wrong = "" if self._block.clean else _questions("no")
+        wrong = "" if sound else _questions("no")
         return f"** {self._path} (NO WRITE)\n{journal}{self._title()}{wrong}{self._summary}"
 
     def _title(self) -> str:

@@ -63,11 +63,8 @@ def _fstab_line(entry: Mount) -> str:
     words += [word for word in entry.options if word == "noatime"]
     options = ",".join(words)
     gap = "\t" if len(options) < 8 else " "
-    gaps = _tabs(entry.device), _tabs(entry.directory)
-    return (
-        f"{entry.device}{gaps[0]}{entry.directory}{gaps[1]}{entry.kind}\t{options}{gap}"
-        f"{'	' if gap == '	' else ''}{entry.dump} {entry.order}\n"
-    )
+    where = f"{entry.device}{_tabs(entry.device)}{entry.directory}{_tabs(entry.directory)}"
+    return f"{where}{entry.kind}\t{options}{gap}\t{entry.dump} {entry.order}\n"
 
 
 def _tabs(text: str) -> str:
