@@ -222,7 +222,7 @@ async def _stand(directory: Path, tuning: Tuning) -> None:
                     f"The lab stands in {directory}.",
                     "  hafailover lab enter A                 a shell in node A",
                     "  hafailover lab enter A gmirror status  one command there",
-                    "  hafailover lab enter A hafailover-status",
+                    "  hafailover lab enter A hafailover status",
                     "  hafailover lab fault power-off A       break something (and power-on A)",
                     "  hafailover lab fault cut replication A (and heal replication A)",
                     "  hafailover lab down                    end it",

@@ -88,7 +88,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "groups": {
             GROUP: {
                 "vrid": 51,
-                "priority": {names[0]: 254, names[1]: 200},
+                "priority": {names[0]: 250, names[1]: 200},
                 "vrrp": {"interval": tuning.interval},
                 "addresses": [f"{FLOATING_ADDRESS}/32"],
                 "volumes": {VOLUME: _volume(paths, tuning)},

@@ -121,6 +121,9 @@ class World:
             log_directory=self.shared,
             address=FLOATING_ADDRESS,
         )
+        command = files.programs / "hafailover"
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m hafailover "$@"\n', "ascii")
+        command.chmod(0o755)
         sheet = NodeSheet(
             name=machine.name,
             home=str(home),
@@ -142,14 +145,17 @@ class World:
             "HOME": str(self.paths.own),
             "LANG": "C.UTF-8",
             "TERM": os.environ.get("TERM", "dumb"),
+            "HAFAILOVER_CONFIG": str(self.paths.configuration),
             "HAFAILOVER_LAB": "1",
             "HAFAILOVER_PATH": str(self.paths.files.programs),
         }
 
     def hafailover(self, verb: str, *arguments: str) -> list[str]:
-        """Return the command line of ``hafailover VERB`` in a node."""
-        settings = ["--config", str(self.paths.configuration)]
-        return [sys.executable, "-m", "hafailover", verb, *settings, *arguments]
+        """Return the command line of ``hafailover VERB`` in a node.
+
+        The environment of everything in a node names its configuration.
+        """
+        return [sys.executable, "-m", "hafailover", verb, *arguments]
 
     async def start(self) -> None:
         """Power everything on, and begin to watch."""

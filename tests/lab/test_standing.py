@@ -1,0 +1,85 @@
+"""A lab that stands takes faults from outside, can be entered, and ends on order."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafailover.lab import standing
+from hafailover.lab.configuration import Tuning
+from hafailover.lab.world import PRODUCT, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hafailover.lab.orders import Answer
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+
+def test_a_standing_lab(tmp_path: Path, in_own_namespaces: Callable[..., None]) -> None:
+    async def story() -> None:
+        cast = replace(PRODUCT, agent=lambda _: ["sleep", "1000"])
+        async with World(tmp_path, Tuning(image_megabytes=2), cast) as world:
+            await world.start()
+            stand = asyncio.create_task(standing.stand(world))
+            while not (tmp_path / standing.DOOR).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+            async def tell(words: str) -> str:
+                return await asyncio.to_thread(standing.tell, tmp_path, words)
+
+            inside = await asyncio.create_subprocess_exec(
+                *standing.entrance(tmp_path, "B"),
+                *("sh", "-c", "hostname; sysctl -n kern.ostype; ifconfig -l; ls $HOME/root"),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            output, _ = await inside.communicate()
+            assert output.decode().split("\n")[:4] == ["B", "FreeBSD", "lnc1 lnc2 lo0", "images"]
+
+            assert await tell("power-off B") == "done"
+            assert "B" not in world.observer.look().powered
+            with pytest.raises(OSError, match=r"."):
+                standing.entrance(tmp_path, "B")
+            assert await tell("power-on B") == "done"
+            assert "B" in world.observer.look().powered
+            assert await tell("cut replication A silent") == "done"
+            assert "begins with one of" in await tell("explode A")
+            assert "a fault is one of" in await tell("kernel A frobnicate")
+            assert await tell("kernel A slow 1 gmirror") == "done"
+            assert await tell("down") == "done"
+            await stand
+
+    in_own_namespaces(story)
+
+
+def test_a_host_that_resets_itself_comes_back(
+    tmp_path: Path, in_own_namespaces: Callable[..., None]
+) -> None:
+    async def story() -> None:
+        cast = replace(PRODUCT, agent=lambda _: ["sleep", "1000"])
+        async with World(tmp_path, Tuning(image_megabytes=2), cast) as world:
+            await world.start()
+            node = world.nodes["A"]
+            first = node.pid
+            await asyncio.gather(node.run("reboot", "-nq"), return_exceptions=True)
+            while node.resets == 0 or node.pid in {None, first}:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            answer = await _answer(world)
+            assert answer.kernel is not None
+
+    async def _answer(world: World) -> Answer:
+        while True:
+            try:
+                answer = await world.nodes["A"].ask()
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            if answer.agent is not None:
+                return answer
+
+    in_own_namespaces(story)
