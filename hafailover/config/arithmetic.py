@@ -79,15 +79,19 @@ class Spans:
         return self.heartbeat * self.misses
 
     @property
+    def canary(self) -> int:
+        """Time after which a canary is late: c."""
+        return self.canary_period + self.canary_deadline
+
+    @property
     def detection(self) -> int:
         """D: time after which the loss of the peer's copy is noticed."""
-        canary = self.canary_period + max(self.canary_deadline, self.canary_patience)
-        return max(self.silence, canary) + self.lateness
+        return max(self.silence, self.canary, self.canary_patience) + self.lateness
 
     @property
     def silent_detection(self) -> int:
         """D for a peer that is silent altogether: no patience with its canary then."""
-        return max(self.silence, self.canary_period + self.canary_deadline) + self.lateness
+        return max(self.silence, self.canary) + self.lateness
 
     @property
     def takeover(self) -> int:
@@ -153,7 +157,7 @@ def _drop_before_guard(spans: Spans, decision: int) -> Iterator[Clash]:
         return
     asked = f" + decision {_say(decision)}" if decision else ""
     yield Clash(
-        key="timers.heartbeat" if _hears_last(spans) else "timers.canary_period",
+        key=_slowest(spans),
         text=f"noticing a lost peer takes {_say(spans.detection)} ({_detection(spans)}); with"
         f"{asked} + records {_say(spans.records)} + destroy {_say(spans.destroy)} + kill "
         f"{_say(spans.kill)} + lateness {_say(spans.lateness)} that makes {_say(total)}, and the "
@@ -244,17 +248,28 @@ def _ping(spans: Spans, ping: PingSpans) -> Iterator[Clash]:
         )
 
 
-def _hears_last(spans: Spans) -> bool:
-    return spans.silence + spans.lateness == spans.detection
+def _slowest(spans: Spans) -> str:
+    """Return the key of what notices a lost peer last."""
+    waits = {
+        "timers.heartbeat": spans.silence,
+        "timers.canary_period": spans.canary,
+        "timers.canary_patience": spans.canary_patience,
+    }
+    return max(waits, key=lambda key: waits[key])
 
 
 def _detection(spans: Spans) -> str:
-    if _hears_last(spans):
-        return f"misses {spans.misses} times heartbeat {_say(spans.heartbeat)}, + lateness"
-    patient = spans.canary_patience > spans.canary_deadline
-    name = "canary_patience" if patient else "canary_deadline"
-    wait = max(spans.canary_patience, spans.canary_deadline)
-    return f"canary_period {_say(spans.canary_period)} + {name} {_say(wait)}, + lateness"
+    match _slowest(spans):
+        case "timers.heartbeat":
+            text = f"misses {spans.misses} times heartbeat {_say(spans.heartbeat)}"
+        case "timers.canary_period":
+            text = (
+                f"canary_period {_say(spans.canary_period)} + canary_deadline "
+                f"{_say(spans.canary_deadline)}"
+            )
+        case _:
+            text = f"canary_patience {_say(spans.canary_patience)}"
+    return f"{text}, + lateness {_say(spans.lateness)}"
 
 
 def _say(span: int) -> str:

@@ -75,7 +75,7 @@ def _shown(shape: Shape, value: Any) -> Any:
 
 
 def _per_node(shape: PerNode, value: PerNodeValue) -> Any:
-    if value.by_node:
+    if value.by_node is not None:
         return {node: shape.kind.show(item) for node, item in value.by_node.items()}
     return shape.kind.show(value.shared)
 

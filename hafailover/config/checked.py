@@ -18,7 +18,8 @@ class PerNodeValue:
     """One value for each node, or one for all."""
 
     shared: Any = None
-    by_node: Mapping[str, Any] = field(default_factory=dict)
+    by_node: Mapping[str, Any] | None = None
+    """None if the file gave one value for all."""
     marks: Mapping[str, Mark] = field(default_factory=dict)
 
     def of(self, node: str) -> Any:
@@ -27,7 +28,7 @@ class PerNodeValue:
         Raises:
             MissingError: the file gave none, or a wrong one.
         """
-        if not self.by_node:
+        if self.by_node is None:
             return self.shared
         if node not in self.by_node:
             raise MissingError

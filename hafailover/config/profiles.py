@@ -9,6 +9,7 @@ _LAN: Final = {
     "heartbeat": "250ms",
     "canary_period": "400ms",
     "canary_deadline": "600ms",
+    "canary_patience": "2s",
     "lateness": "250ms",
     "decision": "1s",
     "records": "400ms",
@@ -21,6 +22,7 @@ _LAN: Final = {
 
 # A hypervisor lets a guest wait for longer; what the commands may take is cut to pay for it.
 _VM: Final = _LAN | {
+    "canary_patience": "1.8s",
     "lateness": "500ms",
     "decision": "800ms",
     "records": "300ms",
@@ -53,9 +55,6 @@ PROFILES: Final[Mapping[str, Mapping[str, int]]] = {
     "wan": _spans(_WAN),
 }
 """Spans in nanoseconds by profile and key of the section timers."""
-
-CANARY_PATIENCE: Final = parse_duration("1.5s")
-"""Without a strict arbiter nobody waits for its answer, and that time goes to a late canary."""
 
 TAKEOVER_MARGIN: Final = parse_duration("500ms")
 

@@ -10,6 +10,7 @@ from hafailover.config.arithmetic import (
     fence_exposure,
     isolation_stop,
 )
+from hafailover.config.profiles import PROBE_PERIOD
 from hafailover.units import SECOND
 
 _COMMANDS = "the time of attach, fsck, mount and services"
@@ -66,10 +67,7 @@ def _fence(spans: Spans, fence: FenceSpans) -> tuple[str, ...]:
 def _ping(spans: Spans, ping: PingSpans) -> tuple[str, ...]:
     isolated = isolation_stop(spans, ping)
     return (
-        (
-            f"primary lost: served again within {_say(spans.takeover + spans.lateness)} plus "
-            f"{_COMMANDS}"
-        ),
+        (f"primary lost: served again within {_say(_takeover(spans))} plus {_COMMANDS}"),
         _stall(spans, 0),
         f"primary isolated from peer and targets: it stops within {_say(isolated)}",
         "both nodes reach the targets but not each other: both can serve, and the copies diverge",
@@ -79,10 +77,7 @@ def _ping(spans: Spans, ping: PingSpans) -> tuple[str, ...]:
 
 def _none(spans: Spans) -> tuple[str, ...]:
     return (
-        (
-            f"primary lost: served again within {_say(spans.takeover + spans.lateness)} plus "
-            f"{_COMMANDS}"
-        ),
+        (f"primary lost: served again within {_say(_takeover(spans))} plus {_COMMANDS}"),
         _stall(spans, 0),
         (
             "every cut between the nodes lets both serve, and the copies diverge; divergence is "
@@ -90,6 +85,13 @@ def _none(spans: Spans) -> tuple[str, ...]:
         ),
         "primary's agent dead on a living host: no takeover, an alert",
     )
+
+
+def _takeover(spans: Spans) -> int:
+    """Silence, then at most one more probe of the silent host."""
+    ping = spans.arbiter
+    period = ping.interval if isinstance(ping, PingSpans) else PROBE_PERIOD
+    return spans.takeover + period + spans.lateness
 
 
 def _stall(spans: Spans, decision: int) -> str:

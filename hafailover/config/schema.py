@@ -139,10 +139,10 @@ TIMERS: Final = (
     duration(
         "canary_patience",
         Presence.OPTIONAL,
-        "How long a late canary is borne while heartbeats on the replication link are in time.",
+        "How old the last good canary may be while heartbeats on the replication link are in time.",
         high=MINUTE,
-        remark="1.5s; canary_deadline with etcd",
-        sample="1.5s",
+        remark="by profile; with etcd period and deadline together",
+        sample="2s",
     ),
     _span("lateness", "s: own lateness that is tolerated."),
     _span("decision", "q: how long the arbiter's answer may take, read back."),

@@ -5,7 +5,6 @@ from dataclasses import replace
 from hafailover.config.arithmetic import FenceSpans, LeaseSpans, PingSpans, Spans, ping_margin
 from hafailover.config.checked import Checked
 from hafailover.config.profiles import (
-    CANARY_PATIENCE,
     GATE_TIMEOUT,
     GATE_TIMEOUT_FENCE,
     MISSES,
@@ -24,17 +23,15 @@ def spans_of(root: Checked) -> Spans:
     profile = PROFILES[timers.take("profile", str)]
     values = {name: timers.maybe(name, int) or span for name, span in profile.items()}
     arbiter = _arbiter_spans(root)
-    patience = timers.maybe("canary_patience", int)
-    if patience is None:
-        waits = isinstance(arbiter, LeaseSpans)
-        patience = values["canary_deadline"] if waits else CANARY_PATIENCE
+    if isinstance(arbiter, LeaseSpans) and timers.maybe("canary_patience", int) is None:
+        # The time that others spend on patience is needed for the answer of etcd.
+        values["canary_patience"] = values["canary_period"] + values["canary_deadline"]
     watchdog = root.section("watchdog")
     wanted = watchdog.take("mode", str) != "off"
     margin = timers.maybe("takeover_margin", int)
     spans = Spans(
         **values,
         misses=timers.maybe("misses", int) or MISSES,
-        canary_patience=patience,
         takeover_margin=TAKEOVER_MARGIN if margin is None else margin,
         watchdog=watchdog.take("timeout", int) if wanted else 0,
         arbiter=arbiter,

@@ -95,7 +95,7 @@ def test_what_the_file_leaves_out_is_what_the_settings_default_to() -> None:
 def test_the_timers_default_to_those_of_the_group_where_no_arbiter_shifts_them() -> None:
     timers = read(PAIR).settings("a").groups[0].timers
     default = TimerSettings()
-    shifted = {"canary_patience", "probe_period"}
+    shifted = {"probe_period"}
 
     for name in TimerSettings.__dataclass_fields__:
         if name not in shifted:
