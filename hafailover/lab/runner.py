@@ -142,8 +142,8 @@ class Runner:
     def _answering(self) -> frozenset[str]:
         """Return the nodes that answered the client just now."""
         since = time.monotonic_ns() - _RECENT_NS
-        recent = [answer.node for answer in self._world.answers() if answer.at_ns >= since]
-        return frozenset(recent[-1:])
+        last = self._world.answers()[-1:]
+        return frozenset(answer.node for answer in last if answer.at_ns >= since)
 
     async def _gather(self, end_ns: int) -> Evidence:
         """Cut all power and look at what is left."""
@@ -159,7 +159,7 @@ class Runner:
         return Evidence(
             begin_ns=self._disturbed_ns or self.begin_ns,
             end_ns=end_ns,
-            answers=world.answers(),
+            answers=tuple(world.answers()),
             acknowledged=acknowledged,
             lost_on=lost_on,
             survivor=survivor,

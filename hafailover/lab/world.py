@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 import hafailover
 from hafailover.lab import client, configuration, first_setup, kernel
 from hafailover.lab.bystander import Bystander
+from hafailover.lab.growing_log import GrowingLog
 from hafailover.lab.node import Node
 from hafailover.lab.node_files import NodeFiles
 from hafailover.lab.observer import Observer
@@ -23,7 +24,7 @@ from hafailover.lab.switch import Switch
 from hafailover.lab.workload import program, records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from hafailover.lab.configuration import Tuning
@@ -65,6 +66,10 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.bystanders: dict[str, Bystander] = {}
         self.observer = Observer(self._pids, self.paths.files.mount_point, FLOATING_ADDRESS)
+        self._answer_log = GrowingLog(self.client_log)
+        self._answers: list[client.Answered] = []
+        self._promise_logs: dict[str, GrowingLog] = {}
+        self._promises: list[records.Acknowledgement] = []
         self._watching: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
@@ -187,20 +192,18 @@ class World:
         for machine in self.bystanders.values():
             await machine.power_off()
 
-    def answers(self) -> list[client.Answered]:
-        """Return every answer that the client has got so far."""
-        if not self.client_log.exists():
-            return []
-        return client.decode_answers(self.client_log.read_text(encoding="ascii"))
+    def answers(self) -> Sequence[client.Answered]:
+        """Return every answer that the client has got so far, in order of time."""
+        self._answers += client.decode_answers(self._answer_log.fresh())
+        return self._answers
 
-    def acknowledged(self) -> list[records.Acknowledgement]:
+    def acknowledged(self) -> Sequence[records.Acknowledgement]:
         """Return every record that was acknowledged so far, in order of time."""
-        found = [
-            promise
-            for log in self.shared.glob("acknowledged-*")
-            for promise in records.decode_acknowledgements(log.read_text(encoding="ascii"))
-        ]
-        return sorted(found, key=lambda promise: promise.acknowledged_ns)
+        for path in self.shared.glob("acknowledged-*"):
+            log = self._promise_logs.setdefault(path.name, GrowingLog(path))
+            self._promises += records.decode_acknowledgements(log.fresh())
+        self._promises.sort(key=lambda promise: promise.acknowledged_ns)
+        return tuple(self._promises)
 
     def image(self, node: str) -> Path:
         """Return the image file of ``node``, in the lab's view."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hafailover.lab import timeline
 from hafailover.lab.client import Answered, decode_answers, longest_outage
+from hafailover.lab.growing_log import GrowingLog
 from hafailover.lab.observer import Sight, Verdict, judge
 from hafailover.lab.outcome import Evidence, broken
 from hafailover.lab.scenario import Promise
@@ -15,6 +18,9 @@ from hafailover.lab.workload.records import (
     last_number,
     lost,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MS = 1_000_000
 
@@ -129,3 +135,16 @@ def test_promises_are_held_against_the_evidence() -> None:
         "20 ms without an answer to the client, at most 10 were promised",
         "7 ms with both nodes mounted, at most 0 were promised",
     ]
+
+
+def test_a_growing_log_gives_each_whole_line_once(tmp_path: Path) -> None:
+    log = GrowingLog(tmp_path / "log")
+    assert log.fresh() == ""
+    with (tmp_path / "log").open("w") as file:
+        file.write("one\ntw")
+        file.flush()
+        assert log.fresh() == "one\n"
+        assert log.fresh() == ""
+        file.write("o\nthree\n")
+        file.flush()
+        assert log.fresh() == "two\nthree\n"
