@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.client_probe import LIMIT_S, Listener, enter
+from benchmarks.client_probe import LIMIT_S, Listener
 from benchmarks.vrrp_takeover import KINDS, PRIORITY_MASTER
 from hafailover.vrrp.settings import Version
+from tests.interop.inside import enter
 from tests.interop.lan import CLIENT, Lan
 from tests.interop.nodes import Dialect
 

@@ -1,6 +1,5 @@
 """A client on the LAN that sees a takeover with the kernel's own time stamps."""
 
-import ctypes
 import multiprocessing
 import os
 import select
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hafailover.vrrp.advertisement import PROTOCOL, internet_checksum
+from tests.interop.inside import enter
 from tests.interop.lan import CLIENT, Lan
 
-CLONE_NEWNET = 0x40000000
 SO_TIMESTAMPNS = 35
 LIMIT_S = 60.0
 _IFF_UP = 1
@@ -64,14 +63,6 @@ class Takeover:
 
     was_premature: bool
     """Whether another router announced the address while the Master still lived."""
-
-
-def enter(space: str) -> None:
-    """Go into a network namespace, with this thread."""
-    descriptor = os.open(f"/run/netns/{space}", os.O_RDONLY)
-    if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), f"cannot enter {space}")
-    os.close(descriptor)
 
 
 class Listener:

@@ -14,7 +14,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Any
 
-from hafailover.errors import EdgeError, HaFailoverError
+from hafailover.errors import EdgeError, HaFailoverError, UnusableConfigurationError
 from hafailover.runtime.decoding import decoder
 from hafailover.runtime.encoding import encoder
 from hafailover.system import scapy_process
@@ -186,7 +186,15 @@ class RouterProcess:
 
 
 async def serve(settings: RouterProcessSettings) -> None:
-    """Run the routers until SIGTERM or SIGINT."""
+    """Run the routers until SIGTERM or SIGINT.
+
+    Raises:
+        UnusableConfigurationError: a router shall not accept what is sent to its addresses. They are
+            put on the interface, and keeping the host from answering takes a packet filter.
+        EdgeError: an interface, the privilege or the child that builds frames is missing.
+    """
+    if not all(router.accept or router.is_owner for router in settings.routers):
+        raise UnusableConfigurationError("accept mode cannot be switched off on this host")
     netlink = LinuxAddresses(settings.interface)
     mac = netlink.link().mac
     frames = await scapy_process.build([frame_order(each, mac) for each in settings.routers])

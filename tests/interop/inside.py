@@ -10,10 +10,16 @@ CLONE_NEWNET = 0x40000000
 LIMIT_S = 60.0
 
 
-def _enter(space: str, work: Callable[..., Any], arguments: tuple[Any, ...], answer: Any) -> None:
+def enter(space: str) -> None:
+    """Go into a network namespace, with this thread."""
     descriptor = os.open(f"/run/netns/{space}", os.O_RDONLY)
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "setns")
+        raise OSError(ctypes.get_errno(), f"cannot enter {space}")
+    os.close(descriptor)
+
+
+def _work(space: str, work: Callable[..., Any], arguments: tuple[Any, ...], answer: Any) -> None:
+    enter(space)
     answer.send(work(*arguments))
 
 
@@ -21,7 +27,7 @@ def inside(space: str, work: Callable[..., Any], *arguments: Any) -> Any:
     """Return ``work(*arguments)`` as it comes out in the namespace ``space``."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_enter, args=(space, work, arguments, theirs))
+    child = context.Process(target=_work, args=(space, work, arguments, theirs))
     child.start()
     theirs.close()
     try:

@@ -110,12 +110,28 @@ class OurNode:
             addresses=tuple(ip_interface(f"{each}/{64 if six else 24}") for each in listed),
         )
 
-    def start(self, priority: int) -> None:
+    def start_with(self, settings: RouterProcessSettings) -> None:
         file = self._folder / f"ours-{self.host}.json"
-        file.write_text(settings_text(self.settings(priority)))
-        before = len(self.said())
+        file.write_text(settings_text(settings))
         command = (sys.executable, "-m", "hafailover.system.router_process", str(file))
         self._process = self.lan.spawn(self.host, command, self._log)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        return self._process.wait(timeout=60)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self.lan.end(self._process)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, priority: int) -> None:
+        before = len(self.said())
+        self.start_with(self.settings(priority))
         wait_for(lambda: len(self.said()) > before, f"our router speaks: {self.text()}")
 
     def text(self) -> str:
