@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from hafailover.lab import kernel
 from hafailover.lab.configuration import MIRROR
-from hafailover.lab.plan import Network
+from hafailover.lab.plan import Cut, Network
 from hafailover.lab.scenario import Fault, ScenarioError, Verb
-from hafailover.lab.switch import Cut
 
 if TYPE_CHECKING:
     from pathlib import Path

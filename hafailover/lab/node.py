@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafailover.lab import orders
 from hafailover.lab.node_files import NodeFiles
-from hafailover.lab.switch import Cut
+from hafailover.lab.plan import Cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable

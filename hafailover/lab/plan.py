@@ -17,6 +17,19 @@ class Network(Enum):
     REPLICATION = "replication"
 
 
+class Cut(Enum):
+    """What a broken cable does; the value is the scenario's word."""
+
+    CARRIER = "carrier"
+    """Both directions, and both ends see it: no carrier."""
+    SILENT = "silent"
+    """Both directions, and nobody is told."""
+    TO_NODE = "to-node"
+    """What the node should receive is lost; what it sends arrives."""
+    FROM_NODE = "from-node"
+    """What the node sends is lost; what it should receive arrives."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     """One end of a cable in a machine."""

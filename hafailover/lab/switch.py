@@ -9,30 +9,16 @@ machine; a locked port that may not learn drops every frame *from* it, for lack 
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
 from pyroute2 import AsyncIPRoute, NetlinkError
 
-from hafailover.lab.plan import Network
+from hafailover.lab.plan import Cut, Network
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from hafailover.lab.plan import Port
-
-
-class Cut(Enum):
-    """What a broken cable does; the value is the scenario's word."""
-
-    CARRIER = "carrier"
-    """Both directions, and both ends see it: no carrier."""
-    SILENT = "silent"
-    """Both directions, and nobody is told."""
-    TO_NODE = "to-node"
-    """What the node should receive is lost; what it sends arrives."""
-    FROM_NODE = "from-node"
-    """What the node sends is lost; what it should receive arrives."""
 
 
 class Switch:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hafailover.lab.node import Node
-from hafailover.lab.plan import WEB_PAIR, Network
+from hafailover.lab.plan import WEB_PAIR, Cut, Network
 from hafailover.lab.supervisor import NodeSheet
-from hafailover.lab.switch import Cut, Switch
+from hafailover.lab.switch import Switch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
