@@ -1,0 +1,144 @@
+"""Puts the virtual addresses of every group on their interfaces, and takes them off.
+
+Each order is answered by ``StepFinished``; whether it worked is seen by looking at the interface.
+Of one group only one order is carried out at a time: two at once could leave on what was to be
+taken off. A newer order replaces one that has not begun.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from hafailover.errors import EdgeError
+from hafailover.group.events import Event, StepFinished
+from hafailover.storage.steps import StepOutcome
+from hafailover.system.child import Ended
+from hafailover.system.ifconfig import Interface, assign_command, release_command
+from hafailover.system.linux_addresses import LinuxAddresses
+from hafailover.system.runner import Runner
+from hafailover.units import seconds
+
+_DEADLINE: Final = seconds(5)
+
+Feed = Callable[[str, Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressScope:
+    """The virtual addresses of one group."""
+
+    interface: str
+    addresses: tuple[Interface, ...]
+
+
+@dataclass(slots=True)
+class _Order:
+    """One order: the commands that are left of it, and what came of those before."""
+
+    step_id: int
+    commands: deque[tuple[str, ...]]
+    stderr: list[str] = field(default_factory=list)
+    status: int | None = 0
+    took_ns: int = 0
+
+
+class IfconfigAddressPort:
+    """The addresses through ifconfig(8), for FreeBSD."""
+
+    def __init__(self, runner: Runner, scopes: Mapping[str, AddressScope], feed: Feed) -> None:
+        self._runner = runner
+        self._scopes = scopes
+        self._feed = feed
+        self._running: dict[str, _Order] = {}
+        self._waiting: dict[str, _Order] = {}
+
+    def assign(self, group: str, step_id: int) -> None:
+        """Put them on."""
+        scope = self._scopes[group]
+        commands = (assign_command(scope.interface, address) for address in scope.addresses)
+        self._order(group, _Order(step_id, deque(commands)))
+
+    def release(self, group: str, step_id: int) -> None:
+        """Take them off; ifconfig exits 1 for one that is not there."""
+        scope = self._scopes[group]
+        commands = (release_command(scope.interface, address) for address in scope.addresses)
+        self._order(group, _Order(step_id, deque(commands)))
+
+    def _order(self, group: str, order: _Order) -> None:
+        if group not in self._running:
+            self._running[group] = order
+            self._next(group)
+            return
+        replaced = self._waiting.get(group)
+        self._waiting[group] = order
+        if replaced is not None:
+            outcome = StepOutcome(status=None, problem="replaced by a newer order")
+            self._feed(group, StepFinished(id=replaced.step_id, outcome=outcome))
+
+    def _next(self, group: str) -> None:
+        order = self._running[group]
+        if not order.commands:
+            self._finish(group, order)
+            return
+        argv = order.commands.popleft()
+
+        def ended(result: Ended) -> None:
+            order.took_ns += result.took_ns
+            if result.status != 0:
+                order.status = result.status
+                order.stderr.append(result.problem or result.stderr.decode(errors="replace"))
+            self._next(group)
+
+        self._runner.start(argv, deadline=_DEADLINE, done=ended)
+
+    def _finish(self, group: str, order: _Order) -> None:
+        del self._running[group]
+        following = self._waiting.pop(group, None)
+        if following is not None:
+            self._running[group] = following
+            self._next(group)
+        text = "; ".join(part.strip() for part in order.stderr)
+        outcome = StepOutcome(
+            status=order.status,
+            stderr=text,
+            took_ns=order.took_ns,
+            problem=text if order.status is None else "",
+        )
+        self._feed(group, StepFinished(id=order.step_id, outcome=outcome))
+
+
+class NetlinkAddressPort:
+    """The addresses over netlink, for a plain virtual router on Linux; one system call each."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        edges: Mapping[str, LinuxAddresses],
+        scopes: Mapping[str, AddressScope],
+        feed: Feed,
+    ) -> None:
+        self._loop = loop
+        self._edges = edges
+        self._scopes = scopes
+        self._feed = feed
+
+    def assign(self, group: str, step_id: int) -> None:
+        """Put them on."""
+        self._change(group, step_id, self._edges[group].add)
+
+    def release(self, group: str, step_id: int) -> None:
+        """Take them off."""
+        self._change(group, step_id, self._edges[group].remove)
+
+    def _change(self, group: str, step_id: int, change: Callable[[Interface], None]) -> None:
+        problems = []
+        for address in self._scopes[group].addresses:
+            try:
+                change(address)
+            except EdgeError as error:
+                problems.append(error.message)
+        text = "; ".join(problems)
+        outcome = StepOutcome(status=1 if problems else 0, stderr=text)
+        self._loop.call_soon(self._feed, group, StepFinished(id=step_id, outcome=outcome))

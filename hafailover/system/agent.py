@@ -1,0 +1,208 @@
+"""One life of the agent, from the first look at its own files to the last act."""
+
+import asyncio
+import os
+import signal
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hafailover.errors import EX_SOFTWARE
+from hafailover.group import machine, view
+from hafailover.group.actions import Action
+from hafailover.group.events import Event, ShutdownAsked, Started
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
+from hafailover.runtime.core import Core
+from hafailover.runtime.driver import Driver
+from hafailover.runtime.journal import Journal
+from hafailover.runtime.settings import NodeSettings
+from hafailover.system.agent_edges import AgentEdges
+from hafailover.system.agent_lock import AgentLock
+from hafailover.system.agent_status import StatusPage
+from hafailover.system.eventloop import become_realtime, settle
+from hafailover.system.host import boot_id
+from hafailover.system.log import CRITICAL, Log
+from hafailover.system.loop_clock import LoopAlarm, MonotonicClock
+from hafailover.system.writer_thread import LineWriter, RotatedFile
+from hafailover.units import Instant
+
+LAST_ACT_S: Final = 2.0
+"""So long an agent that failed within goes on, to take its addresses down."""
+FLUSH_S: Final = 1.0
+_STDERR: Final = 2
+_LAST_ORDER: Final = -1
+
+
+def core_of(settings: GroupSettings) -> Core[GroupState]:
+    """Return the machine of one group, bound to its settings."""
+
+    def step(
+        state: GroupState, event: Event, now: Instant
+    ) -> tuple[GroupState, tuple[Action, ...]]:
+        return machine.step(state, event, now, settings)
+
+    return Core(
+        state_type=GroupState,
+        initial=machine.initial(settings),
+        step=step,
+        deadline=lambda state: machine.deadline(state, settings),
+        lateness=settings.timers.lateness,
+    )
+
+
+class Agent:
+    """Cores, driver and edges, and what happens between start and end."""
+
+    def __init__(self, settings: NodeSettings, environment: Mapping[str, str]) -> None:
+        """Take the lock and make every edge; nothing is sent or started yet.
+
+        Raises:
+            HaFailoverError: Something that is needed is not there.
+        """
+        self._settings = settings
+        self._groups = {group.name: group for group in settings.groups}
+        self._loop = asyncio.get_running_loop()
+        self._exit_status = 0
+        self._ended = asyncio.Event()
+        self._is_pumping = False
+        self._lock = AgentLock(settings.paths.run)
+        self._boot = boot_id(environment)
+        self._log = Log(LineWriter("log", _STDERR), node=settings.node)
+        self._journal_file = RotatedFile(settings.paths.journal)
+        self._journal = Journal(
+            self._journal_file,
+            dict.fromkeys(self._groups, GroupState),
+            header={"node": settings.node, "boot": self._boot},
+            bytes_max=settings.journal_bytes_max,
+        )
+        self._edges = AgentEdges(
+            settings,
+            environment,
+            log=self._log,
+            feed=self._feed,
+            status=self._status,
+            finished=self._ended.set,
+        )
+        self._clock = MonotonicClock()
+        cores: dict[str, Core[Any]] = {name: core_of(group) for name, group in self._groups.items()}
+        alarm = LoopAlarm(self._loop, self._wake)
+        self._driver = Driver(cores, self._edges.ports(self._clock, alarm), self._journal)
+        self._page = StatusPage(
+            settings,
+            self._driver,
+            describe=self._describe,
+            runner=self._edges.runner,
+            journal=self._journal,
+            networks=self._edges.networks,
+            workers=lambda: self._edges.pool,
+        )
+
+    async def run(self) -> int:
+        """Live until every group has said that it may end; returns the exit status.
+
+        Raises:
+            HaFailoverError: It cannot start.
+        """
+        loop = self._loop
+        records = self._edges.records.load()
+        try:
+            await self._edges.open()
+            loop.set_exception_handler(lambda _, context: self._fail(context))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._shut_down, number)
+            loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
+            period = self._settings.record_test_period
+            testing = loop.create_task(self._edges.records.watch(period))
+            settle()
+            urgency = "real-time" if become_realtime() else "ordinary"
+            self._log.say(f"the agent starts on {self._settings.node} with {urgency} priority")
+            self._start_groups(records)
+            await self._ended.wait()
+            testing.cancel()
+        finally:
+            await self._close()
+        return self._exit_status
+
+    def _start_groups(self, records: Mapping[str, Any]) -> None:
+        incarnation, entropy = os.urandom(8).hex(), os.urandom(32).hex()
+        for name in self._groups:
+            started = Started(
+                boot=self._boot,
+                incarnation=incarnation,
+                # Two groups of one life must not draw the same ids.
+                entropy=f"{entropy}{name.encode().hex()}",
+                records=records.get(name, ()),
+                pause_until_wall=self._edges.pauses.load(name),
+            )
+            self._feed(name, started)
+
+    def _feed(self, group: str, event: Event) -> None:
+        if self._exit_status:
+            return
+        try:
+            self._driver.feed(group, event)
+        except Exception as error:  # noqa: BLE001 - the last act, whatever went wrong
+            self._fail({"message": f"{group}: {type(event).__name__}", "exception": error})
+        self._pump_later()
+
+    def _wake(self) -> None:
+        if self._exit_status:
+            return
+        # What has arrived came before the deadline, as far as anybody can tell.
+        self._edges.vrrp.read()
+        try:
+            self._driver.wake()
+        except Exception as error:  # noqa: BLE001 - the last act, whatever went wrong
+            self._fail({"message": "a deadline", "exception": error})
+        self._pump_later()
+
+    def _pump_later(self) -> None:
+        if not self._is_pumping and not self._journal.is_idle:
+            self._is_pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Encode one step; what is due in the loop comes before the next one."""
+        self._is_pumping = False
+        self._journal.pump()
+        self._pump_later()
+
+    def _fail(self, context: Mapping[str, Any]) -> None:
+        """Something within is broken: take the addresses down, and end; daemon(8) starts anew."""
+        error = context.get("exception")
+        text = str(context.get("message", ""))
+        if isinstance(error, BaseException):
+            text += "\n" + "".join(traceback.format_exception(error))
+        for line in text.splitlines():
+            self._log.say(f"internal error: {line}", CRITICAL)
+        if self._exit_status:
+            return
+        self._exit_status = EX_SOFTWARE
+        for name in self._groups:
+            self._journal.flush(name)
+            self._edges.addresses.release(name, _LAST_ORDER)
+        self._loop.call_later(LAST_ACT_S, self._ended.set)
+
+    def _shut_down(self, number: signal.Signals) -> None:
+        self._log.say(f"{number.name}: the agent stops")
+        for name in self._groups:
+            self._feed(name, ShutdownAsked())
+
+    def _ignore_hangup(self) -> None:
+        self._log.say("SIGHUP is ignored: a changed configuration needs a restart")
+
+    def _describe(self, group: str) -> dict[str, Any]:
+        return view.describe(self._driver.state(group), self._groups[group], self._clock.now())
+
+    def _status(self, group: str | None) -> dict[str, Any]:
+        return self._page.document(group)
+
+    async def _close(self) -> None:
+        await self._edges.close()
+        while self._journal.pump():
+            pass
+        self._journal_file.close(FLUSH_S)
+        self._log.say(f"the agent on {self._settings.node} has ended")
+        self._log.close(FLUSH_S)
+        self._lock.release()

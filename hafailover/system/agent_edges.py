@@ -1,0 +1,234 @@
+"""Every edge of a running agent, made and connected: the composition root of its outside."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hafailover.group.actions import AlertKind, Severity
+from hafailover.group.events import Event, LinkChanged
+from hafailover.runtime.ports import Alarm, Clock, Ports
+from hafailover.runtime.settings import NodeSettings
+from hafailover.system import interfaces, scapy_process
+from hafailover.system.alerts import AlertPort
+from hafailover.system.control import ControlServer, OperatorPort
+from hafailover.system.host import HostPort
+from hafailover.system.image_looks import ImageLooks
+from hafailover.system.log import CRITICAL, Log
+from hafailover.system.observer import GroupScope, HostObserver
+from hafailover.system.pauses import PauseStore
+from hafailover.system.peer_channel import PeerChannel, PeerNetwork
+from hafailover.system.peer_connections import Identity
+from hafailover.system.peer_key import read_key
+from hafailover.system.plain_ports import DurablePort, NoArbiter
+from hafailover.system.prober import PeerPlace, ProberPort
+from hafailover.system.records import RecordStore
+from hafailover.system.runner import Runner, search_path
+from hafailover.system.service_port import ServicePort
+from hafailover.system.step_port import StepPort
+from hafailover.system.vrrp_port import VrrpPort, frame_orders
+from hafailover.system.watchers import WatcherPort
+from hafailover.system.worker_pool import WorkerPool
+
+LAB_VARIABLE: Final = "HAFAILOVER_LAB"
+"""Set by the lab: this Linux host answers FreeBSD's commands."""
+
+Feed = Callable[[str, Event], None]
+
+
+class AgentEdges:
+    """What stands between the driver and the world."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        environment: Mapping[str, str],
+        *,
+        log: Log,
+        feed: Feed,
+        status: Callable[[str | None], dict[str, Any]],
+        finished: Callable[[], None],
+    ) -> None:
+        """Make them; sockets for VRRP, the peer and the operators are opened by ``open``.
+
+        Args:
+            settings: Of this node.
+            environment: The agent's own, of which a few variables count.
+            log: Where people read.
+            feed: Takes every event.
+            status: Returns the status document.
+            finished: Called when every group has said that it has nothing left to do.
+
+        Raises:
+            HaFailoverError: Something that is needed is not there.
+        """
+        loop = asyncio.get_running_loop()
+        self._settings, self._feed, self._log = settings, feed, log
+        self._troubled: set[str] = set()
+        path = search_path(environment)
+        self.runner = Runner(loop, path=path)
+        self.pool = WorkerPool(loop, path)
+        self.pauses = PauseStore(loop, self.pool.records, settings.paths.state)
+        self.records = RecordStore(
+            loop,
+            self.pool.records,
+            directory=settings.paths.state / "lineage",
+            volumes={
+                group.name: tuple(volume.name for volume in group.volumes)
+                for group in settings.groups
+            },
+            feed=feed,
+            trouble=self._tested_records,
+        )
+        self.vrrp = VrrpPort(loop, feed=feed, say=log.say)
+        self.networks = _peer_networks(settings, feed)
+        self.peer = PeerChannel(self.networks)
+        operators = OperatorPort(self.pauses, feed)
+        names = [group.name for group in settings.groups]
+        self.control = ControlServer(
+            settings.paths.control_socket, operators, groups=names, status=status
+        )
+        self.alerts = AlertPort(log, self.runner, listener=self.control.tell)
+        self._operators = operators
+        self._make_ports(loop, environment, finished)
+
+    def _make_ports(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        environment: Mapping[str, str],
+        finished: Callable[[], None],
+    ) -> None:
+        settings, feed, runner = self._settings, self._feed, self.runner
+        groups = settings.groups
+        uses_ifconfig = not interfaces.has_netlink() or bool(environment.get(LAB_VARIABLE))
+        edges = interfaces.edges_for(loop, runner, groups, uses_ifconfig=uses_ifconfig, feed=feed)
+        self.addresses = edges.addresses
+        self._observer = HostObserver(
+            loop,
+            runner,
+            look_at_image=ImageLooks(loop, self.pool.for_looks),
+            scopes={
+                group.name: GroupScope(
+                    interface=edges.looks[group.name], has_storage=group.has_storage
+                )
+                for group in groups
+            },
+            feed=feed,
+        )
+        self._steps = StepPort(loop, runner, self.pool.for_steps, feed)
+        services = {(group.name, each.name): each for group in groups for each in group.services}
+        self._services = ServicePort(loop, runner, services, feed)
+        self._watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
+        self._prober = ProberPort(
+            loop, places=_places(settings), targets=settings.ping_targets, feed=feed
+        )
+        self._host = HostPort(
+            loop,
+            runner,
+            frozenset(group.name for group in groups),
+            say=lambda text: self._log.say(text, CRITICAL),
+            finished=finished,
+        )
+        self._links = tuple(
+            interfaces.LinkWatch(loop, interface, self._link_changed(interface))
+            for interface in {group.interface for group in groups}
+            if interfaces.has_netlink()
+        )
+
+    def ports(self, clock: Clock, alarm: Alarm) -> Ports:
+        """Return the world as the driver sees it."""
+        return Ports(
+            clock=clock,
+            alarm=alarm,
+            wire=self.vrrp,
+            addresses=self.addresses,
+            announcer=self.vrrp,
+            steps=self._steps,
+            observer=self._observer,
+            records=DurablePort(self.records, self.pauses),
+            peer=self.peer,
+            arbiter=NoArbiter(),
+            prober=self._prober,
+            watchers=self._watchers,
+            services=self._services,
+            alerts=self.alerts,
+            operators=self._operators,
+            host=self._host,
+        )
+
+    async def open(self) -> None:
+        """Build the frames, and open what listens.
+
+        Raises:
+            HaFailoverError: A socket cannot be opened, or the frames not be built.
+        """
+        groups = self._settings.groups
+        macs = interfaces.hardware_addresses(group.interface for group in groups)
+        orders = frame_orders(groups, macs)
+        built = await scapy_process.build(list(orders.values()))
+        frames = dict(zip(orders, built, strict=True))
+        networks = {network.interface: network.name for network in self._settings.networks}
+        self.vrrp.open(groups, frames, networks, interfaces.open_sender)
+        await self.peer.start()
+        await self.control.start()
+
+    async def close(self) -> None:
+        """Close everything; children that still run are killed."""
+        await self.control.close()
+        await self.peer.close()
+        await self.vrrp.close()
+        self._watchers.close()
+        self._prober.close()
+        for link in self._links:
+            link.close()
+        self.records.close()
+        self.pool.close()
+        self.runner.close()
+
+    def _link_changed(self, interface: str) -> Callable[[bool], None]:
+        names = [group.name for group in self._settings.groups if group.interface == interface]
+
+        def changed(is_up: bool) -> None:  # noqa: FBT001 - what the kernel says
+            for name in names:
+                self._feed(name, LinkChanged(is_up=is_up))
+
+        return changed
+
+    def _tested_records(self, group: str, problem: str) -> None:
+        kind = AlertKind.RECORDS_NOT_DURABLE
+        if problem:
+            self.alerts.raise_alert(group, kind, Severity.CRITICAL, f"test write: {problem}")
+            self._troubled.add(group)
+        elif group in self._troubled:
+            self._troubled.discard(group)
+            self.alerts.resolve_alert(group, kind, "the test write succeeds again")
+
+
+def _peer_networks(settings: NodeSettings, feed: Feed) -> tuple[PeerNetwork, ...]:
+    if not settings.peer or not settings.networks:
+        return ()
+    key = read_key(settings.channel.key_file)
+    identity = Identity(node=settings.node, peer=settings.peer, key=key)
+    return tuple(
+        PeerNetwork(
+            network,
+            port=settings.channel.port,
+            identity=identity,
+            groups=[group.name for group in settings.groups],
+            feed=feed,
+        )
+        for network in settings.networks
+    )
+
+
+def _places(settings: NodeSettings) -> tuple[PeerPlace, ...]:
+    if not settings.peer:
+        return ()
+    return tuple(
+        PeerPlace(
+            network=network.name,
+            own_address=network.own_address,
+            peer_address=network.peer_address,
+            port=settings.channel.port,
+        )
+        for network in settings.networks
+    )

@@ -1,0 +1,155 @@
+"""Which edges serve the network interfaces on this operating system?
+
+FreeBSD is spoken to through ifconfig(8), in the lab too, where it is emulated. A plain virtual router
+on Linux uses netlink.
+"""
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from hafailover.errors import EdgeError
+from hafailover.group.events import Event
+from hafailover.group.settings import GroupSettings
+from hafailover.runtime.ports import Addresses
+from hafailover.system.address_port import (
+    AddressScope,
+    IfconfigAddressPort,
+    NetlinkAddressPort,
+)
+from hafailover.system.ifconfig import InterfaceView, look_command, parse_interface
+from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
+from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
+from hafailover.system.linux_announce import LinuxAnnouncer
+from hafailover.system.observer import InterfaceLook
+from hafailover.system.rtnetlink import Link
+from hafailover.system.runner import Runner
+from hafailover.system.vrrp_port import FrameSender
+
+_LOOK_S: Final = 5.0
+
+Feed = Callable[[str, Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceEdges:
+    """What serves the interfaces of all groups."""
+
+    addresses: Addresses
+    looks: dict[str, InterfaceLook]
+    """By group."""
+
+
+class KernelAnnouncer:
+    """Sends nothing: the kernel of FreeBSD announces an IPv4 address itself when it is added."""
+
+    def send(self, frames: tuple[bytes, ...]) -> None:
+        """Leave it to the kernel."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def has_netlink() -> bool:
+    """Whether this is Linux, lab or not."""
+    return hasattr(socket, "AF_NETLINK")
+
+
+def hardware_addresses(interfaces: Iterable[str]) -> dict[str, str]:
+    """Return the MAC address of each interface; asked once, at start.
+
+    Raises:
+        EdgeError: There is no such interface.
+    """
+    return {name: _hardware_address(name) for name in set(interfaces)}
+
+
+def open_sender(interface: str) -> FrameSender:
+    """Open what sends announcements on an interface.
+
+    Raises:
+        EdgeError: It cannot be opened.
+    """
+    return LinuxAnnouncer(interface) if has_netlink() else KernelAnnouncer()
+
+
+def edges_for(
+    loop: asyncio.AbstractEventLoop,
+    runner: Runner,
+    groups: tuple[GroupSettings, ...],
+    *,
+    uses_ifconfig: bool,
+    feed: Feed,
+) -> InterfaceEdges:
+    """Make the edges of all groups.
+
+    Raises:
+        EdgeError: There is no such interface.
+    """
+    scopes = {
+        group.name: AddressScope(interface=group.interface, addresses=group.addresses)
+        for group in groups
+    }
+    if uses_ifconfig:
+        shared: dict[str, InterfaceLook] = {
+            name: ifconfig_look(loop, runner, name) for name in {each.interface for each in groups}
+        }
+        return InterfaceEdges(
+            addresses=IfconfigAddressPort(runner, scopes, feed),
+            looks={group.name: shared[group.interface] for group in groups},
+        )
+    sockets = {name: LinuxAddresses(name) for name in {each.interface for each in groups}}
+    return InterfaceEdges(
+        addresses=NetlinkAddressPort(
+            loop, {group.name: sockets[group.interface] for group in groups}, scopes, feed
+        ),
+        looks={group.name: NetlinkLook(loop, sockets[group.interface]) for group in groups},
+    )
+
+
+class LinkWatch:
+    """Tells when an interface loses or gains its carrier, where the system says so (Linux)."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, interface: str, changed: Callable[[bool], None]
+    ) -> None:
+        self._loop = loop
+        self._changed = changed
+        self._is_up = True
+        self._events = LinuxLinkEvents(interface)
+        loop.add_reader(self._events.fileno(), self._read)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._loop.remove_reader(self._events.fileno())
+        self._events.close()
+
+    def _read(self) -> None:
+        for notice in self._events.read():
+            if isinstance(notice, Link) and notice.is_up != self._is_up:
+                self._is_up = notice.is_up
+                self._changed(notice.is_up)
+
+
+def _hardware_address(interface: str) -> str:
+    if has_netlink():
+        with LinuxAddresses(interface) as edge:
+            return edge.link().mac
+    try:
+        done = subprocess.run(
+            ("/sbin/ifconfig", *look_command(interface)[1:]),
+            capture_output=True,
+            check=False,
+            env={"LC_ALL": "C"},
+            text=True,
+            timeout=_LOOK_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EdgeError(f"{interface}: ifconfig: {error}") from error
+    view = parse_interface(done.stdout)
+    if not isinstance(view, InterfaceView):
+        raise EdgeError(f"{interface}: {done.stderr.strip() or 'ifconfig is not understood'}")
+    return view.mac

@@ -1,0 +1,33 @@
+"""What stands where a port has nothing behind it in this configuration."""
+
+from hafailover.group.actions import ArbiterVerb
+from hafailover.lineage.record import LineageRecord
+from hafailover.system.pauses import PauseStore
+from hafailover.system.records import RecordStore
+
+
+class NoArbiter:
+    """The arbiters ``ping`` and ``none`` are never asked: there is nobody who could answer."""
+
+    def ask(self, group: str, request_id: int, verb: ArbiterVerb, epoch: int, nonce: str) -> None:
+        """Refuse: the core asks only arbiters that the configuration check lets through."""
+        asked = f"{verb.value} ({request_id}, {epoch}, {nonce})"
+        raise AssertionError(f"{group}: there is nobody to ask for {asked}")
+
+
+class DurablePort:
+    """Records and pauses behind the one port that the driver knows."""
+
+    def __init__(self, records: RecordStore, pauses: PauseStore) -> None:
+        self._records = records
+        self._pauses = pauses
+
+    def write(
+        self, group: str, write_id: int, records: tuple[tuple[str, LineageRecord], ...]
+    ) -> None:
+        """Make records durable."""
+        self._records.write(group, write_id, records)
+
+    def persist_pause(self, group: str, until_wall: int | None, reason: str) -> None:
+        """Make a pause, or its end, durable."""
+        self._pauses.persist(group, until_wall, reason)

@@ -1,0 +1,194 @@
+"""Which hosts live, whatever their agents do?
+
+A host that answers an ICMP echo lives; so does one whose kernel refuses a TCP connection to the
+port of the peer channel, or accepts it. The ping targets are asked by ICMP. All is asked at once, and
+whoever has not answered within the deadline has not answered.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from hafailover.group.events import Event, ProbeFinished
+from hafailover.vrrp.advertisement import internet_checksum
+
+DEADLINE_S: Final = 0.3
+_ECHO: Final = struct.Struct("!BBHHH")
+_ECHO_REQUEST: Final = {4: 8, 6: 128}
+_ECHO_REPLY: Final = {4: 0, 6: 129}
+_PACKETS_MAX: Final = 64
+_PACKET_BYTES: Final = 2048
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerPlace:
+    """Where the peer's host is on one network."""
+
+    network: str
+    own_address: str
+    peer_address: str
+    port: int
+
+
+@dataclass(slots=True)
+class _Probing:
+    """One probe under way."""
+
+    group: str
+    probe_id: int
+    hosts: set[str] = field(default_factory=set)
+    targets: set[str] = field(default_factory=set)
+    sockets: list[socket.socket] = field(default_factory=list)
+
+
+class _Echo:
+    """One raw socket of one address family; answers are matched by identifier and number."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, version: int) -> None:
+        family, protocol = (
+            (socket.AF_INET, socket.IPPROTO_ICMP)
+            if version == 4
+            else (socket.AF_INET6, socket.IPPROTO_ICMPV6)
+        )
+        self._version = version
+        self._loop = loop
+        self._socket = socket.socket(family, socket.SOCK_RAW, protocol)
+        self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        self._identifier = int.from_bytes(os.urandom(2))
+        self._number = 0
+        self._waiting: dict[int, tuple[Address, Callable[[], None]]] = {}
+        loop.add_reader(self._socket, self._read)
+
+    def ask(self, address: Address, answered: Callable[[], None]) -> int:
+        """Send one echo request; returns its number, to be forgotten later."""
+        self._number = (self._number + 1) & 0xFFFF
+        self._waiting[self._number] = (address, answered)
+        kind = _ECHO_REQUEST[self._version]
+        bare = _ECHO.pack(kind, 0, 0, self._identifier, self._number)
+        # Over IPv6 the kernel fills the checksum in (RFC 3542 section 3.1).
+        checksum = internet_checksum(bare) if self._version == 4 else 0
+        packet = _ECHO.pack(kind, 0, checksum, self._identifier, self._number)
+        try:
+            self._socket.sendto(packet, (str(address), 0))
+        except OSError:
+            # No route, or the interface is down: that is an answer that never comes.
+            return self._number
+        return self._number
+
+    def forget(self, number: int) -> None:
+        """Wait for this answer no longer."""
+        self._waiting.pop(number, None)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _read(self) -> None:
+        for _ in range(_PACKETS_MAX):
+            try:
+                packet, source = self._socket.recvfrom(_PACKET_BYTES)
+            except OSError:
+                return
+            # A raw IPv4 socket gives the IP header too (ip(4)), an IPv6 one does not.
+            start = (packet[0] & 0x0F) * 4 if self._version == 4 and packet else 0
+            self._take(packet[start:], str(source[0]))
+
+    def _take(self, message: bytes, source: str) -> None:
+        if len(message) < _ECHO.size:
+            return
+        kind, code, _, identifier, number = _ECHO.unpack_from(message)
+        if (kind, code, identifier) != (_ECHO_REPLY[self._version], 0, self._identifier):
+            return
+        address, answered = self._waiting.get(number, (None, None))
+        if answered is not None and ip_address(source.partition("%")[0]) == address:
+            self.forget(number)
+            answered()
+
+
+class ProberPort:
+    """Probes for all groups."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        places: tuple[PeerPlace, ...],
+        targets: tuple[str, ...],
+        feed: Callable[[str, Event], None],
+    ) -> None:
+        """Open the raw sockets that are needed.
+
+        Raises:
+            PermissionError: Raw sockets need root.
+        """
+        self._loop = loop
+        self._places = places
+        self._targets = targets
+        self._feed = feed
+        wanted = [*(place.peer_address for place in places), *targets]
+        versions = {ip_address(address).version for address in wanted}
+        self._echoes: dict[int, _Echo] = {version: _Echo(loop, version) for version in versions}
+
+    def probe(self, group: str, probe_id: int) -> None:
+        """Probe; ``ProbeFinished`` follows after the deadline."""
+        probing = _Probing(group, probe_id)
+        numbers: list[tuple[int, int]] = []
+        for place in self._places:
+            add = probing.hosts.add
+            numbers.append(self._echo(place.peer_address, add, place.network))
+            self._knock(probing, place)
+        numbers += [self._echo(target, probing.targets.add, target) for target in self._targets]
+        self._loop.call_later(DEADLINE_S, self._finish, probing, numbers)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for echo in self._echoes.values():
+            echo.close()
+
+    def _echo(self, address: str, add: Callable[[str], None], word: str) -> tuple[int, int]:
+        parsed = ip_address(address)
+        return parsed.version, self._echoes[parsed.version].ask(parsed, lambda: add(word))
+
+    def _knock(self, probing: _Probing, place: PeerPlace) -> None:
+        """Try to connect: a refusal comes from the kernel of a host that lives."""
+        family = socket.AF_INET6 if ":" in place.peer_address else socket.AF_INET
+        link = socket.socket(family, socket.SOCK_STREAM)
+        link.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        probing.sockets.append(link)
+        try:
+            link.bind((place.own_address, 0))
+        except OSError:
+            return
+        result = link.connect_ex((place.peer_address, place.port))
+        if result == errno.EINPROGRESS:
+            self._loop.add_writer(link, self._knocked, probing, link, place.network)
+        elif result in (0, errno.ECONNREFUSED):
+            probing.hosts.add(place.network)
+
+    def _knocked(self, probing: _Probing, link: socket.socket, network: str) -> None:
+        self._loop.remove_writer(link)
+        result = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if result in (0, errno.ECONNREFUSED):
+            probing.hosts.add(network)
+
+    def _finish(self, probing: _Probing, numbers: list[tuple[int, int]]) -> None:
+        for version, number in numbers:
+            self._echoes[version].forget(number)
+        for link in probing.sockets:
+            self._loop.remove_writer(link)
+            link.close()
+        event = ProbeFinished(
+            id=probing.probe_id,
+            peer_host=tuple(sorted(probing.hosts)),
+            targets=len(probing.targets) if self._targets else None,
+        )
+        self._feed(probing.group, event)

@@ -1,0 +1,92 @@
+"""Which edge runs a storage step: a command, work on files, or a signal?"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from hafailover.group.events import Event, StepFinished
+from hafailover.storage.steps import CommandStep, FileStep, SignalStep, Step, StepOutcome
+from hafailover.system.child import Ended
+from hafailover.system.file_tasks import run_file_step
+from hafailover.system.runner import Runner
+from hafailover.system.worker import Worker
+
+_SIGNALS: Final[Mapping[str, signal.Signals]] = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
+_UNITS: Final[Mapping[str, str]] = {"mdconfig": "md", "ggatec": "ggate"}
+"""Which kind of unit a program acts on."""
+
+
+class StepPort:
+    """Runs the storage steps of all groups; each is answered by ``StepFinished``."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        worker_for: Callable[[str, str], Worker],
+        feed: Callable[[str, Event], None],
+    ) -> None:
+        """Make the port; ``worker_for`` gives the worker of a (group, volume)."""
+        self._loop = loop
+        self._runner = runner
+        self._worker_for = worker_for
+        self._feed = feed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, group: str, step_id: int, step: Step) -> None:
+        """Start the step."""
+        match step:
+            case CommandStep():
+                self._run_command(group, step_id, step)
+            case FileStep():
+                task = self._loop.create_task(self._run_file(group, step_id, step))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case SignalStep():
+                self._loop.call_soon(self._answer, group, step_id, send_signal(step))
+
+    def _run_command(self, group: str, step_id: int, step: CommandStep) -> None:
+        kind = _UNITS.get(step.argv[0], "")
+        self._runner.start(
+            step.argv,
+            deadline=step.deadline,
+            done=lambda ended: self._answer(group, step_id, outcome_of(ended)),
+            unit=f"{kind}{step.unit}" if kind and step.unit >= 0 else "",
+        )
+
+    async def _run_file(self, group: str, step_id: int, step: FileStep) -> None:
+        worker = self._worker_for(group, step.volume)
+        self._answer(group, step_id, await run_file_step(worker, step))
+
+    def _answer(self, group: str, step_id: int, outcome: StepOutcome) -> None:
+        self._feed(group, StepFinished(id=step_id, outcome=outcome))
+
+
+def outcome_of(ended: Ended) -> StepOutcome:
+    """Tell what came back from a child as the outcome of a step."""
+    return StepOutcome(
+        status=ended.status,
+        stdout=ended.stdout.decode(errors="replace"),
+        stderr=ended.stderr.decode(errors="replace"),
+        took_ns=ended.took_ns,
+        problem=ended.problem,
+    )
+
+
+def send_signal(step: SignalStep) -> StepOutcome:
+    """Send a signal to a process group or a process; one that is gone is no failure."""
+    number = _SIGNALS[step.signal]
+    if step.process_group in (0, 1, os.getpgrp()) and step.pid in (0, 1, os.getpid()):
+        return StepOutcome(status=1, problem=f"refused: {step.what} is this agent, or init")
+    try:
+        if step.pid:
+            os.kill(step.pid, number)
+        else:
+            os.killpg(step.process_group, number)
+    except ProcessLookupError:
+        return StepOutcome(status=0, stdout="already gone")
+    except PermissionError as error:
+        return StepOutcome(status=1, stderr=error.strerror or "")
+    return StepOutcome(status=0)

@@ -1,0 +1,203 @@
+"""Where do the advertisements of all groups go out, and whose are those that come in?
+
+Routers of one interface and family share a socket. Frames are built once, at start, and kept as
+bytes. What is no valid advertisement is counted by reason; if it came from the peer all the same, it
+is told as a sign of life, now and then.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from hafailover.errors import EdgeError
+from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
+from hafailover.group.routers import PRIORITY_PRIMARY
+from hafailover.group.settings import GroupSettings
+from hafailover.system.advert_receiver import AdvertReceiver
+from hafailover.system.advert_socket import AdvertSocket, Received
+from hafailover.system.frame_set import FrameOrder, FrameSet, frame_order
+from hafailover.system.second_reading import SecondReading
+from hafailover.vrrp.acceptance import Accepted, Ignored, IgnoredReason, accept
+from hafailover.vrrp.advertisement import Advertisement, Malformed
+from hafailover.vrrp.settings import RouterSettings
+
+_SIGN_PERIOD_S: Final = 0.25
+_LIVING: Final = frozenset(
+    {
+        IgnoredReason.PASSWORD,
+        IgnoredReason.AUTH_TYPE,
+        IgnoredReason.VERSION,
+        IgnoredReason.INTERVAL,
+        IgnoredReason.ZERO_INTERVAL,
+        IgnoredReason.IPV6_LIST,
+        IgnoredReason.ADDRESS_LIST,
+    }
+)
+"""Reasons that only a VRRP router on this link can give."""
+
+Feed = Callable[[str, Event], None]
+Say = Callable[[str], None]
+
+
+class FrameSender(Protocol):
+    """Sends ready-made Ethernet frames on one interface."""
+
+    def send(self, frames: tuple[bytes, ...]) -> None:
+        """Send them, or raise ``EdgeError``."""
+        ...
+
+    def close(self) -> None:
+        """Send no more."""
+        ...
+
+
+class _Ear:
+    """One virtual router of one group, as the receiver sees it."""
+
+    def __init__(
+        self, port: "VrrpPort", group: str, network: str, settings: RouterSettings
+    ) -> None:
+        self._port = port
+        self._group = group
+        self._network = network
+        self._settings = settings
+        self._signed_at = float("-inf")
+
+    def hear(self, found: Advertisement | Malformed, received: Received) -> None:
+        verdict = accept(self._settings, found)
+        match verdict:
+            case Accepted(advertisement=advertisement):
+                event = AdvertisementAccepted(
+                    family=self._settings.family, advertisement=advertisement
+                )
+                self._port.feed(self._group, event)
+                self._port.read_again(received, advertisement)
+            case Ignored():
+                self._port.ignored[self._group, verdict.reason] += 1
+                self._tell_life(verdict)
+
+    def _tell_life(self, verdict: Ignored) -> None:
+        peers = self._settings.expected_peers
+        now = self._port.loop.time()
+        if verdict.reason not in _LIVING or verdict.source not in peers:
+            return
+        if now - self._signed_at >= _SIGN_PERIOD_S:
+            self._signed_at = now
+            sign = SignOfLife(network=self._network, what=f"VRRP: {verdict.reason.value}")
+            self._port.feed(self._group, sign)
+
+
+class VrrpPort:
+    """The sockets of all groups."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, feed: Feed, say: Say) -> None:
+        self.loop = loop
+        self.feed = feed
+        self.ignored: Counter[tuple[str, IgnoredReason]] = Counter()
+        self._say = say
+        self._frames: dict[tuple[str, int], FrameSet] = {}
+        self._wires: dict[tuple[str, int], AdvertSocket] = {}
+        self._receivers: dict[tuple[str, int], AdvertReceiver] = {}
+        self._senders: dict[str, FrameSender] = {}
+        self._groups: dict[str, GroupSettings] = {}
+        self._second = SecondReading(say)
+        self._failing: set[str] = set()
+
+    def open(
+        self,
+        groups: Iterable[GroupSettings],
+        frames: Mapping[tuple[str, int], FrameSet],
+        networks: Mapping[str, str],
+        open_sender: Callable[[str], FrameSender],
+    ) -> None:
+        """Open the sockets and begin to listen.
+
+        Args:
+            groups: The groups.
+            frames: What each (group, family) sends.
+            networks: The name of the network that each interface is on.
+            open_sender: Opens what sends frames on an interface.
+
+        Raises:
+            EdgeError: A socket cannot be opened.
+        """
+        self._frames.update(frames)
+        for group in groups:
+            self._groups[group.name] = group
+            if group.interface not in self._senders:
+                self._senders[group.interface] = open_sender(group.interface)
+            for router in group.routers:
+                network = networks.get(group.interface, "lan")
+                ear = _Ear(self, group.name, network, router)
+                self._receiver(group.interface, router).listen(router.vrid, ear)
+
+    def read(self) -> None:
+        """Take what has arrived: before a deadline, since what came in time must count."""
+        for receiver in self._receivers.values():
+            receiver.read()
+
+    def send_advertisement(self, group: str, family: int, priority: int) -> None:
+        """Send one advertisement."""
+        wire = self._wires[self._groups[group].interface, family]
+        frames = self._frames[group, family].with_priority(priority)
+        if not frames:
+            self._failed(wire.interface, f"no frame was built for priority {priority}")
+        try:
+            for frame in frames:
+                wire.send(frame)
+        except EdgeError as error:
+            self._failed(wire.interface, error.message)
+        else:
+            self._failing.discard(wire.interface)
+
+    def announce(self, group: str) -> None:
+        """Send one round of announcements."""
+        settings = self._groups[group]
+        sender = self._senders[settings.interface]
+        try:
+            for router in settings.routers:
+                sender.send(self._frames[group, router.family].announcements)
+        except EdgeError as error:
+            self._say(error.message)
+
+    def read_again(self, received: Received, advertisement: Advertisement) -> None:
+        """Have scapy read a new kind of message a second time."""
+        self._second.note(received, advertisement)
+
+    async def close(self) -> None:
+        """Close everything."""
+        await self._second.close()
+        for wire in self._wires.values():
+            self.loop.remove_reader(wire.fileno())
+            wire.close()
+        for sender in self._senders.values():
+            sender.close()
+
+    def _receiver(self, interface: str, router: RouterSettings) -> AdvertReceiver:
+        key = (interface, int(router.family))
+        if key not in self._receivers:
+            wire = AdvertSocket(interface, router.family, router.primary_address)
+            receiver = AdvertReceiver(wire, lambda error: self._failed(interface, error.message))
+            self._wires[key], self._receivers[key] = wire, receiver
+            self.loop.add_reader(wire.fileno(), receiver.read)
+        return self._receivers[key]
+
+    def _failed(self, interface: str, text: str) -> None:
+        # Said when it begins; every advertisement of an interface that is down would say it again.
+        if interface not in self._failing:
+            self._failing.add(interface)
+            self._say(text)
+
+
+def frame_orders(
+    groups: Iterable[GroupSettings], macs: Mapping[str, str]
+) -> dict[tuple[str, int], FrameOrder]:
+    """Return what is to be built for each (group, family)."""
+    return {
+        (group.name, int(router.family)): frame_order(
+            router, macs[group.interface], *((PRIORITY_PRIMARY,) if group.has_storage else ())
+        )
+        for group in groups
+        for router in group.routers
+    }
