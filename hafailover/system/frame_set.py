@@ -37,13 +37,8 @@ class FrameSet:
     """One round: an Ethernet frame for each virtual address."""
 
     def with_priority(self, priority: int) -> tuple[Outgoing, ...]:
-        """Return what to send, one for each destination.
-
-        A priority that was not ordered is a mistake of the caller: silence would cost the Master.
-        """
-        found = tuple(frame for frame in self.advertisements if frame.priority == priority)
-        assert found, f"no advertisement of priority {priority} was ordered"  # noqa: S101
-        return found
+        """Return what to send, one for each destination; nothing for a priority not ordered."""
+        return tuple(frame for frame in self.advertisements if frame.priority == priority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,11 @@
 """How are addresses spoken of with ifconfig(8) of FreeBSD? Command lines, and what it prints.
 
-Pure functions; ``ifconfig_addresses`` runs the commands. The forms were observed on FreeBSD 14:
+Pure functions; whoever calls them runs the commands. The forms were observed on FreeBSD 14:
 without ``alias`` the first address of the interface would be replaced, and ``IFCONFIG_FORMAT`` in
 the environment would change the output (the runner's environment has none).
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Final, TypeAlias
@@ -98,12 +97,6 @@ def parse_interface(text: str) -> InterfaceView | NotUnderstood:
         unusable=tuple(unusable),
         has_carrier=carrier,
     )
-
-
-def missing(view: InterfaceView, wanted: tuple[Interface, ...]) -> Iterator[Interface]:
-    """Yield the wanted addresses that are not there, whatever their prefix length."""
-    there = {address.ip for address in view.addresses}
-    return (address for address in wanted if address.ip not in there)
 
 
 def _family(address: Interface) -> str:

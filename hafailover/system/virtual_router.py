@@ -146,7 +146,9 @@ class VirtualRouter:
     def _perform(self, action: Action, now: Instant) -> None:
         match action:
             case SendAdvertisement(priority=priority):
-                for frame in self._frames.with_priority(priority):
+                frames = self._frames.with_priority(priority)
+                assert frames, f"priority {priority} was not ordered"  # noqa: S101
+                for frame in frames:
                     self._edges.wire.send(frame)
             case BecameMaster():
                 try:

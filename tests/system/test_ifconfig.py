@@ -11,7 +11,6 @@ from hafailover.system.ifconfig import (
     NotUnderstood,
     assign_command,
     look_command,
-    missing,
     parse_interface,
     release_command,
 )
@@ -88,13 +87,6 @@ def test_a_driver_that_does_not_tell_its_carrier() -> None:
     view = parse_interface("lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384\n")
     assert isinstance(view, InterfaceView)
     assert (view.has_carrier, view.mac, view.addresses) == (None, "", ())
-
-
-def test_an_address_that_is_there_with_another_prefix_is_not_missing() -> None:
-    view = parse_interface(VTNET1)
-    assert isinstance(view, InterfaceView)
-    wanted = (ip_interface("10.77.0.200/24"), ip_interface("10.77.0.201/32"))
-    assert list(missing(view, wanted)) == [ip_interface("10.77.0.201/32")]
 
 
 @pytest.mark.parametrize(
