@@ -1,0 +1,31 @@
+"""Who may import whom: the contracts in setup.cfg hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_import_contracts_are_kept() -> None:
+    program = Path(sys.executable).parent / "lint-imports"
+
+    done = subprocess.run(
+        [program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_the_command_line_starts_without_the_heavy_parts() -> None:
+    """A check of a file alone loads neither scapy nor an event loop."""
+    code = (
+        "import sys, hafailover.cli.check; "
+        "print([m for m in ('scapy', 'asyncio', 'pyroute2') if m in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
