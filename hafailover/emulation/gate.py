@@ -220,6 +220,12 @@ class GateClass(Untasting):
         gate.outqueue.clear()
         gate.inqueue.clear()
         self._topology.wither(gate.geom)
-        for bio in waiting:
-            bio.done(ENXIO, b"")
+        # Who held the device hears of its end before its requests come back (seen: both counters
+        # of a mirror move when the peer's device is destroyed under a metadata write).
+        self._topology.scheduler.soon(lambda: _fail(waiting))
         self._work(gate.unit)
+
+
+def _fail(waiting: list[Bio]) -> None:
+    for bio in waiting:
+        bio.done(ENXIO, b"")

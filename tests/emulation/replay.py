@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.emulation.hosts import MEGABYTE, Host
-
 from hafailover.units import MILLISECOND, SECOND
+from tests.emulation.hosts import MEGABYTE, Host
 
 DATA = Path(__file__).parents[1] / "data" / "freebsd-14.0"
 _STEP = 1400 * MILLISECOND

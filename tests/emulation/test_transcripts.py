@@ -1,6 +1,7 @@
 """Does the emulated host answer as the observed one did?"""
 
 import pytest
+
 from tests.emulation.hosts import Host
 from tests.emulation.replay import replay
 
