@@ -1,0 +1,84 @@
+"""``hafailover``: every command by name, loaded when it is called, and what an error ends with."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from hafailover import __version__
+from hafailover.errors import EX_SOFTWARE, HaFailoverError
+from hafailover.override import override
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("hafailover.cli.run", "run the agent in the foreground"),
+    "status": ("hafailover.cli.status", "show who serves, and how the copies stand"),
+    "switchover": ("hafailover.cli.orders", "move a group to the other node, in order"),
+    "pause": ("hafailover.cli.orders", "stop changes of role"),
+    "resume": ("hafailover.cli.orders", "end a pause"),
+    "rejoin": ("hafailover.cli.orders", "let the peer's copy be rebuilt"),
+    "promote": ("hafailover.cli.orders", "make this node primary by force"),
+    "clear-hold": ("hafailover.cli.orders", "try again after failed promotions"),
+    "check": ("hafailover.cli.check", "check the configuration and this host"),
+    "sample": ("hafailover.cli.sample", "print an annotated configuration"),
+    "lab": ("hafailover.cli.lab", "play with a pair of emulated hosts on Linux"),
+}
+"""Name, module, one line for the overview. The object in the module is named like the command."""
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command when that command is called, and no other."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click decides
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click decides
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, _ = COMMANDS[cmd_name]
+        module = importlib.import_module(module_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command), cmd_name  # noqa: S101
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click decides
+        """Write the overview without loading anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hafailover")
+def entry() -> None:
+    """Keep one address and its data served by one of two FreeBSD hosts."""
+
+
+def main() -> None:
+    """Run the command line and end with its exit status."""
+    try:
+        status = entry.main(standalone_mode=False)
+    except HaFailoverError as error:
+        _say(error.message, error.hint)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("given up", "")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        sys.exit(EX_SOFTWARE)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(message: str, hint: str) -> None:
+    click.echo(f"hafailover: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)

@@ -1,0 +1,69 @@
+"""``hafailover run``: the agent, in the foreground."""
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.errors import UnusableConfigurationError, WrongHostError
+from hafailover.group.settings import ArbiterKind
+from hafailover.runtime.settings import NodeSettings
+
+_ARBITERS: Final = frozenset({ArbiterKind.PING, ArbiterKind.NONE})
+"""Those that this version can ask."""
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="The configuration file.",
+)
+@click.option("--node", envvar="HAFAILOVER_NODE", help="Which of the nodes this host is.")
+def run(config: Path, node: str | None) -> int:
+    """Run the agent in the foreground.
+
+    SIGTERM ends it: a serving node hands its groups down in order first. It writes what it does to
+    standard error and to syslog; daemon(8) keeps it running.
+    """
+    settings = load(config, node)
+    refuse_wrong_host(settings, os.environ, platform.system())
+    refuse_unknown_arbiters(settings)
+    # Imported only now: a refusal should not cost the start of everything.
+    from hafailover.system.agent_start import start  # noqa: PLC0415
+
+    return start(settings, os.environ)
+
+
+def refuse_wrong_host(settings: NodeSettings, environment: Mapping[str, str], system: str) -> None:
+    """Refuse to move data anywhere but on FreeBSD.
+
+    Raises:
+        WrongHostError: A group has volumes, and this is neither FreeBSD nor the lab.
+    """
+    has_storage = any(group.has_storage for group in settings.groups)
+    if has_storage and system != "FreeBSD" and not environment.get("HAFAILOVER_LAB"):
+        raise WrongHostError(
+            f"this host runs {system}, and groups with volumes need FreeBSD's md, ggate and gmirror",
+            hint="to see it work here: hafailover lab up",
+        )
+
+
+def refuse_unknown_arbiters(settings: NodeSettings) -> None:
+    """Refuse a configuration that promises more than this version can keep.
+
+    Raises:
+        UnusableConfigurationError: A group names an arbiter that cannot be asked.
+    """
+    for group in settings.groups:
+        if group.has_storage and group.arbiter not in _ARBITERS:
+            raise UnusableConfigurationError(
+                f"group {group.name}: this version cannot ask the arbiter {group.arbiter.value}",
+                hint="use arbiter kind ping, or none with i_accept_split_brain: true",
+            )

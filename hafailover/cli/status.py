@@ -1,0 +1,57 @@
+"""``hafailover status``: who serves, how the copies stand, and how old each of these facts is."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from hafailover.cli.reaching import reaching_options, socket_path
+from hafailover.cli.status_text import render_status
+from hafailover.errors import AgentNotRunningError, ControlError
+from hafailover.system.control_client import STATUS_S, ControlClient
+
+EXIT_STATUS: Final = {"healthy": 0, "degraded": 1, "not served": 2, "unknown": 3}
+UNKNOWN: Final = 3
+
+
+@click.command()
+@reaching_options
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.argument("group", required=False)
+def status(config: Path, socket: Path | None, group: str | None, *, as_json: bool) -> int:
+    """Show the state of all groups, or of GROUP.
+
+    Exit status: 0 healthy, 1 degraded (served without a second copy in sync), 2 not served,
+    3 unknown (no agent answers). Of several groups the worst one counts.
+    """
+    try:
+        client = ControlClient(socket_path(config, socket))
+        try:
+            document = client.ask("status", group, patience_s=STATUS_S)
+        finally:
+            client.close()
+    except AgentNotRunningError as error:
+        return _unknown(error, as_json=as_json)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        click.echo(render_status(document, colour=sys.stdout.isatty()))
+    return exit_status(document)
+
+
+def exit_status(document: dict[str, Any]) -> int:
+    """Return what the worst group makes of the exit status."""
+    return max(
+        (EXIT_STATUS.get(each.get("health"), UNKNOWN) for each in document["groups"]),
+        default=UNKNOWN,
+    )
+
+
+def _unknown(error: ControlError, *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "groups": [], "problem": error.message}))
+    else:
+        click.echo(f"hafailover: {error.message}\nhint: {error.hint}", err=True)
+    return UNKNOWN
