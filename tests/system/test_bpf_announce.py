@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_descriptor_is_bound_and_frames_are_written_whole(kernel: Kernel) -> N
     assert kernel.log == [
         ("open", "/dev/bpf", os.O_WRONLY),
         ("ioctl", DESCRIPTOR, 0x8020426C, b"vtnet1" + bytes(26)),
-        ("ioctl", DESCRIPTOR, 0x80044275, (1).to_bytes(4, "little")),
+        ("ioctl", DESCRIPTOR, 0x80044275, (1).to_bytes(4, sys.byteorder)),
         ("write", DESCRIPTOR, b"one"),
         ("write", DESCRIPTOR, b"two"),
         ("close", DESCRIPTOR),
