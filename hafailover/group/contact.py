@@ -69,8 +69,6 @@ def hears_us(turn: Turn) -> bool:
 
 def heard_networks(turn: Turn) -> tuple[str, ...]:
     """Return the networks on which the peer was heard lately."""
-    return tuple(
-        each.network
-        for each in turn.state.peer.heard
-        if turn.now - each.at <= turn.settings.silence
-    )
+    heard = turn.state.peer.heard
+    lately = [each.network for each in heard if turn.now - each.at <= turn.settings.silence]
+    return tuple(sorted(lately))

@@ -9,7 +9,9 @@ from hafailover.group.turn import Turn, first
 from hafailover.lineage.changes import is_exported
 from hafailover.storage.exporting import export_path
 from hafailover.storage.view import VolumeView
-from hafailover.units import Instant, later
+from hafailover.units import MILLISECOND, Instant, later
+
+_NEWS_GAP = 2 * MILLISECOND
 
 
 def speak(turn: Turn) -> None:
@@ -19,17 +21,21 @@ def speak(turn: Turn) -> None:
         return
     report = compose(turn)
     is_news = state.sent is None or report != replace(state.sent, sequence=report.sequence)
-    if not is_news and turn.now < next_report(turn):
+    if is_news != state.has_news:
+        turn.set(has_news=is_news)
+    if turn.now < next_report(turn):
         return
     report = replace(report, sequence=state.sequence + 1)
-    turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now)
+    turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now, has_news=False)
     turn.do(SendReport(report=report))
 
 
 def next_report(turn: Turn) -> Instant:
-    """Return when the next report is due if nothing changes."""
+    """Return when the next report is due: news soon, but never so often that two nodes could excite each other."""
     sent_at = turn.state.sent_at
-    return turn.now if sent_at is None else later(sent_at, turn.settings.timers.heartbeat)
+    if sent_at is None:
+        return turn.now
+    return later(sent_at, _NEWS_GAP if turn.state.has_news else turn.settings.timers.heartbeat)
 
 
 def compose(turn: Turn) -> GroupReport:

@@ -30,7 +30,7 @@ def advance(turn: Turn) -> None:
     if _take_over(turn):
         return
     report = turn.peer_report
-    if report is not None:
+    if report is not None and turn.state.is_durable:
         _judge_own_copy(turn, report)
     views = turn.views()
     if views is None or not turn.state.is_durable:

@@ -263,6 +263,8 @@ class GroupState:
     sent: GroupReport | None = None
     sent_at: Instant | None = None
     sequence: int = 0
+    has_news: bool = False
+    """Whether a report would say something that the last one did not."""
     alerts: tuple[RaisedAlert, ...] = ()
     switchover_order: int = 0
     """Id of the order that is answered when the handover has ended; 0 = none."""

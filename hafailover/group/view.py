@@ -10,7 +10,7 @@ from hafailover.group.turn import Turn
 from hafailover.storage.view import VolumeView, view_volume
 from hafailover.units import MILLISECOND, Instant
 from hafailover.vrrp.settings import RouterSettings
-from hafailover.vrrp.states import Backup, Initialize, Master
+from hafailover.vrrp.states import Backup
 from hafailover.vrrp.states import State as RouterState
 
 HEALTHY = "healthy"
@@ -200,18 +200,12 @@ def _percent(view: VolumeView) -> int | None:
 
 
 def _router(settings: RouterSettings, router: RouterState) -> dict[str, Any]:
-    match router:
-        case Initialize(standing=standing):
-            name = "Initialize"
-        case Backup(standing=standing):
-            name = "Backup"
-        case Master(standing=standing):
-            name = "Master"
+    standing = router.standing
     return {
         "family": int(settings.family),
         "version": int(settings.version),
         "vrid": settings.vrid,
-        "state": name,
+        "state": type(router).__name__,
         "priority": standing.priority,
         "interval_ms": settings.interval_ns // MILLISECOND,
     }

@@ -1,0 +1,307 @@
+"""One simulated host: disks that stay, a kernel and processes that a loss of power takes away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafailover.emulation.effects import (
+    BlockDone,
+    CommandFinished,
+    Effect,
+    FilesystemWork,
+    GateWork,
+    KernelMessage,
+    ProgramRequested,
+    Reset,
+)
+from hafailover.emulation.files import BLOCK, FileError, MemoryFileStore
+from hafailover.emulation.files import Opener as FileOpener
+from hafailover.emulation.kernel import Kernel
+from hafailover.emulation.machine import KernelConfig
+from hafailover.sim.gate import Carrier, Server, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafailover.sim.world import World
+
+
+class Host:
+    """One host. ``life`` grows with every boot and every reset: what belongs to an older one is dead."""
+
+    def __init__(self, world: World, name: str, addresses: dict[str, str]) -> None:
+        self.world = world
+        self.name = name
+        self.addresses = addresses
+        self.files = MemoryFileStore()
+        self.kernel: Kernel | None = None
+        self.life = 0
+        self.is_on = False
+        self.is_frozen = False
+        self.servers: list[Server] = []
+        self.carriers: list[Carrier] = []
+        self.sessions: dict[str, tuple[str, str, str]] = {}
+        """Export session -> (image, path, client address), as PREPARE_EXPORT made them."""
+        self.virtual: set[str] = set()
+        self.link_up = True
+        self._pid = 100
+        self._commands: dict[int, Callable[[CommandFinished], None]] = {}
+        self._blocks: dict[int, Callable[[int, bytes], None]] = {}
+        self._tag = 0
+        self._tick_at: int | None = None
+        self._thawed: list[Callable[[], None]] = []
+
+    @property
+    def now(self) -> int:
+        """The world's time."""
+        return self.world.timeline.now
+
+    @property
+    def answers(self) -> bool:
+        """Whether the host's network stack answers; a frozen one does not."""
+        return self.is_on and not self.is_frozen
+
+    def boot(self) -> None:
+        """Switch on: an empty kernel, no processes."""
+        self.life += 1
+        self.is_on = True
+        self.is_frozen = False
+        self.kernel = Kernel(
+            KernelConfig(
+                hostname=self.name,
+                seed=self.world.timeline.dice.getrandbits(32),
+                sync_rate=self.world.sync_rate,
+            ),
+            self.files,
+        )
+        self.kernel.tick(self.now)
+        self.drain()
+
+    def power_off(self) -> None:
+        """Lose power: processes and kernel are gone, and some of what was only cached."""
+        self.life += 1
+        self.is_on = False
+        self.is_frozen = False
+        self.kernel = None
+        for server in self.servers:
+            server.is_alive = False
+        self.servers, self.carriers = [], []
+        self.virtual.clear()
+        self._commands.clear()
+        self._blocks.clear()
+        self._tick_at = None
+        for path in self.files.holders:
+            self.files.holders[path] = ()
+        dice = self.world.timeline.dice
+        for image in self.world.images(self.name):
+            lost = tuple(block for block in self.files.unsynced(image) if dice.random() < 0.7)
+            self.files.lose_power(image, lost)
+
+    def freeze(self) -> None:
+        """Stop everything, as a hypervisor's pause does."""
+        self.is_frozen = True
+
+    def thaw(self) -> None:
+        """Go on where everything stopped."""
+        self.is_frozen = False
+        waiting, self._thawed = self._thawed, []
+        for call in waiting:
+            call()
+        self.tick()
+
+    def when_thawed(self, call: Callable[[], None]) -> None:
+        """Keep something for the moment the host goes on."""
+        self._thawed.append(call)
+
+    def run(self, argv: tuple[str, ...], done: Callable[[CommandFinished], None]) -> int:
+        """Start a command; ``done`` is called when it ends, however late."""
+        if self.kernel is None:
+            return 0
+        ticket = self.kernel.execute(argv, self.now)
+        self._commands[ticket] = done
+        self.world.timeline.after(self.world.command_ns, self.drain_of(self.life))
+        return ticket
+
+    def submit(
+        self, device: str, request: Callable[[int], object], done: Callable[[int, bytes], None]
+    ) -> bool:
+        """Send a block request to a device; False if there is none."""
+        kernel = self.kernel
+        handle = None if kernel is None else kernel.open_device(device)
+        if kernel is None or handle is None:
+            return False
+        self._tag += 1
+        self._blocks[self._tag] = done
+        kernel.submit(handle, request(self._tag), self.now)  # type: ignore[arg-type]
+        self.drain()
+        return True
+
+    def tick(self) -> None:
+        """Let the kernel's own callouts happen."""
+        if self.kernel is not None and not self.is_frozen:
+            self.kernel.tick(self.now)
+            self.drain()
+
+    def drain_of(self, life: int) -> Callable[[], None]:
+        """Return a call that drains the kernel if it is still the same one."""
+
+        def call() -> None:
+            if self.life == life and not self.is_frozen:
+                self.drain()
+
+        return call
+
+    def drain(self) -> None:
+        """Carry out what the kernel wants done."""
+        kernel = self.kernel
+        while kernel is not None and kernel is self.kernel:
+            effects = kernel.effects()
+            if not effects:
+                break
+            for effect in effects:
+                self._perform(effect)
+        self._arm()
+
+    def _arm(self) -> None:
+        due = None if self.kernel is None else self.kernel.deadline()
+        if due is None or (self._tick_at is not None and self._tick_at <= due):
+            return
+        self._tick_at = due
+        life = self.life
+
+        def fire() -> None:
+            if self.life == life:
+                self._tick_at = None
+                if self.is_frozen:
+                    self._thawed.append(self.tick)
+                else:
+                    self.tick()
+
+        self.world.timeline.at(due, fire)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case CommandFinished(ticket=ticket):
+                done = self._commands.pop(ticket, None)
+                if done is not None:
+                    done(effect)
+            case BlockDone(tag=tag, error=error, data=data):
+                answer = self._blocks.pop(tag, None)
+                if answer is not None:
+                    answer(error, data)
+            case GateWork(unit=unit):
+                for carrier in list(self.carriers):
+                    if carrier.unit == unit:
+                        carrier.work()
+            case ProgramRequested(ticket=ticket, argv=argv):
+                self._start_program(ticket, argv)
+            case FilesystemWork(work=work):
+                if self.kernel is not None:
+                    self.kernel.filesystem_done(work, 0, self.now)
+            case Reset():
+                self.world.reset(self)
+            case KernelMessage(text=text):
+                self.world.note(self.name, f"kernel: {text}")
+
+    def _start_program(self, ticket: int, argv: tuple[str, ...]) -> None:
+        if argv[0] == "ggatec":
+            connect(self, ticket, argv)
+            return
+        options = dict(zip(argv[1:-1:2], argv[2:-1:2], strict=False))
+        session = argv[-1].rsplit("/", 2)[-2]
+        prepared = self.sessions.get(session)
+        kernel = self.kernel
+        if kernel is None:
+            return
+        if prepared is None:
+            kernel.finish(ticket, 1, self.now)
+            return
+        image, path, client = prepared
+        server = Server(
+            self,
+            self.next_pid(),
+            options["-a"],
+            int(options["-p"]),
+            argv[-1],
+            session,
+            path,
+            image,
+            client,
+        )
+        taken = any(each.is_alive and each.port == server.port for each in self.servers)
+        if not taken:
+            self.servers.append(server)
+            self.hold(image, "ggated", server.pid)
+        kernel.finish(ticket, 0, self.now)
+
+    def hold(self, image: str, command: str, pid: int) -> None:
+        """Have a process appear in fstat(1) as a writer of ``image``."""
+        opener = FileOpener(command=command, pid=pid, descriptor=5, writes=True)
+        self.files.holders[image] = (*self.files.holders.get(image, ()), opener)
+
+    def server_for(self, port: int, path: str, client: str) -> Server | None:
+        """Return the ggated that would let ``client`` in to ``path``."""
+        for server in self.servers:
+            fits = (
+                server.port == port
+                and server.path == path
+                and self.world.name_at(server.client) == client
+            )
+            if server.is_alive and fits:
+                return server
+        return None
+
+    def signal(self, pid: int) -> None:
+        """End a process, with its group."""
+        for server in self.servers:
+            if server.pid == pid:
+                server.is_alive = False
+                held = self.files.holders.get(server.image, ())
+                self.files.holders[server.image] = tuple(each for each in held if each.pid != pid)
+        self.servers = [server for server in self.servers if server.is_alive]
+        for carrier in self.carriers:
+            if carrier.pid == pid:
+                carrier.end()
+        self.carriers = [carrier for carrier in self.carriers if carrier.is_alive]
+
+    def processes(self) -> str:
+        """Return what ps(1) would print of ggated and ggatec."""
+        lines = [
+            f"{server.pid} 1 {server.pid} Ss ggated -a {server.address} -p {server.port} {server.exports}"
+            for server in self.servers
+        ]
+        lines += [
+            f"{each.pid} 1 {each.pid} Ss {' '.join(each.argv)}"
+            for each in self.carriers
+            if each.is_usable
+        ]
+        return "\n".join(lines) + "\n"
+
+    def next_pid(self) -> int:
+        """Return a fresh process id."""
+        self._pid += 1
+        return self._pid
+
+    def wrote(self, image: str, writer: str) -> None:
+        """Tell the checker who wrote an image."""
+        self.world.checker.image_written(self.name, image, writer)
+
+    def tail(self, image: str) -> bytes:
+        """Return the last sector of an image."""
+        size = self.files.stat(image).size
+        return self.files.pread(image, size - 512, 512)
+
+    def write_tail(self, image: str, sector: bytes) -> str:
+        """Write and sync the last sector; return the problem, empty if none."""
+        try:
+            size = self.files.stat(image).size
+            self.files.pwrite(image, size - 512, sector)
+            self.files.fsync(image)
+        except FileError as error:
+            return f"error {error.error}"
+        return ""
+
+    @staticmethod
+    def blocks(size: int) -> int:
+        """Return how many cache blocks a file of ``size`` bytes has."""
+        return size // BLOCK

@@ -1,0 +1,108 @@
+"""How does a simulated agent look at its simulated host? Through the same words as on a real one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafailover.emulation.files import FileError
+from hafailover.group.events import StorageObserved
+from hafailover.storage.facts import ImageFacts, Opener, StorageFacts
+from hafailover.storage.geom_facts import see_geom
+from hafailover.storage.mounts import parse_mounts
+from hafailover.storage.processes import parse_processes
+from hafailover.storage.tail import decode_tail
+from hafailover.units import SECOND
+
+if TYPE_CHECKING:
+    from hafailover.emulation.effects import CommandFinished
+    from hafailover.group.actions import Observe
+    from hafailover.sim.agent import Agent
+    from hafailover.sim.host import Host
+
+_LIMIT_NS = 2 * SECOND
+
+
+def look(agent: Agent, wanted: Observe) -> None:
+    """Answer an ``Observe``; what hangs for too long is unknown."""
+    host = agent.host
+    texts: dict[str, str] = {}
+    answered = [False]
+
+    def finish(problem: str) -> None:
+        if not answered[0]:
+            answered[0] = True
+            agent.feed(StorageObserved(id=wanted.id, facts=_facts(host, wanted, texts, problem)))
+
+    def geom_done(effect: CommandFinished) -> None:
+        texts["geom"] = effect.stdout
+        host.run(("mount",), mount_done)
+
+    def mount_done(effect: CommandFinished) -> None:
+        texts["mount"] = effect.stdout
+        finish("")
+
+    host.run(("sysctl", "-n", "kern.geom.confxml"), geom_done)
+    agent.world.timeline.after(_LIMIT_NS, lambda: finish("sysctl -n kern.geom.confxml hangs"))
+
+
+def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> StorageFacts:
+    images = tuple((path, image_facts(host, path)) for path in wanted.images)
+    openers = tuple(
+        (
+            path,
+            tuple(Opener(command=each.command, pid=each.pid) for each in host.files.openers(path)),
+        )
+        for path in wanted.openers_of
+    )
+    processes = parse_processes(host.processes())
+    addresses = tuple(sorted(host.virtual))
+    if problem:
+        return StorageFacts(
+            processes=processes,
+            images=images,
+            openers=openers,
+            addresses=addresses,
+            problem=problem,
+        )
+    geom = see_geom(texts["geom"])
+    return StorageFacts(
+        memory_disks=geom.memory_disks,
+        gates=geom.gates,
+        mirrors=geom.mirrors,
+        label_providers=geom.label_providers,
+        mounts=parse_mounts(texts["mount"]),
+        processes=processes,
+        images=images,
+        openers=openers,
+        addresses=addresses,
+        link_up=host.link_up,
+    )
+
+
+def image_facts(host: Host, path: str) -> ImageFacts:
+    """Look at an image file directly."""
+    try:
+        status = host.files.stat(path)
+        tail = decode_tail(host.tail(path))
+    except FileError as error:
+        return ImageFacts(exists=False, problem=f"error {error.error}")
+    return ImageFacts(
+        exists=True,
+        size_bytes=status.size,
+        device=1,
+        inode=status.inode,
+        birth_ns=0,
+        is_writable=status.writable,
+        tail=tail.kind,
+        metadata=tail.metadata,
+        marker=tail.marker,
+    )
+
+
+def sync(host: Host, path: str) -> str:
+    """Fsync an image; return the problem, empty if none."""
+    try:
+        host.files.fsync(path)
+    except FileError as error:
+        return f"error {error.error}"
+    return ""

@@ -1,0 +1,216 @@
+"""The simulated world: two hosts with their agents, the network between them, a workload and a checker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafailover.emulation.superblock import OFFSET
+from hafailover.sim import pair
+from hafailover.sim.agent import Agent
+from hafailover.sim.checker import Checker
+from hafailover.sim.host import Host
+from hafailover.sim.network import LAN, NETWORKS, Network
+from hafailover.sim.timeline import Timeline
+from hafailover.sim.workload import Workload
+from hafailover.storage.tail import encode_marker
+from hafailover.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafailover.group import actions as ask
+    from hafailover.group import events as happened
+    from hafailover.group.settings import GroupSettings
+    from hafailover.lineage.record import LineageRecord
+    from hafailover.storage.steps import Step
+
+GATEWAY = "gateway"
+_BOOT_NS = 5 * SECOND
+_RESTART_NS = SECOND // 2
+
+
+class World:
+    """Everything there is. ``tell`` receives every line of the story."""
+
+    def __init__(
+        self,
+        seed: int,
+        settings: dict[str, GroupSettings],
+        *,
+        tell: Callable[[str], None] | None = None,
+        gateway: str | None = GATEWAY,
+    ) -> None:
+        self.timeline = Timeline(seed)
+        self.network = Network(self.timeline)
+        self.settings = settings
+        self.gateway = gateway
+        self.tell = tell
+        self.sync_rate: int | None = None
+        self.command_ns = 5 * MILLISECOND
+        self.records: dict[str, dict[str, LineageRecord]] = {}
+        self.record_problem: dict[str, str] = {}
+        self.pauses: dict[str, int | None] = {}
+        self.restarts = True
+        self.workload = Workload(self, settings["A"], 64)
+        self.checker = Checker(self)
+        self.hosts = [SimHost(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
+        self.on_step: Callable[[Agent, Step], None] | None = None
+        self._orders = 0
+        self._found()
+
+    def _found(self) -> None:
+        """Make both images, identical, with their records, as ``init`` would leave them."""
+        for host in self.hosts:
+            self.records[host.name] = {}
+            self.pauses[host.name] = None
+            for volume in self.settings[host.name].volumes:
+                host.files.create(volume.image, volume.size_bytes)
+                host.files.pwrite(volume.image, OFFSET, pair.file_system(volume.size_bytes))
+                host.files.fsync(volume.image)
+                host.write_tail(volume.image, encode_marker(f"founded-{host.name}"))
+                inode = host.files.stat(volume.image).inode
+                self.records[host.name][volume.name] = pair.founding_record(host.name, inode)
+
+    def power_on(self, name: str) -> None:
+        """Switch a host on; its agent starts a moment later."""
+        host = self.host(name)
+        if host.is_on:
+            return
+        self.note(name, "POWER ON")
+        host.boot()
+        self.timeline.after(SECOND // 2, self._starter(host, host.life))
+
+    def power_off(self, name: str) -> None:
+        """Take a host's power away."""
+        host = self.host(name)
+        if host.is_on:
+            self.note(name, "POWER OFF")
+            host.agent = None
+            host.power_off()
+
+    def reset(self, host: SimHost) -> None:
+        """A host resets itself: as a loss of power, but it comes back."""
+        self.note(host.name, "HOST RESET")
+        self.power_off(host.name)
+        self.timeline.after(_BOOT_NS, lambda: self.power_on(host.name))
+
+    def kill_agent(self, name: str) -> None:
+        """Kill -9 the agent; its supervisor starts it again."""
+        host = self.host(name)
+        if host.agent is not None:
+            self.note(name, "AGENT KILLED")
+            host.agent.kill()
+            host.agent = None
+            if self.restarts:
+                self.timeline.after(_RESTART_NS, self._starter(host, host.life))
+
+    def _starter(self, host: SimHost, life: int) -> Callable[[], None]:
+        def start() -> None:
+            if host.life == life and host.agent is None:
+                host.agent = Agent(self, host, self.settings[host.name])
+                host.agent.start()
+
+        return start
+
+    def cut(self, network: str, *, one_way: str = "") -> None:
+        """Cut the cable between the nodes; ``one_way`` names the node whose packets are lost."""
+        self.note("network", f"CUT {network} {one_way and 'from ' + one_way}")
+        for source, target in (("A", "B"), ("B", "A")):
+            if one_way in ("", source):
+                self.network.cut(network, source, target)
+
+    def isolate(self, name: str, network: str) -> None:
+        """Cut a node's own cable to a network: it reaches nobody there."""
+        self.note("network", f"ISOLATE {name} on {network}")
+        others = [each.name for each in self.hosts if each.name != name] + [GATEWAY]
+        for other in others:
+            self.network.cut(network, name, other)
+            self.network.cut(network, other, name)
+        if network == LAN:
+            self.host(name).link_up = False
+
+    def heal(self) -> None:
+        """Mend every cable."""
+        self.note("network", "HEAL")
+        places = [host.name for host in self.hosts] + [GATEWAY]
+        for network in NETWORKS:
+            for source in places:
+                for target in places:
+                    if source != target:
+                        self.network.heal(network, source, target)
+        for host in self.hosts:
+            host.link_up = True
+
+    def run_until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
+        """Let the world go on until ``holds``, at most for ``limit_ns``."""
+        end = self.timeline.now + limit_ns
+        while not holds():
+            due = self.timeline.next_at()
+            if due is None or due > end:
+                return holds()
+            self.timeline.advance()
+            self.checker.look()
+        return True
+
+    def run_for(self, span_ns: int) -> None:
+        """Let the world go on for a while."""
+        self.run_until(lambda: False, span_ns)
+
+    def host(self, name: str) -> SimHost:
+        """Return a host by its name."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def other(self, host: Host) -> SimHost:
+        """Return the other host."""
+        return next(each for each in self.hosts if each is not host)
+
+    def host_at(self, address: str) -> SimHost | None:
+        """Return the host that has ``address``."""
+        return next((host for host in self.hosts if address in host.addresses.values()), None)
+
+    def name_at(self, address: str) -> str:
+        """Return the name of the host that has ``address``."""
+        host = self.host_at(address)
+        return host.name if host else ""
+
+    def images(self, name: str) -> tuple[str, ...]:
+        """Return the image paths of a host."""
+        return tuple(volume.image for volume in self.settings[name].volumes)
+
+    def image_of(self, host: Host, volume: str) -> str:
+        """Return the path of a volume's image on a host."""
+        return next(each.image for each in self.settings[host.name].volumes if each.name == volume)
+
+    def next_order(self) -> int:
+        """Return a fresh order id."""
+        self._orders += 1
+        return self._orders
+
+    def note(self, who: str, text: str) -> None:
+        """Add a line to the story."""
+        if self.tell is not None:
+            self.tell(f"{self.timeline.now / SECOND:9.3f} {who:9} {text}")
+
+    def stepped(self, agent: Agent, event: happened.Event, actions: tuple[ask.Action, ...]) -> None:
+        """Hook for whoever watches the core at work."""
+        del agent, event, actions
+
+    def said(self, agent: Agent, action: ask.Action) -> None:
+        """Put what an agent has to say into the story."""
+        text = getattr(action, "text", "")
+        if text:
+            self.note(agent.host.name, f"{type(action).__name__}: {text}")
+
+    def step_began(self, agent: Agent, step: Step) -> None:
+        """Put a storage step into the story."""
+        if self.tell is not None:
+            words = " ".join(getattr(step, "argv", ())) or f"{type(step).__name__} {step}"[:150]
+            self.note(agent.host.name, f"$ {words}")
+        if self.on_step is not None:
+            self.on_step(agent, step)
+
+
+class SimHost(Host):
+    """A host with its agent."""
+
+    agent: Agent | None = None
