@@ -11,6 +11,8 @@ from hafailover.emulation.errors import ENOENT, ENOSPC
 BLOCK = 4096
 """Bytes per block of ``MemoryFileStore``'s cache."""
 
+_ZEROS = bytes(BLOCK)
+
 
 class FileError(Exception):
     """A file operation failed; ``error`` is FreeBSD's number."""
@@ -71,12 +73,13 @@ class FileStore(Protocol):
 class MemoryFileStore:
     """Files in memory with a cache that a loss of power takes away.
 
-    ``_durable`` holds the last fsynced bytes of every block written since; ``_files`` what a
-    reader sees.
+    A file is its blocks that are not all zeros. ``_undo`` holds what the disk has of every block
+    written since the last fsync.
     """
 
     def __init__(self) -> None:
-        self._files: dict[str, bytearray] = {}
+        self._sizes: dict[str, int] = {}
+        self._blocks: dict[str, dict[int, bytes]] = {}
         self._undo: dict[str, dict[int, bytes]] = {}
         self._inodes: dict[str, int] = {}
         self._errors: dict[str, int] = {}
@@ -84,7 +87,8 @@ class MemoryFileStore:
 
     def create(self, path: str, size: int) -> None:
         """Make a file of ``size`` zero bytes, durable."""
-        self._files[path] = bytearray(size)
+        self._sizes[path] = size
+        self._blocks[path] = {}
         self._undo[path] = {}
         self._inodes[path] = 1000 + len(self._inodes)
 
@@ -94,27 +98,46 @@ class MemoryFileStore:
 
     def stat(self, path: str) -> FileStat:
         """Describe the file."""
-        if path not in self._files:
+        if path not in self._sizes:
             raise FileError(ENOENT)
-        return FileStat(path=path, size=len(self._files[path]), inode=self._inodes[path])
+        return FileStat(path=path, size=self._sizes[path], inode=self._inodes[path])
 
     def pread(self, path: str, offset: int, length: int) -> bytes:
         """Read what a running host sees."""
         self._check(path)
-        return bytes(memoryview(self._files[path])[offset : offset + length])
+        end = min(offset + length, self._sizes[path])
+        if end <= offset:
+            return b""
+        blocks = self._blocks[path]
+        first, last = offset // BLOCK, (end - 1) // BLOCK
+        present = [number for number in range(first, last + 1) if number in blocks]
+        if not present:
+            return bytes(end - offset)
+        if first == last:
+            return blocks[first][offset % BLOCK : offset % BLOCK + end - offset]
+        whole = b"".join([blocks.get(number, _ZEROS) for number in range(first, last + 1)])
+        start = offset - first * BLOCK
+        return whole[start : start + end - offset]
 
     def pwrite(self, path: str, offset: int, data: bytes) -> None:
         """Write into the cache."""
         self._check(path)
-        content = self._files[path]
-        end = offset + len(data)
-        if end > len(content):
+        if offset + len(data) > self._sizes[path]:
             raise FileError(ENOSPC)
-        undo = self._undo[path]
-        for block in range(offset // BLOCK, (end + BLOCK - 1) // BLOCK):
-            if block not in undo:
-                undo[block] = bytes(content[block * BLOCK : (block + 1) * BLOCK])
-        content[offset:end] = data
+        blocks, undo = self._blocks[path], self._undo[path]
+        position = 0
+        while position < len(data):
+            number, inside = divmod(offset + position, BLOCK)
+            part = data[position : position + BLOCK - inside]
+            position += len(part)
+            old = blocks.get(number, _ZEROS)
+            undo.setdefault(number, old)
+            if len(part) < BLOCK:
+                part = old[:inside] + part + old[inside + len(part) :]
+            if part == _ZEROS:
+                blocks.pop(number, None)
+            else:
+                blocks[number] = part
 
     def fsync(self, path: str) -> None:
         """Empty the cache of this file to the disk."""
@@ -131,7 +154,7 @@ class MemoryFileStore:
 
     def directory(self, path: str) -> bool:
         """Say yes to everything that is not one of the files."""
-        return path not in self._files
+        return path not in self._sizes
 
     def unsynced(self, path: str) -> tuple[int, ...]:
         """Name the blocks that a loss of power may take back."""
@@ -139,15 +162,14 @@ class MemoryFileStore:
 
     def lose_power(self, path: str, blocks: tuple[int, ...]) -> None:
         """Take back the named unsynced blocks; the others had reached the disk by chance."""
-        content, undo = self._files[path], self._undo[path]
+        undo = self._undo[path]
         for block in blocks:
             if block in undo:
-                old = undo[block]
-                content[block * BLOCK : block * BLOCK + len(old)] = old
+                self._blocks[path][block] = undo[block]
         undo.clear()
 
     def _check(self, path: str) -> None:
         if error := self._errors.get(path, 0):
             raise FileError(error)
-        if path not in self._files:
+        if path not in self._sizes:
             raise FileError(ENOENT)

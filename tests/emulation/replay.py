@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hafailover.units import MILLISECOND, SECOND
-from tests.emulation.hosts import MEGABYTE, Host
+from tests.emulation.hosts import Host
 
 DATA = Path(__file__).parents[1] / "data" / "freebsd-14.0"
 _STEP = 1400 * MILLISECOND
@@ -104,11 +104,3 @@ def prepare(host: Host, line: str) -> None:
             host.make_busy(directory)
         case _:
             host.ok(line)
-
-
-def mirror_host(**settings: object) -> Host:
-    """Return a host with the two images of the gmirror transcripts."""
-    host = Host(**settings)
-    for number in (0, 1):
-        host.files.create(f"/var/ha/m{number}.img", 64 * MEGABYTE)
-    return host
