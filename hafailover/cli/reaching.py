@@ -20,6 +20,7 @@ def reaching_options(function: Function) -> Function:
         type=click.Path(path_type=Path, dir_okay=False),
         default=_DEFAULT_CONFIG,
         show_default=True,
+        envvar="HAFAILOVER_CONFIG",
         help="The configuration file; it says where the control socket is.",
     )
     socket = click.option(

@@ -23,6 +23,7 @@ _ARBITERS: Final = frozenset({ArbiterKind.PING, ArbiterKind.NONE})
     type=click.Path(path_type=Path, dir_okay=False),
     default=DEFAULT_PATH,
     show_default=True,
+    envvar="HAFAILOVER_CONFIG",
     help="The configuration file.",
 )
 @click.option("--node", envvar="HAFAILOVER_NODE", help="Which of the nodes this host is.")

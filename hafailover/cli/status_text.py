@@ -125,7 +125,8 @@ def _standing(group: dict[str, Any]) -> list[str]:
         lines += _wrapped("paused", reason or "until resumed")
     if group["storage_problem"]:
         lines += _wrapped("unknown", group["storage_problem"])
-    lines += _wrapped("arbiter", f"{group['arbiter']['kind']}: {group['arbiter']['safety']}")
+    if group["volumes"]:
+        lines += _wrapped("arbiter", f"{group['arbiter']['kind']}; {group['arbiter']['safety']}")
     return lines
 
 
