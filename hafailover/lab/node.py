@@ -31,6 +31,9 @@ BOOT_SECONDS: Final = 3.0
 _FROZEN: Final = "frozen"
 """Reason of the cuts that a freeze makes."""
 
+_POWERLESS: Final = "powerless"
+"""Reason of the cuts that a power failure makes."""
+
 
 class NodeFailedError(Exception):
     """A node did not come up; the text says what its processes said."""
@@ -125,8 +128,10 @@ class Node:
             self._watching.cancel()
         if self._process is None:
             return
-        # The cables first: a power failure sends no FIN and no RST.
-        await self._switch.unplug(self.name)
+        # Silence first, unseen by the node: a power failure sends no FIN and no RST, and nobody in
+        # the dying node gets to see a link go down.
+        for port in self.machine.ports:
+            await self._switch.cut(self.name, port.network, Cut.SILENT, _POWERLESS)
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -139,7 +144,8 @@ class Node:
         self._process = None
         self.pid = None
         for port in self.machine.ports:
-            await self._switch.heal(self.name, port.network, _FROZEN)
+            for reason in (_FROZEN, _POWERLESS):
+                await self._switch.heal(self.name, port.network, reason)
         await asyncio.to_thread(self._after_power_off, self.files.root)
 
     async def freeze(self) -> None:
