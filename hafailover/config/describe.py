@@ -103,9 +103,12 @@ def render_mdoc() -> str:
     """Return the reference as an mdoc(7) list."""
     lines = [".Bl -tag -width Ds"]
     for row in describe_schema():
-        lines += [f".It Ic {_escaped(row.path)}", _roff(row.text)]
-        default = {"": "", "required": " Required."}.get(row.default, f" Default: {row.default}.")
-        lines.append(_roff(f"Allowed is {row.allowed}.{default}"))
+        lines.append(f".It Ic {_escaped(row.path)}")
+        lines += [_roff(sentence) for sentence in row.text.replace(". ", ".\n").splitlines()]
+        lines.append(_roff(f"Allowed is {row.allowed}."))
+        default = {"": "", "required": "Required."}.get(row.default, f"Default: {row.default}.")
+        if default:
+            lines.append(_roff(default))
     return "\n".join([*lines, ".El", ""])
 
 
