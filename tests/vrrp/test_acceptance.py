@@ -107,6 +107,9 @@ def test_erratum_8298_the_owner_listens_too() -> None:
     verdict = accept(wire.settings(priority=255), heard(priority=255))
     assert isinstance(verdict, Accepted)
     assert verdict.notes == (Note.WE_ARE_OWNER,)
+    resigning = accept(wire.settings(priority=255), heard(priority=0))
+    assert isinstance(resigning, Accepted)
+    assert resigning.notes == ()
 
 
 def test_erratum_8300_is_enforced_where_asked_for() -> None:

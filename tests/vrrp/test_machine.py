@@ -388,6 +388,14 @@ def test_a_master_that_comes_back_is_listened_to(priority: int) -> None:
     assert router.on(CandidacyChanged(candidate=True)) == ()
 
 
+def test_a_master_that_comes_back_to_resign_is_there_until_the_skew_time_is_over() -> None:
+    router = gated()
+    router.wait()
+    assert router.hear(0) == ()
+    assert router.on(CandidacyChanged(candidate=True)) == ()
+    assert router.wait() == became_master(MasterReason.MASTER_RESIGNED)
+
+
 def test_whoever_may_not_be_master_does_not_preempt() -> None:
     router = backup(gated=True, preempt=True)
     router.hear(50, after_ns=SECOND)
