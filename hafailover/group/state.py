@@ -169,9 +169,12 @@ class Pause:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupState:
-    """Everything a group knows. Fields are grouped by who changes them."""
+    """Everything a group knows. Fields are grouped by who changes them.
+
+    Without slots, so that ``changed`` copies one dictionary: it runs dozens of times in every step.
+    """
 
     boot: str = ""
     incarnation: str = ""
@@ -268,6 +271,13 @@ class GroupState:
     alerts: tuple[RaisedAlert, ...] = ()
     switchover_order: int = 0
     """Id of the order that is answered when the handover has ended; 0 = none."""
+
+    def changed(self, changes: dict[str, object]) -> "GroupState":
+        """Return the state with some fields replaced; the names are the caller's to get right."""
+        copy = object.__new__(GroupState)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changes)
+        return copy
 
     def record(self, volume: str) -> LineageRecord:
         """Return the record of ``volume`` as it shall be (it may not be durable yet)."""

@@ -5,7 +5,7 @@ core, it lives for one call, and nothing outside sees it.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +16,9 @@ from hafailover.group.state import GroupState, Pending, Records
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.view import VolumeView, view_volume
 from hafailover.units import Instant
+
+
+_FIELDS = frozenset(field.name for field in fields(GroupState))
 
 
 class Turn:
@@ -32,7 +35,8 @@ class Turn:
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
-        self.state = replace(self.state, **changes)
+        assert changes.keys() <= _FIELDS, changes.keys() - _FIELDS  # noqa: S101
+        self.state = self.state.changed(changes)
 
     def do(self, *actions: Action) -> None:
         """Ask for actions, in order."""
