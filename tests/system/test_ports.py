@@ -1,0 +1,332 @@
+"""The small ports: steps, addresses, services, watchers, alerts, host."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+
+from hafailover.group.actions import AlertKind, ServiceVerb, Severity
+from hafailover.group.events import CanaryWritten, Event, ImageSynced, ServiceFinished, StepFinished
+from hafailover.group.settings import ServiceSettings, TimerSettings
+from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, StepOutcome
+from hafailover.system import watchers as watchers_module
+from hafailover.system.address_port import AddressScope, IfconfigAddressPort
+from hafailover.system.alerts import AlertPort
+from hafailover.system.host import HostPort, boot_id
+from hafailover.system.interface_looks import interface_facts
+from hafailover.system.log import Log
+from hafailover.system.runner import Runner, search_path
+from hafailover.system.service_port import ServicePort
+from hafailover.system.step_port import StepPort, send_signal
+from hafailover.system.watchers import WatcherPort
+from hafailover.system.worker_pool import WorkerPool
+from hafailover.system.writer_thread import LineWriter
+from hafailover.units import milliseconds, seconds
+from tests.system.conftest import Bench
+
+
+class Rig:
+    """A runner over a directory of tools, and the events that came."""
+
+    def __init__(self, bench: Bench, directory: Path) -> None:
+        self.bench = bench
+        self.directory = directory
+        path = search_path({"HAFAILOVER_PATH": str(directory)})
+        self.runner = Runner(bench.loop, path=path)
+        self.pool = WorkerPool(bench.loop, path)
+        self.events: list[tuple[str, Event]] = []
+
+    def feed(self, group: str, event: Event) -> None:
+        self.events.append((group, event))
+
+    def tool(self, name: str, body: str) -> None:
+        path = self.directory / name
+        path.write_text(f'#!/bin/sh\necho "$@" >> {self.directory}/{name}.calls\n{body}\n')
+        path.chmod(0o755)
+
+    def calls(self, name: str) -> list[str]:
+        log = self.directory / f"{name}.calls"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def outcomes(self) -> list[tuple[int, StepOutcome]]:
+        return [
+            (event.id, event.outcome)
+            for _, event in self.events
+            if isinstance(event, StepFinished | ServiceFinished)
+        ]
+
+
+@pytest.fixture
+def rig(bench: Bench, tmp_path: Path) -> Iterator[Rig]:
+    subject = Rig(bench, tmp_path)
+    yield subject
+    subject.pool.close()
+    subject.runner.close()
+
+
+@pytest.fixture
+def steps(rig: Rig) -> StepPort:
+    return StepPort(rig.bench.loop, rig.runner, rig.pool.for_steps, rig.feed)
+
+
+def command(*argv: str, unit: int = -1, deadline: float = 60.0) -> CommandStep:
+    return CommandStep(
+        verb="test",
+        argv=argv,
+        deadline=seconds(deadline),
+        destroys=False,
+        seen_by="nothing",
+        unit=unit,
+    )
+
+
+def test_a_command_step_comes_back_with_its_id(rig: Rig, steps: StepPort) -> None:
+    steps.run("g", 5, command("sh", "-c", "echo out; echo err >&2; exit 2"))
+    rig.bench.until(lambda: rig.events)
+    [(number, outcome)] = rig.outcomes()
+    assert (number, outcome.status, outcome.stdout, outcome.stderr) == (5, 2, "out\n", "err\n")
+
+
+def test_a_command_that_hangs_holds_its_unit(rig: Rig, steps: StepPort) -> None:
+    rig.tool("ggatec", "exec sleep 1000")
+    steps.run("g", 6, command("ggatec", "create", unit=11, deadline=0.3))
+    [child] = rig.runner._children.values()
+    child._kill = lambda: None  # type: ignore[method-assign]
+    rig.bench.until(lambda: rig.events)
+    assert rig.outcomes()[0][1].timed_out
+    assert [stuck.unit for stuck in rig.runner.stuck] == ["ggate11"]
+    os.kill(child.pid, signal.SIGKILL)
+    rig.bench.until(lambda: not rig.runner.stuck)
+
+
+def test_a_file_step_is_work_of_a_worker(rig: Rig, steps: StepPort) -> None:
+    image = rig.directory / "a.img"
+    image.write_bytes(b"x" * 4096)
+    step = FileStep(task=FileTask.SYNC_IMAGE, path=str(image), deadline=seconds(60), volume="v")
+    steps.run("g", 7, step)
+    rig.bench.until(lambda: rig.events)
+    assert rig.outcomes()[0][0] == 7
+    assert rig.outcomes()[0][1].status == 0
+
+
+def test_a_signal_step_ends_a_whole_group(rig: Rig, steps: StepPort) -> None:
+    process = subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"], start_new_session=True)
+    step = SignalStep(process_group=process.pid, pid=0, signal="KILL", what="ggated")
+    steps.run("g", 8, step)
+    assert process.wait(30) == -signal.SIGKILL
+    rig.bench.until(lambda: rig.events)
+    assert rig.outcomes() == [(8, StepOutcome(status=0))]
+
+
+def test_a_signal_to_nobody_is_done() -> None:
+    process = subprocess.Popen(["/bin/true"], start_new_session=True)
+    process.wait(30)
+    step = SignalStep(process_group=process.pid, pid=0, signal="TERM", what="ggated")
+    assert send_signal(step) == StepOutcome(status=0, stdout="already gone")
+
+
+@pytest.mark.parametrize(("group", "pid"), [(0, 0), (1, 0), (os.getpgrp(), 0), (0, os.getpid())])
+def test_the_agent_never_signals_itself(group: int, pid: int) -> None:
+    step = SignalStep(process_group=group, pid=pid, signal="KILL", what="nonsense")
+    outcome = send_signal(step)
+    assert outcome.status == 1
+    assert "refused" in outcome.problem
+
+
+@pytest.fixture
+def addresses(rig: Rig) -> IfconfigAddressPort:
+    rig.tool("ifconfig", "sleep 0.1")
+    scope = AddressScope(
+        interface="lnc1",
+        addresses=(ip_interface("192.0.2.1/32"), ip_interface("2001:db8::1/128")),
+    )
+    return IfconfigAddressPort(rig.runner, {"g": scope}, rig.feed)
+
+
+def test_addresses_are_put_on_and_taken_off_in_order(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    addresses.release("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert [number for number, _ in rig.outcomes()] == [1, 2]
+    assert rig.calls("ifconfig") == [
+        "lnc1 inet 192.0.2.1/32 alias",
+        "lnc1 inet6 2001:db8::1/128 alias",
+        "lnc1 inet 192.0.2.1 -alias",
+        "lnc1 inet6 2001:db8::1 -alias",
+    ]
+
+
+def test_a_newer_order_replaces_one_that_waits(rig: Rig, addresses: IfconfigAddressPort) -> None:
+    addresses.assign("g", 1)
+    addresses.release("g", 2)
+    addresses.assign("g", 3)
+    rig.bench.until(lambda: len(rig.events) == 3)
+    found = dict(rig.outcomes())
+    assert found[2].problem == "replaced by a newer order"
+    assert (found[1].status, found[3].status) == (0, 0)
+    assert all(call.endswith(" alias") for call in rig.calls("ifconfig"))
+
+
+def test_a_refusal_of_ifconfig_is_told(rig: Rig, addresses: IfconfigAddressPort) -> None:
+    rig.tool("ifconfig", "echo no >&2; exit 1")
+    addresses.release("g", 4)
+    rig.bench.until(lambda: rig.events)
+    [(number, outcome)] = rig.outcomes()
+    assert (number, outcome.status, outcome.stderr, outcome.problem) == (4, 1, "no; no", "")
+
+
+def test_interface_facts_mark_what_the_kernel_does_not_answer_for() -> None:
+    text = (
+        "lnc1: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 0 mtu 1500\n"
+        "\tether 08:00:27:00:00:01\n"
+        "\tinet 192.0.2.1 netmask 0xffffffff broadcast 192.0.2.1\n"
+        "\tinet6 2001:db8::1 prefixlen 128 tentative\n"
+        "\tstatus: active\n"
+    )
+    facts = interface_facts(text)
+    assert facts.addresses == ("192.0.2.1/32", "2001:db8::1/128 tentative")
+    assert facts.link_up is True
+    assert interface_facts(text.replace("active", "no carrier")).link_up is False
+
+
+def test_services_run_and_a_missing_check_is_a_success(rig: Rig) -> None:
+    service = ServiceSettings(
+        name="s", start=("sh", "-c", "exit 0"), stop=("sh", "-c", "echo busy >&2; exit 3")
+    )
+    port = ServicePort(rig.bench.loop, rig.runner, {("g", "s"): service}, rig.feed)
+    for number, verb in enumerate(ServiceVerb, start=1):
+        port.run("g", number, "s", verb)
+    rig.bench.until(lambda: len(rig.events) == 3)
+    found = dict(rig.outcomes())
+    assert [found[number].status for number in (1, 2, 3)] == [0, 3, 0]
+    assert found[2].stderr == "busy\n"
+
+
+@pytest.fixture
+def watchers(rig: Rig) -> Iterator[WatcherPort]:
+    timers = TimerSettings(canary_period=milliseconds(50), canary_deadline=milliseconds(500))
+    subject = WatcherPort(rig.bench.loop, {"g": timers}, rig.feed)
+    yield subject
+    subject.close()
+
+
+def test_an_image_is_synced_again_and_again_until_told_otherwise(
+    rig: Rig, watchers: WatcherPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers_module, "SYNC_PERIOD", milliseconds(50))
+    image = rig.directory / "a.img"
+    image.write_bytes(bytes(512))
+    watchers.watch_image("g", "v", str(image), is_on=True)
+    rig.bench.until(lambda: len(rig.events) >= 3)
+    assert set(rig.events) == {("g", ImageSynced(volume="v"))}
+    watchers.watch_image("g", "v", str(image), is_on=False)
+    rig.bench.turn()
+    count = len(rig.events)
+    assert not watchers._pulses
+    watchers.watch_image("g", "v", str(rig.directory / "gone.img"), is_on=True)
+    rig.bench.until(lambda: len(rig.events) > count)
+    assert "No such file" in problem_of(rig.events[-1][1])
+
+
+def test_a_canary_needs_a_mounted_volume(rig: Rig, watchers: WatcherPort) -> None:
+    watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
+    rig.bench.until(lambda: rig.events)
+    assert problem_of(rig.events[0][1]) == f"nothing is mounted on {rig.directory}"
+
+
+def test_a_hung_canary_is_told_and_never_doubled(rig: Rig, watchers: WatcherPort) -> None:
+    watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
+    rig.bench.until(lambda: rig.events)
+    [pulse] = watchers._pulses.values()
+    pid = pulse._worker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    hung = "canary did not end in time"
+    rig.bench.until(lambda: hung in [problem_of(event) for _, event in rig.events])
+    # Killed, and so replaced: a later one answers again.
+    rig.events.clear()
+    rig.bench.until(
+        lambda: "nothing is mounted" in problem_of(rig.events[-1][1]) if rig.events else False
+    )
+
+
+def problem_of(event: Event) -> str:
+    assert isinstance(event, CanaryWritten | ImageSynced)
+    return event.problem
+
+
+def test_alerts_reach_log_and_hook_one_at_a_time(rig: Rig, tmp_path: Path) -> None:
+    rig.tool("hook", "sleep 0.05")
+    lines: list[str] = []
+    log = Log(LineWriter("log", os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)), node="A")
+    port = AlertPort(
+        log,
+        rig.runner,
+        hook=("hook",),
+        listener=lambda group, text: lines.append(f"{group} {text}"),
+    )
+    port.raise_alert("g", AlertKind.PEER_LOST, Severity.CRITICAL, "B is gone")
+    port.resolve_alert("g", AlertKind.PEER_LOST, "B is back")
+    port.note("g", "a note")
+    assert lines == [
+        "g alert peer-lost (critical): B is gone",
+        "g alert peer-lost resolved: B is back",
+        "g a note",
+    ]
+    rig.bench.until(lambda: len(rig.calls("hook")) == 2 and rig.runner.running == 0)
+    assert rig.calls("hook") == ["g peer-lost critical B is gone", "g peer-lost resolved B is back"]
+    log.close(30)
+    written = (tmp_path / "log").read_text().splitlines()
+    assert len(written) == 3
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z g: alert peer-lost", written[0])
+
+
+def test_the_host_is_reset_by_one_command(rig: Rig) -> None:
+    rig.tool("reboot", "sleep 1000")
+    said: list[str] = []
+    port = HostPort(
+        rig.bench.loop, rig.runner, frozenset({"g"}), say=said.append, finished=lambda: None
+    )
+    port.reset("g", "the demotion is stuck")
+    port.reset("g", "the demotion is stuck")
+    rig.bench.until(lambda: rig.calls("reboot"))
+    assert rig.calls("reboot") == ["-nq"]
+    assert said == ["g: the host is reset: the demotion is stuck"] * 2
+
+
+def test_a_reset_without_effect_is_tried_again(rig: Rig) -> None:
+    rig.tool("reboot", "exit 1")
+    port = HostPort(
+        rig.bench.loop, rig.runner, frozenset(), say=lambda _: None, finished=lambda: None
+    )
+    port.reset("g", "r")
+    rig.bench.until(lambda: len(rig.calls("reboot")) >= 2)
+
+
+def test_the_agent_ends_when_every_group_says_so(rig: Rig) -> None:
+    ended: list[bool] = []
+    port = HostPort(
+        rig.bench.loop,
+        rig.runner,
+        frozenset({"g", "h"}),
+        say=lambda _: None,
+        finished=lambda: ended.append(True),
+    )
+    port.stop("g")
+    port.stop("g")
+    assert not ended
+    port.stop("h")
+    assert ended
+
+
+def test_the_boot_is_named_by_the_lab_or_by_the_kernel() -> None:
+    assert boot_id({"HAFAILOVER_BOOT_ID": "seven"}) == "seven"
+    assert boot_id({}) == boot_id({})
+    assert len(boot_id({})) >= 16
