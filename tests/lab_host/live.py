@@ -19,10 +19,6 @@ def wait_for(condition: Callable[[], object], what: str, limit: float = LIMIT) -
         time.sleep(0.02)
 
 
-def has_kernel(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
 class LiveHost:
     """A kernel process, its tools and the daemons started through them."""
 
@@ -34,6 +30,7 @@ class LiveHost:
         self.mount_point = root / "data"
         self.mount_point.mkdir()
         self.kernel: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def boot(self) -> None:
         door = self.root / "var" / "run" / "kernel.sock"
@@ -51,10 +48,13 @@ class LiveHost:
         program, *arguments = line.split()
         return [str(self.root / "bin" / program), *arguments]
 
-    def start(self, line: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(line), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    def start(self, line: str) -> subprocess.Popen[bytes]:
+        """Start a command that may take its time; it is killed with the host."""
+        process = subprocess.Popen(
+            self.command(line), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self._started.append(process)
+        return process
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         # Daemons keep no pipe open: their output goes to files.
@@ -102,6 +102,10 @@ class LiveHost:
             self.kernel = None
         for program in ("ggated", "ggatec"):
             self.end(program)
+        for process in self._started:
+            process.kill()
+            process.wait()
+        self._started.clear()
 
     def make_image(self, size: int, fill: bytes = b"\0") -> None:
         self.image.write_bytes(fill * (size // len(fill)))
