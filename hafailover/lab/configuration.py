@@ -83,7 +83,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "watchdog": {"mode": "off"},
         "paths": {
             "state": str(paths.files.state),
-            "run": str(paths.files.run / "hafailover"),
+            "run": str(paths.files.agent_run),
         },
         "groups": {
             GROUP: {

@@ -56,6 +56,16 @@ class NodeFiles:
         return self.run / "supervisor.sock"
 
     @property
+    def agent_run(self) -> Path:
+        """The agent's own directory for sockets and exports."""
+        return self.run / "hafailover"
+
+    @property
+    def control_door(self) -> Path:
+        """The agent's control socket."""
+        return self.agent_run / "control.sock"
+
+    @property
     def ifconfig_door(self) -> Path:
         """UNIX socket behind ifconfig."""
         return self.run / "ifconfig.sock"

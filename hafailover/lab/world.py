@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import sys
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hafailover.lab.configuration import Tuning
+
+_HEAD_START_S: Final = 15.0
+"""How long the first agent has at most until its control socket is there."""
 
 _SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -167,9 +171,22 @@ class World:
         await asyncio.gather(*(one.power_on() for one in self.bystanders.values()))
         await asyncio.gather(*(node.power_on() for node in self.nodes.values()))
         await self._cast.prepare(self)
-        await asyncio.gather(*(node.start_agent() for node in self.nodes.values()))
+        await self._start_agents()
         await self.start_client()
         self._watching = asyncio.create_task(self.observer.watch())
+
+    async def _start_agents(self) -> None:
+        """Start the preferred node's agent first, so that every story begins in the same way.
+
+        Alone it does not serve: it has to speak to its peer first.
+        """
+        first, second = self.nodes.values()
+        await first.start_agent()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_S):
+                while not first.files.control_door.exists():  # noqa: ASYNC110 -- nothing tells
+                    await asyncio.sleep(0.02)
+        await second.start_agent()
 
     async def start_client(self) -> None:
         """Let the client ask, from now on."""

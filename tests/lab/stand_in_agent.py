@@ -29,6 +29,8 @@ async def _until_a_is_silent() -> None:
 
 
 async def _serve(files: NodeFiles, address: str) -> None:
+    files.control_door.parent.mkdir()
+    files.control_door.touch()
     if socket.gethostname() == "B":
         await _until_a_is_silent()
     device = FileDevice(files.images / "sites.img", spared=512)

@@ -12,6 +12,7 @@ from hafailover.lab import audit
 from hafailover.lab.configuration import MIRROR, Tuning
 from hafailover.lab.plan import FLOATING_ADDRESS
 from hafailover.lab.world import PRODUCT, World
+from tests.lab.idle import idle_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ class Hand:
 
 
 async def _pair(directory: Path, story: Callable[[Hand], object]) -> None:
-    cast = replace(PRODUCT, agent=lambda _: ["sleep", "1000"])
+    cast = replace(PRODUCT, agent=idle_agent)
     async with World(directory, Tuning(image_megabytes=4), cast) as world:
         await world.start()
         outcome = story(Hand(world))

@@ -11,6 +11,7 @@ import pytest
 from hafailover.lab import standing
 from hafailover.lab.configuration import Tuning
 from hafailover.lab.world import PRODUCT, World
+from tests.lab.idle import idle_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 def test_a_standing_lab(tmp_path: Path, in_own_namespaces: Callable[..., None]) -> None:
     async def story() -> None:
-        cast = replace(PRODUCT, agent=lambda _: ["sleep", "1000"])
+        cast = replace(PRODUCT, agent=idle_agent)
         async with World(tmp_path, Tuning(image_megabytes=2), cast) as world:
             await world.start()
             stand = asyncio.create_task(standing.stand(world))
@@ -61,7 +62,7 @@ def test_a_host_that_resets_itself_comes_back(
     tmp_path: Path, in_own_namespaces: Callable[..., None]
 ) -> None:
     async def story() -> None:
-        cast = replace(PRODUCT, agent=lambda _: ["sleep", "1000"])
+        cast = replace(PRODUCT, agent=idle_agent)
         async with World(tmp_path, Tuning(image_megabytes=2), cast) as world:
             await world.start()
             node = world.nodes["A"]
