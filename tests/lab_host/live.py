@@ -32,17 +32,26 @@ class LiveHost:
         self.kernel: subprocess.Popen[bytes] | None = None
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def boot(self) -> None:
+    def boot(self, *, mounting: bool = False) -> None:
+        """Start the kernel; with ``mounting`` its mounts are real, in a name space of its own."""
         door = self.root / "var" / "run" / "kernel.sock"
         door.unlink(missing_ok=True)
         with (self.root / "kernel.log").open("ab") as log:
             command = [sys.executable, "-m", "hafailover.lab.host.kerneld"]
+            if mounting:
+                command = ["unshare", "--mount", "--propagation", "private", *command]
             self.kernel = subprocess.Popen(
-                [*command, str(self.root), self.name, "--bare"],
+                [*command, str(self.root), self.name, *([] if mounting else ["--bare"])],
                 stdout=log,
                 stderr=log,
             )
         wait_for(door.exists, "the kernel's door")
+
+    @property
+    def mounted(self) -> Path:
+        """The mount point as the kernel process sees it."""
+        assert self.kernel is not None
+        return Path(f"/proc/{self.kernel.pid}/root{self.mount_point}")
 
     def command(self, line: str) -> list[str]:
         program, *arguments = line.split()

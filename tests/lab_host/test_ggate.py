@@ -85,11 +85,22 @@ def test_a_unit_in_use_a_refused_path_and_no_server(hosts: Hosts, port: int) -> 
         done = one.run(line)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
     loud = one.run(f"ggatec create -v -p {port} -u 11 127.0.0.1 /nowhere").stdout
-    assert "debug: Error from server: Operation not permitted.\n" in loud
-    assert loud.endswith("error: Cannot connect: No error: 0.\nerror: Exiting.\n")
+    assert loud == (
+        f"info: Connected to the server: 127.0.0.1:{port}.\n"
+        "debug: Sending version packet.\n"
+        "debug: Sending initial packet.\n"
+        "debug: Receiving initial packet.\n"
+        "debug: Error from server: Operation not permitted.\n"
+        "error: Cannot connect: No error: 0.\n"
+        "error: Exiting.\n"
+    )
     two.end("ggated")
     loud = one.run(f"ggatec create -v -p {port} -u 11 127.0.0.1 {two.image}").stdout
-    assert loud.endswith("error: Cannot connect: Connection refused.\nerror: Exiting.\n")
+    assert loud == (
+        "debug: Cannot connect to server: Connection refused.\n"
+        "error: Cannot connect: Connection refused.\n"
+        "error: Exiting.\n"
+    )
 
 
 def test_a_returning_server_gets_what_was_not_answered(hosts: Hosts, port: int) -> None:

@@ -1,5 +1,6 @@
 """What do drills do to a live host, and what does a loss of power take from its disks?"""
 
+import asyncio
 import os
 import signal
 import time
@@ -17,7 +18,6 @@ SIZE = 1 << 20
 
 
 def order(host: LiveHost, *words: str) -> None:
-    import asyncio  # noqa: PLC0415
 
     asyncio.run(disturb(host.root, words))
 

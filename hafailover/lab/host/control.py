@@ -4,8 +4,8 @@ Words come in, JSON objects go to the kernel's door:
 
 ``hang PROGRAM [WORD...]``, ``slow SECONDS PROGRAM [WORD...]``, ``fail STATUS PROGRAM [WORD...]``
 (once; ``always`` before them keeps them), ``busy DIRECTORY`` (umount says so once), ``disk ERRNO
-FILE`` (an error on every operation; 0 ends it), ``damage DEVICE`` (its file system needs a full
-check), ``clear``.
+FILE`` (an error on every operation; 0 ends it), ``damage TARGET`` (the file
+system on a device, or in an image that is not attached, needs a full check), ``clear``.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from hafailover.lab.host.tool import door
 
 _USAGE: Final = (
     "a fault is one of: [always] hang PROGRAM [WORD...], [always] slow SECONDS PROGRAM [WORD...], "
-    "[always] fail STATUS PROGRAM [WORD...], busy DIRECTORY, disk ERRNO FILE, damage DEVICE, clear"
+    "[always] fail STATUS PROGRAM [WORD...], busy DIRECTORY, disk ERRNO FILE, damage DEVICE-OR-IMAGE, clear"
 )
 
 

@@ -14,8 +14,9 @@ from hafailover.emulation import superblock
 from hafailover.emulation.commands import ggatec
 from hafailover.emulation.commands.result import Result
 from hafailover.emulation.effects import CommandFinished, ProgramRequested
-from hafailover.emulation.errors import ENXIO, describe
+from hafailover.emulation.errors import describe
 from hafailover.emulation.faults import Fault, FaultKind
+from hafailover.emulation.files import FileError
 from hafailover.emulation.gate import GateSpec
 from hafailover.lab.host import disk_faults, tool, wire
 from hafailover.lab.host.filesystems import EmulatedDevice
@@ -179,16 +180,35 @@ class Door:
                 return {"ok": False, "error": f"unknown order: {sorted(words)}"}
         return {"ok": True}
 
-    async def _damage(self, device: str) -> dict[str, Any]:
+    async def _damage(self, target: str) -> dict[str, Any]:
         """Leave a file system as a crash may: dirty, and beyond what preening repairs."""
         process = self._process
-        handle = process.kernel.open_device(device)
-        if handle is None:
-            return {"ok": False, "error": describe(ENXIO)}
-        emulated = EmulatedDevice(process.filesystems.blocks, handle, 0)
-        block = superblock.decode(await emulated.read(superblock.OFFSET, superblock.LENGTH))
-        if block is None:
-            return {"ok": False, "error": "no file system there"}
-        flags = block.flags | superblock.NEEDS_FULL_CHECK
-        await emulated.write(superblock.OFFSET, replace(block, clean=False, flags=flags).encode())
+        handle = process.kernel.open_device(target)
+        mount = process.kernel.machine.mounts.at(target)
+        if handle is not None:
+            emulated = EmulatedDevice(process.filesystems.blocks, handle, 0)
+            worse = _worse(await emulated.read(superblock.OFFSET, superblock.LENGTH))
+            if worse is not None:
+                await emulated.write(superblock.OFFSET, worse.encode())
+            if mount is not None and worse is not None:
+                mount.block = worse
+        else:
+            try:
+                sector = process.files.pread(target, superblock.OFFSET, superblock.LENGTH)
+                worse = _worse(sector)
+                if worse is not None:
+                    process.files.pwrite(target, superblock.OFFSET, worse.encode())
+                    process.files.fsync(target)
+            except (OSError, FileError) as error:
+                return {"ok": False, "error": str(error)}
+        if worse is None:
+            return {"ok": False, "error": f"no file system on {target}"}
         return {"ok": True}
+
+
+def _worse(sector: bytes) -> superblock.Superblock | None:
+    block = superblock.decode(sector)
+    if block is None:
+        return None
+    flags = block.flags | superblock.NEEDS_FULL_CHECK | superblock.UNCLEAN
+    return replace(block, clean=False, flags=flags)

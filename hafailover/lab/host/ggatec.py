@@ -113,10 +113,13 @@ class Client:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect((self._host, self._port))
             self._log(syslog.LOG_INFO, f"Connected to the server: {self._host}:{self._port}.")
+            self._log(syslog.LOG_DEBUG, "Sending version packet.")
             wire.send(connection, wire.VERSION.pack(wire.MAGIC, 0, 0))
             wire.receive(connection, wire.VERSION.size)
+            self._log(syslog.LOG_DEBUG, "Sending initial packet.")
             path = self._path.encode()
             wire.send(connection, wire.CLIENT.pack(path, self._flags | direction, 2, token))
+            self._log(syslog.LOG_DEBUG, "Receiving initial packet.")
             raw = wire.receive(connection, wire.SERVER.size)
             _, size, _, error = wire.SERVER.unpack(raw)
         except BaseException:
