@@ -75,7 +75,7 @@ def test_an_open_file_keeps_it_mounted_and_force_takes_it_away(
     assert f"/dev/md1 on {host.mount_point} (ufs, local" in host.ok("mount")
     host.ok(f"umount -f {host.mount_point}")
     with pytest.raises(OSError, match=r"."):
-        os.pread(descriptor, 1, 0)
+        os.write(descriptor, b"too late")
     # What is left of the open file says so too when it is closed.
     with contextlib.suppress(OSError):
         os.close(descriptor)
