@@ -136,6 +136,7 @@ class Agent:
                 pause_until_wall=self._edges.pauses.load(name),
             )
             self._feed(name, started)
+        self._edges.tell_links()
 
     def _feed(self, group: str, event: Event) -> None:
         if self._exit_status:

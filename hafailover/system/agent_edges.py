@@ -171,6 +171,11 @@ class AgentEdges:
         await self.peer.start()
         await self.control.start()
 
+    def tell_links(self) -> None:
+        """Tell the groups of interfaces that have no carrier."""
+        for link in self._links:
+            link.tell()
+
     async def close(self) -> None:
         """Close everything; children that still run are killed."""
         await self.control.close()

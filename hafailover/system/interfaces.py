@@ -118,9 +118,15 @@ class LinkWatch:
     ) -> None:
         self._loop = loop
         self._changed = changed
-        self._is_up = True
         self._events = LinuxLinkEvents(interface)
+        with LinuxAddresses(interface) as edge:
+            self._is_up = edge.link().is_up
         loop.add_reader(self._events.fileno(), self._read)
+
+    def tell(self) -> None:
+        """Tell how it is now, to who has just begun and expects the best."""
+        if not self._is_up:
+            self._changed(False)  # noqa: FBT003 - what the kernel says
 
     def close(self) -> None:
         """Watch no longer."""

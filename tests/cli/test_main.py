@@ -1,0 +1,128 @@
+"""The command line as a process: what it says, and what it ends with."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hafailover.cli import orders, run
+from hafailover.cli.main import COMMANDS
+from hafailover.errors import UnusableConfigurationError, WrongHostError
+from hafailover.group.settings import ArbiterKind
+from hafailover.runtime.settings import NodeSettings
+from tests.cli.settings import data_node, plain_node
+
+ROOT = Path(__file__).parents[2]
+
+
+def hafailover(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hafailover", *words],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_help_names_every_command_and_loads_none() -> None:
+    ended = hafailover("--help")
+    assert ended.returncode == 0
+    assert all(f"  {name}  " in ended.stdout for name in COMMANDS)
+    code = (
+        "import sys; sys.argv = ['hafailover', '--help']\n"
+        "from hafailover.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted(set(sys.modules) & {'asyncio', 'yaml', 'scapy', 'pyroute2'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help(name: str) -> None:
+    ended = hafailover(name, "--help")
+    assert ended.returncode == 0, ended.stderr
+    assert "Usage:" in ended.stdout
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    ended = hafailover("dance")
+    assert ended.returncode == 2
+    assert "No such command 'dance'" in ended.stderr
+
+
+def test_status_without_an_agent_is_unknown(tmp_path: Path) -> None:
+    ended = hafailover("status", "--socket", str(tmp_path / "none.sock"))
+    assert ended.returncode == 3
+    assert "no agent answers at" in ended.stderr
+    assert "hint: " in ended.stderr
+
+
+def test_status_as_json_without_an_agent_is_json(tmp_path: Path) -> None:
+    ended = hafailover("status", "--json", "--socket", str(tmp_path / "none.sock"))
+    assert ended.returncode == 3
+    assert json.loads(ended.stdout)["groups"] == []
+
+
+def test_an_order_without_an_agent_is_unavailable(tmp_path: Path) -> None:
+    ended = hafailover("switchover", "--socket", str(tmp_path / "none.sock"), "web")
+    assert (ended.returncode, ended.stdout) == (69, "")
+
+
+def test_a_configuration_that_is_missing_ends_with_its_status(tmp_path: Path) -> None:
+    ended = hafailover("run", "--config", str(tmp_path / "none.yaml"))
+    assert ended.returncode == 78
+    assert "none.yaml:1:1" in ended.stderr
+
+
+def test_a_span_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    ended = hafailover("pause", "--for", "soon", "--socket", str(tmp_path / "none.sock"))
+    assert ended.returncode == 2
+    assert "'soon' is not a span such as 90s, 30m, 2h or 1d" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400)]
+)
+def test_spans_are_read(text: str, span: int) -> None:
+    command = orders.pause.make_context("pause", ["--for", text, "web"])
+    assert command.params["span"] == span
+
+
+def test_run_refuses_data_on_a_host_that_is_not_freebsd() -> None:
+    with pytest.raises(WrongHostError) as caught:
+        run.refuse_wrong_host(data_node(), {}, "Linux")
+    assert "this host runs Linux" in caught.value.message
+    assert "hafailover lab" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "system"),
+    [
+        (data_node(), {}, "FreeBSD"),
+        (data_node(), {"HAFAILOVER_LAB": "1"}, "Linux"),
+        (plain_node(), {}, "Linux"),
+    ],
+)
+def test_run_accepts_what_it_can_do(
+    settings: NodeSettings, environment: dict[str, str], system: str
+) -> None:
+    run.refuse_wrong_host(settings, environment, system)
+
+
+@pytest.mark.parametrize("kind", [ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_run_refuses_an_arbiter_that_it_cannot_ask(kind: ArbiterKind) -> None:
+    settings = data_node()
+    groups = tuple(replace(group, arbiter=kind) for group in settings.groups)
+    with pytest.raises(UnusableConfigurationError, match=f"cannot ask the arbiter {kind.value}"):
+        run.refuse_unknown_arbiters(replace(settings, groups=groups))
+    run.refuse_unknown_arbiters(plain_node())
