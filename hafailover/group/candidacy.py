@@ -77,7 +77,13 @@ def wants(turn: Turn, report: GroupReport) -> bool:
         return False
     if report.digest != turn.settings.digest:
         return False
-    return group_verdict(turn, report) in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
+    verdict = group_verdict(turn, report)
+    if verdict is Verdict.MINE:
+        return True
+    if verdict not in (Verdict.EITHER, Verdict.IDENTICAL):
+        return False
+    # Between equals the preferred node serves, unless something of its own speaks against it.
+    return turn.settings.is_preferred or (report.role is Role.STANDBY and bool(report.refusal))
 
 
 def agrees(turn: Turn, report: GroupReport) -> bool:

@@ -26,20 +26,22 @@ class Call:
     def __init__(self, root: str) -> None:
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.connect(door(root))
-        self._buffer = b""
 
     def say(self, **words: Any) -> None:
         """Send one object."""
         self.connection.sendall(json.dumps(words).encode() + b"\n")
 
     def hear(self) -> dict[str, Any]:
-        """Wait for one object; empty when the kernel is gone."""
-        while b"\n" not in self._buffer:
-            chunk = self.connection.recv(65536)
-            if not chunk:
+        """Wait for one object; empty when the kernel is gone.
+
+        Takes nothing beyond the object's line: requests for a ggatec may follow at its heels.
+        """
+        line = b""
+        while not line.endswith(b"\n"):
+            ahead = self.connection.recv(65536, socket.MSG_PEEK)
+            if not ahead:
                 return {}
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
+            line += self.connection.recv(ahead.find(b"\n") + 1 or len(ahead))
         answer: dict[str, Any] = json.loads(line)
         return answer
 
