@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hafailover.system.child import Child, Ended, StuckChild
+from hafailover.system.spawning import spawn
 from hafailover.units import Nanoseconds
 
 SEARCH_PATH: Final = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
@@ -126,20 +127,15 @@ class Runner:
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         try:
-            pid = os.posix_spawn(
+            pid = spawn(
                 program,
                 argv,
                 self._environment,
-                file_actions=[
+                [
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, out_write, 1),
                     (os.POSIX_SPAWN_DUP2, err_write, 2),
                 ],
-                setpgroup=0,
-                setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
-                # The agent may run with real-time priority; what it starts must not.
-                scheduler=(os.SCHED_OTHER, os.sched_param(0)),
             )
         except OSError:
             os.close(out_read)
