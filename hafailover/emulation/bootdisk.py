@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from hafailover.emulation.geom import Bio, Geom, GeomClass, Provider, Topology
+from hafailover.emulation.geom import Bio, Geom, GeomClass, Provider
+from hafailover.emulation.topology import Topology
 
 CLASS_ADDRESSES: Final = {
     "GATE": "0xffffffff8150b1b0",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hafailover.emulation.bootdisk import CLASS_ADDRESSES, Fixed
 from hafailover.emulation.gate import GateUnit
-from hafailover.emulation.geom import Consumer, Geom, Provider, Topology
+from hafailover.emulation.geom import Consumer, Geom, Provider
 from hafailover.emulation.md import MdUnit
 from hafailover.emulation.mirror import Disk, DiskState, Mirror
 from hafailover.emulation.mirror_metadata import (
@@ -19,6 +19,7 @@ from hafailover.emulation.mirror_metadata import (
     NOFAILSYNC,
     SYNCHRONIZING,
 )
+from hafailover.emulation.topology import Topology
 
 _ACCESS = {"rw": "read-write", "ro": "read-only", "wo": "write-only"}
 _WITH_CONFIG = ("GATE", "MIRROR", "MD", "DISK", "PART", "LABEL")

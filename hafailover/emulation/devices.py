@@ -2,8 +2,9 @@
 
 from hafailover.emulation import superblock
 from hafailover.emulation.errors import ENOENT
-from hafailover.emulation.geom import BioCommand, Consumer, Geom, Provider, Topology, Untasting
+from hafailover.emulation.geom import BioCommand, Consumer, Geom, Provider, Untasting
 from hafailover.emulation.tasks import Coroutine
+from hafailover.emulation.topology import Topology
 
 
 class NamedClass(Untasting):

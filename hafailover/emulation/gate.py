@@ -17,8 +17,9 @@ from hafailover.emulation.errors import (
     EOPNOTSUPP,
     EPERM,
 )
-from hafailover.emulation.geom import Bio, BioCommand, Geom, Provider, Topology, Untasting
+from hafailover.emulation.geom import Bio, BioCommand, Geom, Provider, Untasting
 from hafailover.emulation.tasks import Coroutine, Lock, Timer
+from hafailover.emulation.topology import Topology
 from hafailover.units import SECOND
 
 MAX_UNITS = 256

@@ -16,12 +16,13 @@ from hafailover.emulation.events import EventThread
 from hafailover.emulation.faults import Faults
 from hafailover.emulation.files import FileStore
 from hafailover.emulation.gate import GateClass
-from hafailover.emulation.geom import Provider, Topology
+from hafailover.emulation.geom import Provider
 from hafailover.emulation.md import MdClass
 from hafailover.emulation.mirror import MirrorHost, MirrorSettings
 from hafailover.emulation.mirror_class import MirrorClass
 from hafailover.emulation.mounts import MountTable
 from hafailover.emulation.tasks import Completion, Coroutine, Lock, Scheduler
+from hafailover.emulation.topology import Topology
 
 _FIRST_ADDRESS = 0xFFFFF80003E00000
 _MESSAGES_KEPT = 1000

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from hafailover.emulation.errors import EBUSY, EINVAL, ENOENT, EROFS
 from hafailover.emulation.files import FileError, FileStore
-from hafailover.emulation.geom import Bio, BioCommand, Geom, Provider, Topology, Untasting
+from hafailover.emulation.geom import Bio, BioCommand, Geom, Provider, Untasting
+from hafailover.emulation.topology import Topology
 
 SECTOR = 512
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, Flag
 
-from hafailover.emulation.geom import Bio, Consumer, Geom, Provider, Topology
-from hafailover.emulation.mirror_metadata import Metadata
+from hafailover.emulation.geom import Bio, Consumer, Geom, Provider
+from hafailover.emulation.mirror_metadata import DIRTY, SYNCHRONIZING, Metadata
 from hafailover.emulation.tasks import Completion, Coroutine, Lock, Task, Timer
+from hafailover.emulation.topology import Topology
 
 BLOCK = 1 << 20
 """Bytes per resynchronisation request (maxphys of amd64)."""
@@ -154,6 +155,27 @@ class Mirror:
         """Wake the worker."""
         if self.wake is not None:
             self.wake.finish()
+
+    def insert(self, disk: Disk) -> None:
+        """Put a newcomer before those of lower or equal priority."""
+        for index, other in enumerate(self.disks):
+            if disk.priority >= other.priority:
+                self.disks.insert(index, disk)
+                return
+        self.disks.append(disk)
+
+    def distrust_dirty(self) -> None:
+        """Send the dirty ones to be copied: from the clean ones, or from the best of the dirty."""
+        newest = [
+            disk
+            for disk in self.disks
+            if disk.syncid == self.syncid and not disk.flags & SYNCHRONIZING
+        ]
+        dirty = [disk for disk in newest if disk.flags & DIRTY]
+        if dirty and len(dirty) == len(newest):
+            dirty.remove(max(dirty, key=lambda disk: disk.priority))
+        for disk in dirty:
+            disk.syncid = 0
 
     def take_over(self, metadata: Metadata) -> None:
         """Believe ``metadata``, the newest seen."""

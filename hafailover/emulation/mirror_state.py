@@ -36,7 +36,7 @@ class MirrorStates:
         mirror = self.mirror
         match state:
             case DiskState.NEW:
-                _insert(mirror, disk)
+                mirror.insert(disk)
                 if mirror.running:
                     error: int = yield from self._update_disk(disk, self.determine(disk))
                     return error
@@ -155,7 +155,7 @@ class MirrorStates:
                 mirror.bump |= Bump.SYNCID
                 yield from self.destroy_disk(disk)
         mirror.syncid = max(disk.syncid for disk in mirror.disks)
-        _distrust_dirty(mirror)
+        mirror.distrust_dirty()
         if force:
             mirror.bump |= Bump.SYNCID
         mirror.running = True
@@ -288,26 +288,3 @@ class MirrorStates:
 
     def _log(self, text: str) -> None:
         self.host.log(f"GEOM_MIRROR: Device {self.mirror.name}: {text}")
-
-
-def _insert(mirror: Mirror, disk: Disk) -> None:
-    """Put a newcomer before those of lower or equal priority."""
-    for index, other in enumerate(mirror.disks):
-        if disk.priority >= other.priority:
-            mirror.disks.insert(index, disk)
-            return
-    mirror.disks.append(disk)
-
-
-def _distrust_dirty(mirror: Mirror) -> None:
-    """Send the dirty ones to be copied: from the clean ones, or from the best of the dirty."""
-    newest = [
-        disk
-        for disk in mirror.disks
-        if disk.syncid == mirror.syncid and not disk.flags & SYNCHRONIZING
-    ]
-    dirty = [disk for disk in newest if disk.flags & DIRTY]
-    if dirty and len(dirty) == len(newest):
-        dirty.remove(max(dirty, key=lambda disk: disk.priority))
-    for disk in dirty:
-        disk.syncid = 0

@@ -1,9 +1,10 @@
 """Replays what a real FreeBSD said, kept under ``tests/data/freebsd-14.0``.
 
 ``# COMMAND`` is followed by its output and ``[exit N]``; ``#! COMMAND`` only prepares; ``t+N: LINE;``
-is ``gmirror status -s`` about N seconds after the command before (the machine that was observed took
-about 1.4 s for each). ``##`` is a heading. Ids, checksums, counts of files and the progress of a
-copy are the moment's and not compared.
+is ``gmirror status -s`` about N seconds after the command before (the observed machine took about
+1.4 s for each). ``##`` is a heading. Of the preparations, ``gate UNIT TIMEOUT SIZE`` stands for
+``ggatec create``, and ``busy DIRECTORY`` for somebody's open file. Ids, checksums, counts of files
+and the progress of a copy are the moment's and not compared.
 """
 
 import re
@@ -100,6 +101,12 @@ def prepare(host: Host, line: str) -> None:
             host.files.create(path, int(match[1]) * _UNITS[match[2]])
         case ["sleep", seconds]:
             host.advance(int(seconds) * SECOND)
+        case ["gate", unit, timeout, size]:
+            match = re.fullmatch(r"(\d+)([kmg]?)", size)
+            assert match is not None
+            peer = Host("peer", 2)
+            peer.files.create("/dev/md0", int(match[1]) * _UNITS[match[2]])
+            host.connect(peer, "/dev/md0", int(unit), timeout=int(timeout))
         case ["busy", directory]:
             host.make_busy(directory)
         case _:
