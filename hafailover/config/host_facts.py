@@ -42,6 +42,7 @@ class HostFacts:
     is_agent_running: bool
     sysctls: Mapping[str, str | None] = field(default_factory=dict)
     """By name; None for one that this kernel does not have."""
+    is_carp_loaded: bool | None = None
     geom_classes: tuple[str, ...] | None = None
     geom: GeomFacts | None = None
     geom_problem: str = ""

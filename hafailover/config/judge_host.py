@@ -17,7 +17,6 @@ SYSCTLS: Final = (
     "kern.geom.debugflags",
     "kern.geom.mirror.disconnect_on_failure",
     "kern.vm_guest",
-    "net.inet.carp.allow",
 )
 
 KEY_BYTES_MIN: Final = 32

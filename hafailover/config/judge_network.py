@@ -98,7 +98,7 @@ def _ports(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
 
 
 def _carp(facts: HostFacts) -> Iterator[Finding]:
-    if facts.sysctls.get("net.inet.carp.allow") is None:
+    if not facts.is_carp_loaded:
         return
     yield warning(
         "carp(4) is loaded: it takes every packet of protocol 112, and VRRP would hear nothing",

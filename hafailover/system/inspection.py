@@ -50,10 +50,11 @@ async def _inspect(settings: NodeSettings) -> HostFacts:
 
 
 async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
-    confxml, mounts, programs, *values = await asyncio.gather(
+    confxml, mounts, programs, carp, *values = await asyncio.gather(
         _ask(runner, ["sysctl", "-n", "kern.geom.confxml"], keep=_CONFXML_BYTES),
         _ask(runner, ["mount"]),
         _ask(runner, ["ps", "-axo", "comm="]),
+        _ask(runner, ["kldstat", "-q", "-m", "carp"]),
         *(_ask(runner, ["sysctl", "-n", name]) for name in SYSCTLS),
     )
     classes, geom, geom_problem = _read_geom(confxml)
@@ -71,6 +72,8 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
             name: _text(ended) if ended.status == 0 else None
             for name, ended in zip(SYSCTLS, values, strict=True)
         },
+        # kldstat(8): 0 if the module is there, in the kernel or loaded, and 1 if not.
+        is_carp_loaded=None if carp.status not in {0, 1} else carp.status == 0,
         geom_classes=classes,
         geom=geom,
         geom_problem=geom_problem,

@@ -73,7 +73,7 @@ CASES: list[tuple[str, HostFacts, list[str]]] = [
     ),
     (
         "carp",
-        with_sysctl("net.inet.carp.allow", "1"),
+        healthy(is_carp_loaded=True),
         [
             (
                 "warning: carp(4) is loaded: it takes every packet of protocol 112, and VRRP would "

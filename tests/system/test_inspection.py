@@ -88,7 +88,16 @@ def test_kernel_settings_that_do_not_exist_are_none(tmp_path: Path, program: Pro
     facts = look(tmp_path)
 
     assert facts.sysctls["kern.vm_guest"] == "none"
-    assert facts.sysctls["net.inet.carp.allow"] is None
+    assert facts.sysctls["kern.geom.debugflags"] is None
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, True), (1, False), (127, None)])
+def test_whether_carp_is_there_is_asked_of_kldstat(
+    tmp_path: Path, program: Program, status: int, *, expected: bool | None
+) -> None:
+    program("kldstat", f'[ "$*" = "-q -m carp" ] && exit {status}; exit 9')
+
+    assert look(tmp_path).is_carp_loaded is expected
 
 
 def test_mounts_and_processes_are_seen(tmp_path: Path, program: Program) -> None:
