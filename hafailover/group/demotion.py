@@ -201,8 +201,8 @@ def _is_bound(record: LineageRecord, view: VolumeView) -> bool:
         record.is_open
         and image is not None
         and bound is not None
-        and (image.device, image.inode, image.size_bytes)
-        == (bound.device, bound.inode, bound.size_bytes)
+        and (image.inode, image.size_bytes, image.birth_ns)
+        == (bound.inode, bound.size_bytes, bound.birth_ns)
     )
 
 

@@ -18,7 +18,10 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
     bound = record.binding
     if image.size_bytes != wanted_size:
         return f"the image has {image.size_bytes} bytes, the configuration says {wanted_size}"
-    if (image.device, image.inode) != (bound.device, bound.inode):
+    # The device number of a file system may change with a boot (ufs_getattr takes it from the disk's node); the birth
+    # time does not, and no other file of the same inode number has it. Where nobody knows it, the device must do.
+    is_same_device = image.device == bound.device or bound.birth_ns != 0
+    if image.inode != bound.inode or not is_same_device:
         return "the record belongs to another file: the image was replaced or restored"
     if image.birth_ns != bound.birth_ns:
         return "the image file was created at another time than the record says"

@@ -105,8 +105,8 @@ def _plan_attached(view: VolumeView, tries: Tries) -> Plan:
 def _plan_running(view: VolumeView, with_peer: PeerExport | None) -> Plan:
     mirror = view.mirror
     assert mirror is not None  # noqa: S101
-    if mirror.state is MirrorState.STARTING:
-        return Wait("the mirror is starting")
+    if mirror.state in (MirrorState.STARTING, MirrorState.WITHERING):
+        return Wait(f"mirror {mirror.name} is {mirror.state.value}")
     local = view.local
     if local is None:
         names = ", ".join(part.provider for part in mirror.components) or "nothing"

@@ -6,7 +6,7 @@ Order: umount, mirror, ggate, its ggatec process, md, every ggated, then seen cl
 
 from hafailover.storage import commands
 from hafailover.storage.ending import end_carrier, end_server
-from hafailover.storage.facts import TailKind
+from hafailover.storage.facts import MirrorState, TailKind
 from hafailover.storage.steps import (
     FileStep,
     FileTask,
@@ -16,6 +16,7 @@ from hafailover.storage.steps import (
     Reached,
     Refused,
     Step,
+    Wait,
 )
 from hafailover.storage.tries import Tries
 from hafailover.storage.view import VolumeView
@@ -36,6 +37,8 @@ def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
     if view.mount is not None or view.device_mounts:
         return _plan_unmounted(view, tries, may_force=may_force)
     if view.mirror is not None:
+        if view.mirror.state is MirrorState.WITHERING:
+            return Wait(f"mirror {view.mirror.name} is being torn down")
         return Next(commands.destroy_mirror(view.settings), "the mirror must not outlive the mount")
     if view.gates:
         step = commands.destroy_gate(view.settings, view.gates[0].unit, force=False)
@@ -90,7 +93,7 @@ def plan_marked(view: VolumeView, close_id: str) -> Plan:
             path=view.settings.image,
             volume=view.settings.name,
             deadline=view.settings.deadlines.attach,
-            arguments=(("close_id", close_id), ("size", str(view.settings.size_bytes))),
+            arguments=(("close_id", close_id), *_expected(view)),
         ),
         "a closed image carries the marker that its record knows",
     )
@@ -103,9 +106,16 @@ def clear_tail(view: VolumeView) -> Step:
         path=view.settings.image,
         volume=view.settings.name,
         deadline=view.settings.deadlines.attach,
-        arguments=(("size", str(view.settings.size_bytes)),),
+        arguments=_expected(view),
         destroys=True,
     )
+
+
+def _expected(view: VolumeView) -> tuple[tuple[str, str], ...]:
+    """Say what the image must still be like when its last sector is written: the size, and what was read there."""
+    size = ("size", str(view.settings.size_bytes))
+    image = view.image
+    return (size, ("expect", image.tail_sha256)) if image is not None and image.tail_sha256 else (size,)
 
 
 def _plan_unmounted(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
