@@ -1,0 +1,41 @@
+"""Each scenario of the lab, played by the command that a person uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hafailover.cli.lab import SCENARIOS
+from hafailover.lab import sandbox
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="session")
+def lab_possible() -> None:
+    missing = sandbox.missing()
+    if missing:
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+@pytest.mark.usefixtures("lab_possible")
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCENARIOS.glob("*.yaml")))
+def test_scenario(name: str) -> None:
+    command = [sys.executable, "-m", "hafailover", "lab", "run", name, "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stdout, ended.stderr
+    outcome = json.loads(ended.stdout)
+    story = "\n".join(f"{moment['at_ms']:8} {moment['what']}" for moment in outcome["timeline"])
+    assert outcome["passed"], f"{outcome['failures']}\n{story}"
+    assert ended.returncode == 0
+    assert outcome["scenario"] == name
+    assert outcome["writes_acked"] > 100
+    assert outcome["writes_lost"] == outcome["both_mounted_ms"] == 0
+    assert outcome["address_without_mount_ms"] == 0
+    assert all(phase["start_ms"] <= phase["end_ms"] for phase in outcome["phases"])
