@@ -65,8 +65,20 @@ def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool) -> None:
 
 
 @lab.command()
-@click.option("--arbiter", type=click.Choice(["ping", "none"]), default="ping", show_default=True)
-@click.option("--megabytes", type=click.IntRange(2, 4096), default=64, show_default=True)
+@click.option(
+    "--arbiter",
+    type=click.Choice(["ping", "none"]),
+    default="ping",
+    show_default=True,
+    help="Who decides when the nodes cannot talk: the lab's gateway, or nobody.",
+)
+@click.option(
+    "--megabytes",
+    type=click.IntRange(2, 4096),
+    default=64,
+    show_default=True,
+    help="Size of the volume.",
+)
 def up(arbiter: str, megabytes: int) -> None:
     """Start the lab and leave it standing, to play with.
 
