@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from hafailover.config.checked import Checked
 from hafailover.config.host_facts import HostFacts
 from hafailover.config.judge_host import judge_host
 from hafailover.config.judge_network import judge_network
@@ -13,10 +15,20 @@ from hafailover.config.remarks import Finding
 from hafailover.group.settings import ArbiterKind
 from hafailover.runtime.settings import NodeSettings
 
-_NOT_YET = ("alerts", "metrics", "drill", "watchdog")
-"""Sections that are checked here and that this version acts on in no way."""
+_NOT_YET: Final = (
+    "alerts",
+    "metrics",
+    "drill",
+    "watchdog",
+    "recovery.failovers",
+    "recovery.failover_window",
+    "arbiter.required",
+)
+"""Sections and keys that are checked here and that this version acts on in no way."""
 
-_AVAILABLE_ARBITERS = (ArbiterKind.PING, ArbiterKind.NONE)
+_NOT_YET_IN_GROUPS: Final = ("rebuild", "failback.window", "address_first")
+
+_AVAILABLE_ARBITERS: Final = (ArbiterKind.PING, ArbiterKind.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +80,25 @@ def _not_yet(configuration: Configuration, settings: NodeSettings) -> Iterator[F
             where="arbiter.kind",
             remedy="use ping, or none with i_accept_split_brain: true",
         )
-    for key in _NOT_YET:
-        if root.is_given(key) and not (key == "watchdog" and _is_off(configuration)):
+    given = [key for key in _NOT_YET if _is_given(root, key)]
+    for name, group in root.sections("groups").items():
+        given += [f"groups.{name}.{key}" for key in _NOT_YET_IN_GROUPS if _is_given(group, key)]
+    for key in given:
+        if key != "watchdog" or not _is_off(configuration):
             yield Finding(
                 severity=Severity.WARNING,
-                what=f"the section {key} is checked, but this version does not act on it",
+                what=f"{key} is checked, but this version does not act on it",
                 where=key,
                 remedy="do not rely on it yet",
             )
+
+
+def _is_given(outer: Checked, path: str) -> bool:
+    section, _, key = path.rpartition(".")
+    if not section:
+        return outer.is_given(key)
+    below = outer.maybe(section, Checked)
+    return below is not None and below.is_given(key)
 
 
 def _is_off(configuration: Configuration) -> bool:

@@ -369,12 +369,32 @@ def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
     assert said(HEALTHY, etcd) == ["error: the arbiter etcd is not part of this version"]
 
 
-def test_a_section_that_nothing_acts_on_yet_is_told() -> None:
-    text = changed("groups:", "drill: {outage: 10s}\ngroups:", TEXT)
-
-    assert said(HEALTHY, text) == [
-        "warning: the section drill is checked, but this version does not act on it"
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("groups:", "drill: {outage: 10s}\ngroups:", "drill"),
+        ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts"),
+        ("groups:", "metrics: {port: 9000}\ngroups:", "metrics"),
+        ("groups:", "watchdog: {timeout: 4s}\ngroups:", "watchdog"),
+        ("groups:", "recovery: {failovers: 2}\ngroups:", "recovery.failovers"),
+        ("[192.0.2.1]", "[192.0.2.1]\n  required: 1", "arbiter.required"),
+        ("    volumes:", "    rebuild: {attempts: 2}\n    volumes:", "groups.web.rebuild"),
+        (
+            "    volumes:",
+            "    failback: {window: 1:00-5:00}\n    volumes:",
+            "groups.web.failback.window",
+        ),
+        ("    volumes:", "    address_first: false\n    volumes:", "groups.web.address_first"),
+    ],
+)
+def test_what_nothing_acts_on_yet_is_told(old: str, new: str, key: str) -> None:
+    assert said(HEALTHY, changed(old, new, TEXT)) == [
+        f"warning: {key} is checked, but this version does not act on it"
     ]
+
+
+def test_a_watchdog_that_is_not_wanted_is_not_missed() -> None:
+    assert said(HEALTHY, changed("groups:", "watchdog: {mode: off}\ngroups:", TEXT)) == []
 
 
 def test_warnings_of_the_file_are_findings_with_their_line() -> None:
