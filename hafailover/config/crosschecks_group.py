@@ -120,6 +120,18 @@ def _families(root: Checked, group: Checked) -> Iterator[Problem]:
             yield Problem(mark=node.place("lan"), key=f"{node.path}.lan", text=text)
 
 
+def _accept(root: Checked, group: Checked) -> Iterator[Problem]:
+    vrrp = group.section("vrrp")
+    if vrrp.take("accept", bool) or PRIORITY_OWNER in _priority_values(root, group):
+        return
+    yield Problem(
+        mark=vrrp.place("accept"),
+        key=f"{vrrp.path}.accept",
+        text="found false, allowed is true: the addresses are put on the interface, and keeping "
+        "the host from answering takes a packet filter such as pf",
+    )
+
+
 def _virtual_addresses(root: Checked, group: Checked) -> Iterator[Problem]:
     place, key = group.place("addresses"), f"{group.path}.addresses"
     taken: dict[str, str] = {}
@@ -199,6 +211,7 @@ GROUP_RULES: Final[tuple[Callable[[Checked, Checked], Iterator[Problem]], ...]] 
     _interval,
     _password,
     _families,
+    _accept,
     _virtual_addresses,
     _peers,
     _without_effect,

@@ -47,6 +47,7 @@ IN_A_PAIR = [
     (V, "vrrp: {version: 2, password: geheimö}"),
     (V, "vrrp: {mode: unicats}"),
     (V, "vrrp: {peers: [192.0.2.99]}"),
+    (V, "vrrp: {accept: false}"),
     (V, "vrrp: 3"),
     ("192.0.2.10/32", "192.0.2.12/32"),
     ("192.0.2.10/32", "192.0.2.300/32"),
