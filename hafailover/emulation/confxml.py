@@ -26,10 +26,16 @@ _WITH_CONFIG = ("GATE", "MIRROR", "MD", "DISK", "PART", "LABEL")
 """Classes whose geoms have a dumpconf method, and so a config element."""
 
 
-def render(topology: Topology) -> str:
+_MODULES = {"GATE": "geom_gate", "MIRROR": "geom_mirror"}
+"""Classes that come with a module."""
+
+
+def render(topology: Topology, modules: set[str]) -> str:
     """Return the whole document, ending with a newline."""
     lines = ["<mesh>"]
     for cls in topology.classes:
+        if _MODULES.get(cls.name, "kernel") not in modules:
+            continue
         lines.append(f'  <class id="{CLASS_ADDRESSES[cls.name]}">')
         lines.append(f"    <name>{cls.name}</name>")
         for geom in topology.geoms[cls.name]:

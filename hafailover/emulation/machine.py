@@ -83,6 +83,7 @@ class Machine:
                 lock=self.topology_lock,
                 log=self.log,
                 random32=lambda: self.random.getrandbits(32),
+                loaded=lambda: "geom_mirror" in self.modules,
             )
         )
         self.md = MdClass(topology, self.files)
@@ -102,6 +103,14 @@ class Machine:
         ):
             topology.register(cls)
         add_boot_disk(topology, {cls.name: cls for cls in topology.classes})
+
+    def load(self, module: str) -> None:
+        """Load a kernel module; the mirror class then tastes everything that is there."""
+        if module in self.modules:
+            return
+        self.modules.add(module)
+        if module == "geom_mirror":
+            self.topology.taste_all(self.mirrors)
 
     def log(self, text: str) -> None:
         """Write a line into the message buffer."""

@@ -220,3 +220,5 @@ class MirrorHost:
     """The topology lock, as far as `insert` holds it."""
     log: Callable[[str], None]
     random32: Callable[[], int]
+    loaded: Callable[[], bool]
+    """Whether the module is in the kernel: without it nothing is tasted."""

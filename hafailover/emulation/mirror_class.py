@@ -54,6 +54,8 @@ class MirrorClass:
 
     def taste(self, provider: Provider) -> Coroutine[None]:
         """Take a component in, starting its mirror if need be."""
+        if not self.host.loaded():
+            return
         metadata = yield from self.read_metadata(provider)
         if metadata is None or metadata.version > VERSION:
             return

@@ -165,6 +165,11 @@ class Topology:
             if consumer is not opener and spoil is not None:
                 self.events.post(partial(spoil, consumer))
 
+    def taste_all(self, cls: GeomClass) -> None:
+        """Let a class that has just been loaded taste everything that is there."""
+        for provider in tuple(self.providers.values()):
+            self.events.post(partial(cls.taste, provider))
+
     def _taste(self, provider: Provider) -> Coroutine[None]:
         for cls in self.classes:
             if provider.error:

@@ -276,3 +276,18 @@ def test_ids_come_from_the_seed() -> None:
 
     assert labelled(5) == labelled(5)
     assert labelled(5) != labelled(6)
+
+
+def test_the_module_tastes_what_is_there_when_it_is_loaded() -> None:
+    """Seen: `gmirror load` on the host that had exported a component started the mirror there."""
+    one, _ = pair()
+    one.ok("mdconfig -a -t vnode -f /img/a -u 10", "gmirror label data md10")
+    one.ok("gmirror stop data", "mdconfig -d -u 10")
+    later = Host(modules=("geom_gate",))
+    later.files.create("/img/a", 8 * MEGABYTE)
+    later.files.pwrite("/img/a", 0, one.files.pread("/img/a", 0, 8 * MEGABYTE))
+    later.ok("mdconfig -a -t vnode -f /img/a -u 3")
+    later.advance(10 * SECOND)
+    assert "<name>MIRROR</name>" not in later.run("sysctl -n kern.geom.confxml").stdout
+    later.ok("kldload geom_mirror")
+    assert later.run("gmirror status -s").stdout == "mirror/data  COMPLETE  md3 (ACTIVE)\n"

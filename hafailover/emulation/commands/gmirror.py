@@ -41,7 +41,8 @@ def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
     """Do what the verb says."""
     verb = argv[1] if len(argv) > 1 else ""
     if verb == "load":
-        machine.modules.add("geom_mirror")
+        machine.load("geom_mirror")
+        yield from machine.events.wait_idle()
         return Result()
     if verb not in _OPTIONS:
         return failed(f"gmirror: Unknown command: {verb}.")

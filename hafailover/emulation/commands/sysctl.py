@@ -77,7 +77,7 @@ def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
 
 def _document(machine: Machine) -> Coroutine[str]:
     yield from ()
-    return render(machine.topology)
+    return render(machine.topology, machine.modules)
 
 
 def _dynamic(machine: Machine) -> dict[str, Callable[[], str]]:

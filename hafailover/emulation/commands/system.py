@@ -93,7 +93,7 @@ def kldload(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
             if options.has("n"):
                 continue
             return failed(f"kldload: can't load {module}: module already loaded or in kernel")
-        machine.modules.add(name)
+        machine.load(name)
     yield from machine.events.wait_idle()
     return Result()
 
