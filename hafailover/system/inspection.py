@@ -4,7 +4,6 @@ Every command runs as a child with a deadline: the check of a host with a stuck 
 """
 
 import asyncio
-import errno
 import os
 import re
 import socket
@@ -33,6 +32,7 @@ _DEADLINE: Final = seconds(5)
 _CONFXML_BYTES: Final = 16 << 20
 _OUTPUT_BYTES: Final = 1 << 20
 _ENTRIES_MAX: Final = 8
+_CONNECT_S: Final = 0.5
 _JOURNALING: Final = re.compile(r"soft update journaling: \(-j\)\s+(enabled|disabled)")
 
 
@@ -61,13 +61,14 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
     table, mounts_problem = _read_mounts(mounts)
     volumes = [volume for group in settings.groups for volume in group.volumes]
     identity = os.uname()
+    is_agent_running = _answers(settings.paths.control_socket)
     return HostFacts(
         system=identity.sysname,
         release=identity.release,
         is_lab=bool(os.environ.get(LAB_VARIABLE)),
         own_user=os.geteuid(),
         wall_clock_s=time.time(),
-        is_agent_running=_answers(settings.paths.control_socket),
+        is_agent_running=is_agent_running,
         sysctls={
             name: _text(ended) if ended.status == 0 else None
             for name, ended in zip(SYSCTLS, values, strict=True)
@@ -82,7 +83,7 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
         programs=tuple(_text(programs).split()) if programs.status == 0 else None,
         interfaces=tuple(name for _, name in socket.if_nameindex()),
         local_addresses=frozenset(filter(_is_here, _addresses(settings))),
-        busy_ports=frozenset(filter(_is_busy, _ports(settings))),
+        busy_ports=frozenset() if is_agent_running else _busy_ports(settings),
         paths={path: look_at(path) for path in _paths(settings)},
         texts=_texts((*RC_FILES, "/etc/fstab")),
         journaled={volume.name: await _is_journaled(runner, volume, geom) for volume in volumes},
@@ -165,16 +166,29 @@ def _ports(settings: NodeSettings) -> Iterable[int]:
     return sorted({settings.channel.port, *(volume.port for volume in volumes)})
 
 
-def _is_busy(port: int) -> bool:
-    """Whether somebody listens on a port, on whatever address of this host."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _busy_ports(settings: NodeSettings) -> frozenset[int]:
+    """Return the ports on which somebody takes connections to an own address.
+
+    A bind would be no proof: with SO_REUSEADDR the BSDs let the wildcard address be bound beside a
+    listener, and without it a connection of the past is enough for a refusal.
+    """
+    own = {network.own_address for network in settings.networks} | {"127.0.0.1"}
+    return frozenset(
+        port for port in _ports(settings) if any(_connects(address, port) for address in own)
+    )
+
+
+def _connects(address: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_S)
+        # Without an own source address, one that is not on this host could be reached elsewhere.
         try:
-            probe.bind(("0.0.0.0", port))
-            probe.listen(1)
-        except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
+            probe.bind((address, 0))
+            probe.connect((address, port))
+        except OSError:
+            return False
+    return True
 
 
 def _paths(settings: NodeSettings) -> Iterable[str]:
