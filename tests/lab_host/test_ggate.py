@@ -136,6 +136,10 @@ def test_the_guard_of_a_dead_ggatec(hosts: Hosts, port: int) -> None:
     one.end("ggatec")
     assert "references: 1" in one.ok("ggatec list -v")
     unmount = one.start(f"umount {one.mount_point}")
+    log = one.root / "kernel.log"
+    wait_for(lambda: "provider ggate10 disconnected." in log.read_text(), "the drop")
+    # The kernel tastes the dead device again now, and everybody waits for that: until it is gone.
+    one.ok("ggatec destroy -f -u 10")
     assert unmount.wait(60) == 0
     one.wait_status("DEGRADED")
     genid = next(line for line in one.ok("gmirror list").splitlines() if "GenID" in line)
