@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import traceback
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 from hafailover.errors import EX_SOFTWARE
@@ -21,6 +21,7 @@ from hafailover.system.agent_edges import AgentEdges
 from hafailover.system.agent_lock import AgentLock
 from hafailover.system.agent_status import StatusPage
 from hafailover.system.eventloop import become_realtime, settle
+from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.loop_clock import LoopAlarm, MonotonicClock
@@ -98,8 +99,11 @@ class Agent:
             workers=lambda: self._edges.pool,
         )
 
-    async def run(self) -> int:
+    async def run(self, frames: Awaitable[Frames]) -> int:
         """Live until every group has said that it may end; returns the exit status.
+
+        Args:
+            frames: What the groups send, once it is built.
 
         Raises:
             HaFailoverError: It cannot start.
@@ -107,7 +111,7 @@ class Agent:
         loop = self._loop
         records = self._edges.records.load()
         try:
-            await self._edges.open()
+            await self._edges.open(await frames)
             loop.set_exception_handler(lambda _, context: self._fail(context))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._shut_down, number)

@@ -8,9 +8,11 @@ from hafailover.group.actions import AlertKind, Severity
 from hafailover.group.events import Event, LinkChanged
 from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
-from hafailover.system import interfaces, scapy_process
+from hafailover.system import interfaces
 from hafailover.system.alerts import AlertPort
 from hafailover.system.control import ControlServer, OperatorPort
+from hafailover.system.frame_building import Frames
+from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.host import HostPort
 from hafailover.system.image_looks import ImageLooks
 from hafailover.system.log import CRITICAL, Log
@@ -25,7 +27,7 @@ from hafailover.system.records import RecordStore
 from hafailover.system.runner import Runner, search_path
 from hafailover.system.service_port import ServicePort
 from hafailover.system.step_port import StepPort
-from hafailover.system.vrrp_port import VrrpPort, frame_orders
+from hafailover.system.vrrp_port import VrrpPort
 from hafailover.system.watchers import WatcherPort
 from hafailover.system.worker_pool import WorkerPool
 
@@ -99,7 +101,7 @@ class AgentEdges:
     ) -> None:
         settings, feed, runner = self._settings, self._feed, self.runner
         groups = settings.groups
-        uses_ifconfig = not interfaces.has_netlink() or bool(environment.get(LAB_VARIABLE))
+        uses_ifconfig = not has_netlink() or bool(environment.get(LAB_VARIABLE))
         edges = interfaces.edges_for(loop, runner, groups, uses_ifconfig=uses_ifconfig, feed=feed)
         self.addresses = edges.addresses
         self._observer = HostObserver(
@@ -131,7 +133,7 @@ class AgentEdges:
         self._links = tuple(
             interfaces.LinkWatch(loop, interface, self._link_changed(interface))
             for interface in {group.interface for group in groups}
-            if interfaces.has_netlink()
+            if has_netlink()
         )
 
     def ports(self, clock: Clock, alarm: Alarm) -> Ports:
@@ -155,17 +157,13 @@ class AgentEdges:
             host=self._host,
         )
 
-    async def open(self) -> None:
-        """Build the frames, and open what listens.
+    async def open(self, frames: Frames) -> None:
+        """Open what listens.
 
         Raises:
-            HaFailoverError: A socket cannot be opened, or the frames not be built.
+            HaFailoverError: A socket cannot be opened.
         """
         groups = self._settings.groups
-        macs = interfaces.hardware_addresses(group.interface for group in groups)
-        orders = frame_orders(groups, macs)
-        built = await scapy_process.build(list(orders.values()))
-        frames = dict(zip(orders, built, strict=True))
         networks = {network.interface: network.name for network in self._settings.networks}
         self.vrrp.open(groups, frames, networks, interfaces.open_sender)
         await self.peer.start()

@@ -1,10 +1,23 @@
-"""Starts the agent in the event loop that keeps advertisements on time."""
+"""Starts the agent in the event loop that keeps advertisements on time.
 
+A child process builds the frames with scapy, which takes half a second of computing, most of it for
+the import. Meanwhile the agent itself is loaded, in a thread of which nothing is left afterwards.
+"""
+
+import asyncio
+import importlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
 
 from hafailover.runtime.settings import NodeSettings
-from hafailover.system.agent import Agent
 from hafailover.system.eventloop import run
+from hafailover.system.frame_building import build_frames
+
+if TYPE_CHECKING:
+    from hafailover.system.agent import Agent
+
+_AGENT: Final = "hafailover.system.agent"
 
 
 def start(settings: NodeSettings, environment: Mapping[str, str]) -> int:
@@ -13,8 +26,17 @@ def start(settings: NodeSettings, environment: Mapping[str, str]) -> int:
     Raises:
         HaFailoverError: It cannot start.
     """
+    return run(_live(settings, environment))
 
-    async def live() -> int:
-        return await Agent(settings, environment).run()
 
-    return run(live())
+async def _live(settings: NodeSettings, environment: Mapping[str, str]) -> int:
+    building = asyncio.create_task(build_frames(settings.groups))
+    try:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as loader:
+            module = await loop.run_in_executor(loader, importlib.import_module, _AGENT)
+        agent: Agent = module.Agent(settings, environment)
+        return await agent.run(building)
+    finally:
+        building.cancel()
+        await asyncio.gather(building, return_exceptions=True)

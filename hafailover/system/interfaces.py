@@ -5,13 +5,9 @@ on Linux uses netlink.
 """
 
 import asyncio
-import socket
-import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
-from hafailover.errors import EdgeError
 from hafailover.group.events import Event
 from hafailover.group.settings import GroupSettings
 from hafailover.runtime.ports import Addresses
@@ -20,7 +16,7 @@ from hafailover.system.address_port import (
     IfconfigAddressPort,
     NetlinkAddressPort,
 )
-from hafailover.system.ifconfig import InterfaceView, look_command, parse_interface
+from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
 from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
 from hafailover.system.linux_announce import LinuxAnnouncer
@@ -28,8 +24,6 @@ from hafailover.system.observer import InterfaceLook
 from hafailover.system.rtnetlink import Link
 from hafailover.system.runner import Runner
 from hafailover.system.vrrp_port import FrameSender
-
-_LOOK_S: Final = 5.0
 
 Feed = Callable[[str, Event], None]
 
@@ -51,20 +45,6 @@ class KernelAnnouncer:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def has_netlink() -> bool:
-    """Whether this is Linux, lab or not."""
-    return hasattr(socket, "AF_NETLINK")
-
-
-def hardware_addresses(interfaces: Iterable[str]) -> dict[str, str]:
-    """Return the MAC address of each interface; asked once, at start.
-
-    Raises:
-        EdgeError: There is no such interface.
-    """
-    return {name: _hardware_address(name) for name in set(interfaces)}
 
 
 def open_sender(interface: str) -> FrameSender:
@@ -138,24 +118,3 @@ class LinkWatch:
             if isinstance(notice, Link) and notice.is_up != self._is_up:
                 self._is_up = notice.is_up
                 self._changed(notice.is_up)
-
-
-def _hardware_address(interface: str) -> str:
-    if has_netlink():
-        with LinuxAddresses(interface) as edge:
-            return edge.link().mac
-    try:
-        done = subprocess.run(
-            ("/sbin/ifconfig", *look_command(interface)[1:]),
-            capture_output=True,
-            check=False,
-            env={"LC_ALL": "C"},
-            text=True,
-            timeout=_LOOK_S,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EdgeError(f"{interface}: ifconfig: {error}") from error
-    view = parse_interface(done.stdout)
-    if not isinstance(view, InterfaceView):
-        raise EdgeError(f"{interface}: {done.stderr.strip() or 'ifconfig is not understood'}")
-    return view.mac

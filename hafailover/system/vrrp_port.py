@@ -12,11 +12,10 @@ from typing import Final, Protocol
 
 from hafailover.errors import EdgeError
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
-from hafailover.group.routers import PRIORITY_PRIMARY
 from hafailover.group.settings import GroupSettings
 from hafailover.system.advert_receiver import AdvertReceiver
 from hafailover.system.advert_socket import AdvertSocket, Received
-from hafailover.system.frame_set import FrameOrder, FrameSet, frame_order
+from hafailover.system.frame_set import FrameSet
 from hafailover.system.second_reading import SecondReading
 from hafailover.vrrp.acceptance import Accepted, Ignored, IgnoredReason, accept
 from hafailover.vrrp.advertisement import Advertisement, Malformed
@@ -188,16 +187,3 @@ class VrrpPort:
         if interface not in self._failing:
             self._failing.add(interface)
             self._say(text)
-
-
-def frame_orders(
-    groups: Iterable[GroupSettings], macs: Mapping[str, str]
-) -> dict[tuple[str, int], FrameOrder]:
-    """Return what is to be built for each (group, family)."""
-    return {
-        (group.name, int(router.family)): frame_order(
-            router, macs[group.interface], *((PRIORITY_PRIMARY,) if group.has_storage else ())
-        )
-        for group in groups
-        for router in group.routers
-    }

@@ -7,7 +7,8 @@ import pytest
 
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
 from hafailover.system.advert_socket import Received
-from hafailover.system.vrrp_port import VrrpPort, _Ear, frame_orders
+from hafailover.system.frame_building import frame_orders
+from hafailover.system.vrrp_port import VrrpPort, _Ear
 from hafailover.vrrp.acceptance import IgnoredReason
 from hafailover.vrrp.advertisement import Advertisement, decode, internet_checksum
 from hafailover.vrrp.settings import GROUP_IPV4, Version

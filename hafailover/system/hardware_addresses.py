@@ -1,0 +1,47 @@
+"""Which MAC address does an interface have? Asked once, at start."""
+
+import socket
+import subprocess
+from collections.abc import Iterable
+from typing import Final
+
+from hafailover.errors import EdgeError
+from hafailover.system.ifconfig import InterfaceView, look_command, parse_interface
+from hafailover.system.linux_addresses import LinuxAddresses
+
+_LOOK_S: Final = 5.0
+
+
+def has_netlink() -> bool:
+    """Whether this is Linux, lab or not."""
+    return hasattr(socket, "AF_NETLINK")
+
+
+def hardware_addresses(interfaces: Iterable[str]) -> dict[str, str]:
+    """Return the MAC address of each interface; asked once, at start.
+
+    Raises:
+        EdgeError: There is no such interface.
+    """
+    return {name: _hardware_address(name) for name in set(interfaces)}
+
+
+def _hardware_address(interface: str) -> str:
+    if has_netlink():
+        with LinuxAddresses(interface) as edge:
+            return edge.link().mac
+    try:
+        done = subprocess.run(
+            ("/sbin/ifconfig", *look_command(interface)[1:]),
+            capture_output=True,
+            check=False,
+            env={"LC_ALL": "C"},
+            text=True,
+            timeout=_LOOK_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EdgeError(f"{interface}: ifconfig: {error}") from error
+    view = parse_interface(done.stdout)
+    if not isinstance(view, InterfaceView):
+        raise EdgeError(f"{interface}: {done.stderr.strip() or 'ifconfig is not understood'}")
+    return view.mac
