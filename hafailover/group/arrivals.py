@@ -29,6 +29,19 @@ def lives(turn: Turn) -> None:
     turn.set(peer=replace(turn.state.peer, life_at=turn.now))
 
 
+def says_nothing_new(turn: Turn, event: ReportReceived) -> bool:
+    """Whether a report only repeats the last one, on a network that is not silent: then it is heard, and that is all.
+
+    Most of what two healthy nodes say to each other is of this kind; what depends on time alone is looked at with every
+    heartbeat of this node's own.
+    """
+    last = turn.state.peer.report
+    if last is None or replace(event.report, sequence=last.sequence) != last:
+        return False
+    since = [each.at for each in turn.state.peer.heard if each.network == event.network]
+    return bool(since) and turn.now - since[0] <= turn.settings.silence
+
+
 def reported(turn: Turn, event: ReportReceived) -> None:
     """Take in the peer's report; an older one than the last only counts as heard."""
     peer = turn.state.peer
@@ -142,11 +155,27 @@ def shutdown(turn: Turn, event: ShutdownAsked) -> None:
         turn.set(stopping_since=turn.now)
 
 
+def lateness(turn: Turn) -> int:
+    """Return for how long this process was away beyond what is tolerated, in nanoseconds; 0 if it was not.
+
+    Asked before anything else in every step: a node that slept must not act on what it knew before it knows what has
+    happened meanwhile. The heartbeat is the clock: a group with data never sleeps longer than one.
+    """
+    sent_at = turn.state.sent_at
+    if sent_at is None or not turn.settings.has_storage:
+        return 0
+    late_ns = turn.now - sent_at - turn.settings.timers.heartbeat
+    return late_ns if late_ns > turn.settings.timers.lateness else 0
+
+
 def late(turn: Turn, late_ns: int) -> None:
-    """This process was away: a peer may have taken over meanwhile, so the address goes first and questions follow."""
+    """This process was away. A peer may have taken over: the address goes first, then this node listens.
+
+    A primary lets nothing go while it listens, since letting go acknowledges what waits. A standby counts the peer's
+    silence from now on.
+    """
     if late_ns <= turn.settings.timers.lateness:
         return
-    turn.note(f"this process was away for {late_ns / SECOND:.2f} s")
     turn.do(
         RaiseAlert(
             kind=AlertKind.LATENESS,
@@ -154,10 +183,16 @@ def late(turn: Turn, late_ns: int) -> None:
             text=f"{turn.settings.node} was away for {late_ns / SECOND:.2f} s",
         )
     )
+    if not turn.settings.has_storage:
+        return
     # What came while this process was away says nothing about how late the peer is.
-    turn.set(canaries=tuple((name, turn.now) for name, _ in turn.state.canaries))
-    was_long = late_ns > turn.settings.takeover_silence // 2
-    if was_long and turn.state.addresses_wanted and turn.settings.has_storage:
+    turn.set(
+        canaries=tuple((name, turn.now) for name, _ in turn.state.canaries),
+        peer=replace(turn.state.peer, life_at=turn.now),
+        sent_at=turn.now,
+    )
+    if turn.state.role is not Role.PRIMARY:
+        return
+    turn.set(listen_until=later(turn.now, turn.settings.silence))
+    if late_ns > turn.settings.takeover_silence // 2 and turn.state.addresses_wanted:
         addresses.take_down(turn)
-        interval = max(each.interval_ns for each in turn.settings.routers)
-        turn.set(listen_until=later(turn.now, max(interval, turn.settings.silence)))

@@ -90,7 +90,9 @@ def advance(turn: Turn) -> None:
         return
     _see_identical(turn, views)
     for view in views:
-        progress = pursue(turn, plan_closed(view, turn.state.tries, may_force=True))
+        progress = pursue(
+            turn, plan_closed(view, turn.state.tries, may_force=True, in_haste=demotion.is_forced)
+        )
         if progress is Progress.FAILED:
             try_again_later(turn)
         if progress is not Progress.REACHED:
@@ -99,19 +101,18 @@ def advance(turn: Turn) -> None:
 
 
 def _free_stuck(turn: Turn) -> None:
-    """Let a peer go that vanished during the demotion: an unmount waits for its ggate for ever.
+    """Let the peer's image go when a step waits for it: an unmount would wait for a dead ggate for ever.
 
-    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset.
+    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. A
+    copy that is behind already has nobody left to acknowledge to: its users are ended first.
     """
     state, demotion = turn.state, turn.state.demotion
     if demotion is None or demotion.is_isolated or not state.pairing.units:
         return
-    is_stuck = (
-        state.work is not None
-        and turn.now - state.work.since > turn.settings.timers.canary_patience
-    )
-    if state.dropping is None and is_stuck and turn.peer_report is None:
-        parting.begin(turn, f"{turn.settings.peer} vanished during the demotion")
+    patience = turn.settings.timers.canary_patience
+    is_stuck = state.work is not None and turn.now - state.work.since > patience
+    if state.dropping is None and is_stuck:
+        parting.begin(turn, f"{turn.settings.peer} does not answer during the demotion")
     if state.dropping is not None:
         parting.let_go(turn)
 

@@ -1,7 +1,7 @@
 """How does a primary notice that the peer's copy no longer follows, or that it is itself cut off?"""
 
 from hafailover.group import addresses, demotion, parting
-from hafailover.group.contact import heard_networks
+from hafailover.group.contact import heard_networks, is_acting
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
@@ -42,6 +42,8 @@ def _loss(turn: Turn) -> str:
         return ""
     report = turn.peer_report
     if report is not None:
+        if is_acting(report):
+            return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
         if report.is_leaving:
             return f"{turn.settings.peer} is stopping"
         if state.pairing.peer_boot and report.boot != state.pairing.peer_boot:

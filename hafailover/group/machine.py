@@ -51,8 +51,16 @@ def initial(settings: GroupSettings) -> GroupState:
 def step(state: GroupState, event: happened.Event, now: Instant, settings: GroupSettings) -> Step:
     """Return what ``event`` makes of ``state``, and what is to be done."""
     turn = Turn(state, now, settings)
+    late_ns = arrivals.lateness(turn)
+    if late_ns:
+        arrivals.late(turn, late_ns)
+    is_old_hat = (
+        not late_ns
+        and isinstance(event, happened.ReportReceived)
+        and arrivals.says_nothing_new(turn, event)
+    )
     _take_in(turn, event)
-    if turn.state.incarnation:
+    if turn.state.incarnation and not is_old_hat:
         _move_on(turn)
     return Step(turn.state, tuple(turn.actions))
 

@@ -12,6 +12,7 @@ from hafailover.group.state import Dropping, Pairing
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
+from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import Activation
 from hafailover.storage import commands
 from hafailover.storage.pairing import plan_dropped
@@ -35,7 +36,11 @@ def begin(turn: Turn, reason: str) -> None:
     if turn.state.unprotected_since is None:
         turn.set(unprotected_since=turn.now)
     turn.change_records(
-        lambda _, record: changes.went_on_alone(record, lineage=lineage, doubt=unannounced)
+        lambda _, record: (
+            changes.went_on_alone(record, lineage=lineage, doubt=unannounced)
+            if record.copy in USABLE
+            else record
+        )
     )
     turn.note(f"the peer's copy is let go: {reason}")
     kind = AlertKind.DROPPED_UNANNOUNCED if unannounced else AlertKind.PEER_LOST

@@ -1,18 +1,19 @@
 """What does a primary do while it serves? It keeps the address up, watches its own copy first and then the peer's."""
 
-from hafailover.group import addresses, demotion, handover, loss, rejoin, routers, services
+from hafailover.group import addresses, contact, demotion, handover, loss, rejoin, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.contact import is_acting
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 from hafailover.lineage import changes
+from hafailover.lineage.compare import Verdict
 from hafailover.storage.facts import ComponentState
 from hafailover.storage.view import VolumeView
 
 
 def advance(turn: Turn) -> None:
     """Do the next thing that serving needs."""
-    if _outranked(turn) or loss.isolated(turn) or _local_lost(turn):
+    if _outranked(turn) or _listens(turn) or loss.isolated(turn) or _local_lost(turn):
         return
     busy = loss.advance(turn)
     if turn.state.role is not Role.PRIMARY or busy:
@@ -30,13 +31,11 @@ def advance(turn: Turn) -> None:
 
 def _serve_addresses(turn: Turn) -> None:
     """Keep the addresses up, but not while own lateness or isolation keeps them down."""
-    until = turn.state.listen_until
-    if loss.is_sole_and_isolated(turn) or (until is not None and turn.now < until):
+    if loss.is_sole_and_isolated(turn):
         return
     if turn.state.addresses_wanted:
         addresses.keep_up(turn)
     elif turn.state.addressing is None:
-        turn.set(listen_until=None)
         addresses.bring_up(turn)
 
 
@@ -45,8 +44,28 @@ def _outranked(turn: Turn) -> bool:
     report = turn.peer_report
     if report is None or report.role is not Role.PRIMARY or report.epoch <= turn.state.epoch:
         return False
-    demotion.begin(turn, f"{turn.settings.peer} serves under the newer epoch {report.epoch}")
+    verdict = contact.group_verdict(turn, report)
+    reason = f"{turn.settings.peer} serves under the newer epoch {report.epoch}; {verdict.value}"
+    turn.change_records(
+        lambda _, record: (
+            changes.outrun(record)
+            if verdict is Verdict.THEIRS
+            else changes.diverged(record, reason)
+        )
+    )
+    demotion.begin(turn, reason, is_forced=True)
     return True
+
+
+def _listens(turn: Turn) -> bool:
+    """After own lateness: whether it is still to be found out what has happened meanwhile."""
+    until = turn.state.listen_until
+    if until is None:
+        return False
+    if turn.now < until:
+        return True
+    turn.set(listen_until=None, canaries=tuple((name, turn.now) for name, _ in turn.state.canaries))
+    return False
 
 
 def _local_lost(turn: Turn) -> bool:

@@ -17,7 +17,6 @@ from hafailover.lineage.record import LineageRecord
 from hafailover.storage.view import VolumeView, view_volume
 from hafailover.units import Instant
 
-
 _FIELDS = frozenset(field.name for field in fields(GroupState))
 
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hafailover.emulation import superblock
+from hafailover.units import SECOND
 
 if TYPE_CHECKING:
     from hafailover.sim.host import Host
     from hafailover.sim.world import World
+
+
+THAW_NS = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Checker:
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
+        if any(self._is_excused(host) for host in self.world.hosts):
+            return
         mounted = [host.name for host in self.world.hosts if self._mounts(host)]
         if len(mounted) > 1:
             self._broken("S1", f"mounted read-write on {' and '.join(mounted)}")
@@ -41,6 +47,15 @@ class Checker:
                 self._broken(
                     "S6", f"the address is up on {host.name}, where the volume is not mounted"
                 )
+
+    def _is_excused(self, host: Host) -> bool:
+        """Whether a host stands still, or did a moment ago.
+
+        Nothing on a host can act while the host stands still; the promises name that exception. It has until
+        ``THAW_NS`` after its thaw to give way.
+        """
+        thawed_at = host.thawed_at
+        return host.is_frozen or (thawed_at is not None and self.world.timeline.now - thawed_at < THAW_NS)
 
     def image_written(self, node: str, image: str, writer: str) -> None:
         """A ggated wrote an image: nobody else may have it attached."""

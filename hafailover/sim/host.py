@@ -43,6 +43,7 @@ class Host:
         self.sessions: dict[str, tuple[str, str, str]] = {}
         """Export session -> (image, path, client address), as PREPARE_EXPORT made them."""
         self.virtual: set[str] = set()
+        self.thawed_at: int | None = None
         self.link_up = True
         self._pid = 100
         self._commands: dict[int, Callable[[CommandFinished], None]] = {}
@@ -104,6 +105,7 @@ class Host:
     def thaw(self) -> None:
         """Go on where everything stopped."""
         self.is_frozen = False
+        self.thawed_at = self.now
         waiting, self._thawed = self._thawed, []
         for call in waiting:
             call()

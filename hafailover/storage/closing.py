@@ -25,7 +25,7 @@ _PATIENT_TRIES = 2
 """So often a step is tried in its gentle form before its forced form."""
 
 
-def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
+def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool, in_haste: bool = False) -> Plan:
     """Return the next step towards "nothing of this volume is up here, and nobody has its image open".
 
     Args:
@@ -33,9 +33,10 @@ def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
         tries: How often the last step was tried.
         may_force: Whether users of the volume may be ended and the unmount forced. Never while a drop of the peer is
             not confirmed: a forced unmount needs the mirror to answer.
+        in_haste: Whether the users are ended before the first, forced, unmount: nothing of theirs counts any more.
     """
     if view.mount is not None or view.device_mounts:
-        return _plan_unmounted(view, tries, may_force=may_force)
+        return _plan_unmounted(view, tries, may_force=may_force, in_haste=in_haste)
     if view.mirror is not None:
         if view.mirror.state is MirrorState.WITHERING:
             return Wait(f"mirror {view.mirror.name} is being torn down")
@@ -115,10 +116,14 @@ def _expected(view: VolumeView) -> tuple[tuple[str, str], ...]:
     """Say what the image must still be like when its last sector is written: the size, and what was read there."""
     size = ("size", str(view.settings.size_bytes))
     image = view.image
-    return (size, ("expect", image.tail_sha256)) if image is not None and image.tail_sha256 else (size,)
+    return (
+        (size, ("expect", image.tail_sha256))
+        if image is not None and image.tail_sha256
+        else (size,)
+    )
 
 
-def _plan_unmounted(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
+def _plan_unmounted(view: VolumeView, tries: Tries, *, may_force: bool, in_haste: bool) -> Plan:
     settings = view.settings
     if view.mount is not None and not view.is_mounted:
         return Refused(
@@ -126,16 +131,17 @@ def _plan_unmounted(view: VolumeView, tries: Tries, *, may_force: bool) -> Plan:
             f"Unmount it by hand"
         )
     gentle = commands.unmount(settings, force=False)
-    is_first = tries.of(gentle) == 0 and tries.key.split(":")[-1] not in _HARSH
-    if is_first or not may_force:
+    has_begun_harshly = tries.key.split(":")[-1] in _HARSH
+    is_first = tries.of(gentle) == 0 and not has_begun_harshly
+    if not may_force or (is_first and not in_haste):
         return Next(gentle, "the volume leaves this node")
-    kill = FileStep(
-        task=FileTask.KILL_USERS,
-        path=settings.mount_point,
-        volume=settings.name,
-        deadline=settings.deadlines.unmount,
-    )
-    if tries.of(gentle):
+    if not has_begun_harshly:
+        kill = FileStep(
+            task=FileTask.KILL_USERS,
+            path=settings.mount_point,
+            volume=settings.name,
+            deadline=settings.deadlines.unmount,
+        )
         return Next(kill, "processes hold the volume")
     forced = commands.unmount(settings, force=True)
     return Next(forced, "the volume is still mounted after its users were told to go")
