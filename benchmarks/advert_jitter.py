@@ -27,7 +27,8 @@ LATE = 1.5
 """An interval longer than this share of the configured one counts as late."""
 
 
-def _burn() -> None:
+def burn() -> None:
+    """Compute without end."""
     while True:
         pass
 
@@ -62,7 +63,7 @@ def spread(times: list[float], interval_s: float) -> dict[str, float]:
 def measure(interval_ms: int, seconds: float, busy: int) -> dict[str, dict[str, float]]:
     """Watch both kinds at the same time, with ``busy`` processes that compute."""
     context = multiprocessing.get_context("fork")
-    burners = [context.Process(target=_burn, daemon=True) for _ in range(busy)]
+    burners = [context.Process(target=burn, daemon=True) for _ in range(busy)]
     with (
         tempfile.TemporaryDirectory() as folder,
         Lan(f"hj{os.getpid()}k") as one,

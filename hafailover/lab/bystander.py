@@ -24,6 +24,13 @@ class Bystander:
         self._holder: asyncio.subprocess.Process | None = None
         self._programs: list[asyncio.subprocess.Process] = []
 
+    @property
+    def pid(self) -> int:
+        """A process whose network namespace is the machine's; only while it is on."""
+        if self._holder is None:
+            raise ProcessLookupError(f"{self.machine.name} is off")
+        return self._holder.pid
+
     async def power_on(self) -> None:
         """Make the namespace, held by a process that only waits, and plug the cables in."""
         here = _network_of("thread-self")
