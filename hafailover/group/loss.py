@@ -1,7 +1,7 @@
 """How does a primary notice that the peer's copy no longer follows, or that it is itself cut off?"""
 
 from hafailover.group import addresses, demotion, parting
-from hafailover.group.contact import heard_networks, is_acting
+from hafailover.group.contact import is_acting
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
@@ -27,12 +27,22 @@ def advance(turn: Turn) -> bool:
 
 
 def canary_due(turn: Turn) -> Instant | None:
-    """Return when the canary counts as overdue, if nothing comes before."""
-    if not turn.state.canaries or not turn.state.pairing.units:
+    """Return when the peer's copy counts as lost because no write is completed, if none is until then.
+
+    Peer health is I/O progress. A late canary is borne a little longer while the peer's heartbeats on the replication
+    link are in time, since then it may be this node's own disk that is slow.
+    """
+    state = turn.state
+    if not state.canaries or not state.pairing.units or state.dropping or state.listen_until:
         return None
     timers = turn.settings.timers
-    oldest = min(at for _, at in turn.state.canaries)
-    return later(oldest, timers.canary_period + timers.canary_deadline)
+    oldest = min(at for _, at in state.canaries)
+    overdue = later(oldest, timers.canary_period + timers.canary_deadline)
+    heard = [each.at for each in state.peer.heard if each.network == _REPLICATION]
+    if not heard:
+        return overdue
+    silent = later(heard[0], turn.settings.silence)
+    return min(max(overdue, silent), later(oldest, timers.canary_patience))
 
 
 def _loss(turn: Turn) -> str:
@@ -61,17 +71,11 @@ def _says_stale(turn: Turn) -> bool:
 
 
 def _overdue(turn: Turn) -> str:
-    """Say that no write is completed: peer health is I/O progress.
-
-    A late canary is borne a little longer while the peer's heartbeats on the replication link are in time, since then
-    it may be this node's own disk that is slow.
-    """
+    """Say that no write is completed any more."""
     due = canary_due(turn)
     if due is None or turn.now < due:
         return ""
     late = turn.now - min(at for _, at in turn.state.canaries)
-    if _REPLICATION in heard_networks(turn) and late < turn.settings.timers.canary_patience:
-        return ""
     return f"no write has been completed for {late / SECOND:.1f} s"
 
 

@@ -73,7 +73,9 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
     if settings.has_storage:
         turn = Turn(state, Instant(0), settings)
         due.append(reporting.next_report(turn) if state.sent_at is not None else None)
-        due.append(loss.canary_due(turn))
+        canary_due = loss.canary_due(turn)
+        # What was due and is still not settled is looked at with the next heartbeat, not without end.
+        due.append(canary_due if canary_due is None or canary_due > state.moved_at else None)
         due.append(work.look_due(state, settings))
     else:
         due.append(services.next_check(state, settings))
@@ -123,6 +125,7 @@ def _move_on(turn: Turn) -> None:
     if not turn.settings.has_storage:
         plain.advance(turn)
         return
+    turn.set(moved_at=turn.now)
     work.write_records(turn)
     _advance_role(turn)
     work.write_records(turn)

@@ -265,6 +265,8 @@ class GroupState:
 
     sent: GroupReport | None = None
     sent_at: Instant | None = None
+    moved_at: Instant = Instant(0)
+    """When the group was last moved on from where it stood."""
     sequence: int = 0
     has_news: bool = False
     """Whether a report would say something that the last one did not."""
