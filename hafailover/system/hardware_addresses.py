@@ -1,6 +1,6 @@
 """Which MAC address does an interface have? Asked once, at start."""
 
-import socket
+import platform
 import subprocess
 from collections.abc import Iterable
 from typing import Final
@@ -13,8 +13,8 @@ _LOOK_S: Final = 5.0
 
 
 def has_netlink() -> bool:
-    """Whether this is Linux, lab or not."""
-    return hasattr(socket, "AF_NETLINK")
+    """Whether this is Linux, lab or not; FreeBSD's netlink(4) is young and not relied on."""
+    return platform.system() == "Linux"
 
 
 def hardware_addresses(interfaces: Iterable[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from hafailover.system.address_port import (
     IfconfigAddressPort,
     NetlinkAddressPort,
 )
+from hafailover.system.bpf_announce import BpfAnnouncer
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
 from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
@@ -37,23 +38,13 @@ class InterfaceEdges:
     """By group."""
 
 
-class KernelAnnouncer:
-    """Sends nothing: the kernel of FreeBSD announces an IPv4 address itself when it is added."""
-
-    def send(self, frames: tuple[bytes, ...]) -> None:
-        """Leave it to the kernel."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 def open_sender(interface: str) -> FrameSender:
     """Open what sends announcements on an interface.
 
     Raises:
         EdgeError: It cannot be opened.
     """
-    return LinuxAnnouncer(interface) if has_netlink() else KernelAnnouncer()
+    return LinuxAnnouncer(interface) if has_netlink() else BpfAnnouncer(interface)
 
 
 def edges_for(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hafailover.system.spawning import spawn
+
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
@@ -111,16 +113,13 @@ class WorkerStream:
 
 
 def _spawn(stream: int, environment: Mapping[str, str]) -> int:
-    return os.posix_spawn(
+    return spawn(
         sys.executable,
         (sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT),
         environment,
-        file_actions=[
+        [
             (os.POSIX_SPAWN_DUP2, stream, 0),
             (os.POSIX_SPAWN_DUP2, stream, 1),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
         ],
-        setpgroup=0,
-        setsigmask=(),
-        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
     )

@@ -17,6 +17,19 @@ def test_the_import_contracts_are_kept() -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def test_every_process_of_a_running_agent_is_started_in_one_place() -> None:
+    """Only there a real-time parent neither waits for its child nor passes its priority on."""
+    starts = ("posix_spawn(", "posix_spawnp(", "create_subprocess", "Popen(")
+    found = {
+        path.name
+        for path in (ROOT / "hafailover" / "system").glob("*.py")
+        if any(start in path.read_text() for start in starts)
+    }
+
+    # mount_work starts fstat(1) from within a worker, which is an ordinary process.
+    assert found == {"spawning.py", "mount_work.py"}
+
+
 def test_the_command_line_starts_without_the_heavy_parts() -> None:
     """A check of a file alone loads neither scapy nor an event loop."""
     code = (

@@ -10,6 +10,7 @@ import pytest
 
 from hafailover.errors import EdgeError, NotPermittedError
 from hafailover.system.bpf_announce import BpfAnnouncer
+from hafailover.system.interfaces import open_sender
 
 DESCRIPTOR = 1_000_000
 
@@ -88,3 +89,11 @@ def test_an_interface_that_is_down_is_said(kernel: Kernel) -> None:
     kernel.refuses["write"] = errno.ENETDOWN
     with pytest.raises(EdgeError, match="the interface is down"):
         announcer.send((b"one",))
+
+
+def test_freebsd_announces_through_it(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "FreeBSD")
+    sender = open_sender("vtnet1")
+    sender.send((b"one",))
+    assert isinstance(sender, BpfAnnouncer)
+    assert kernel.log[-1] == ("write", DESCRIPTOR, b"one")
