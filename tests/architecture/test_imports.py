@@ -19,7 +19,7 @@ def test_the_import_contracts_are_kept() -> None:
 
 def test_every_process_of_a_running_agent_is_started_in_one_place() -> None:
     """Only there a real-time parent neither waits for its child nor passes its priority on."""
-    starts = ("posix_spawn(", "posix_spawnp(", "create_subprocess", "Popen(")
+    starts = ("os.posix_spawn", "create_subprocess", "Popen(")
     found = {
         path.name
         for path in (ROOT / "hafailover" / "system").glob("*.py")
