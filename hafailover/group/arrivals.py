@@ -85,15 +85,14 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
     if pending is None or pending.id != number:
         return
     asked_openers = turn.state.ask_openers
+    is_answered = set(asked_openers) <= {path for path, _ in facts.openers}
     turn.set(
         observing=None,
         facts=facts,
         facts_at=turn.now,
         must_look=not facts.is_complete,
         look_at=None if facts.is_complete else later(turn.now, _UNKNOWN_PAUSE),
-        ask_openers=()
-        if set(asked_openers) <= {path for path, _ in facts.openers}
-        else asked_openers,
+        ask_openers=() if is_answered and turn.state.role is not Role.DEMOTING else asked_openers,
     )
     if facts.link_up is not None and facts.link_up != turn.state.link_is_up:
         turn.set(link_is_up=facts.link_up)

@@ -54,7 +54,7 @@ def begin(
     addresses.take_down(turn)
     stop_watching(turn)
     settle(turn)
-    turn.look_again()
+    turn.set(must_look=True, look_at=None, ask_openers=())
 
 
 def stop_watching(turn: Turn) -> None:
@@ -209,7 +209,14 @@ def _is_bound(record: LineageRecord, view: VolumeView) -> bool:
 
 def _leave(turn: Turn, demotion: Demotion) -> None:
     """Everything is seen closed and recorded: now "demoted" is said."""
-    turn.set(demotion=None, pairing=Pairing(), sessions=(), dropping=None, unprotected_since=None)
+    turn.set(
+        demotion=None,
+        pairing=Pairing(),
+        sessions=(),
+        dropping=None,
+        unprotected_since=None,
+        ask_openers=(),
+    )
     settle(turn)
     if demotion.successor and _all_identical(turn, demotion):
         _hand_over(turn, demotion.successor)

@@ -22,6 +22,7 @@ from hafailover.storage.steps import (
     Step,
     StepOutcome,
     Wait,
+    shows,
 )
 from hafailover.storage.tries import TRIES_MAX, Tries
 from hafailover.units import MILLISECOND, SECOND, Instant, later
@@ -100,11 +101,24 @@ def finish_work(turn: Turn, outcome: StepOutcome) -> None:
         return
     words = _last_words(outcome)
     tries = turn.state.tries.plus(pending.step, words)
-    turn.set(work=None, tries=tries, tried_at=turn.now, must_look=True, look_at=None)
+    turn.set(work=None, tries=tries, tried_at=turn.now)
+    if shows(pending.step):
+        turn.set(must_look=True, look_at=None, ask_openers=_freed_images(turn, pending.step))
     if outcome.problem or (
         isinstance(pending.step, CommandStep) and outcome.status not in pending.step.accepts
     ):
         turn.note(f"{pending.what}: {words}")
+
+
+def _freed_images(turn: Turn, step: Step) -> tuple[str, ...]:
+    """Return the image that ``step`` may have set free: whether somebody still has it open is asked at once."""
+    frees = isinstance(step, SignalStep) or (
+        isinstance(step, CommandStep) and step.verb == "mdconfig -d"
+    )
+    images = tuple(
+        each.image for each in turn.settings.volumes if frees and each.name == step.volume
+    )
+    return tuple(dict.fromkeys((*turn.state.ask_openers, *images)))
 
 
 def _last_words(outcome: StepOutcome) -> str:
@@ -155,7 +169,8 @@ def observe(turn: Turn) -> None:
 
 def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when the host is to be looked at next; None while a look is under way or a step's own end asks for it."""
-    if state.observing is not None or (state.work is not None and state.must_look):
+    is_busy = state.work is not None or state.addressing is not None
+    if state.observing is not None or (is_busy and state.must_look):
         return None
     if state.must_look:
         return state.look_at if state.look_at is not None else state.facts_at

@@ -73,6 +73,24 @@ class SignalStep:
 
 Step = CommandStep | FileStep | SignalStep
 
+_UNSEEN_TASKS = frozenset(
+    {FileTask.SYNC_IMAGE, FileTask.PREPARE_EXPORT, FileTask.REMOVE_EXPORT, FileTask.KILL_USERS}
+)
+
+
+def shows(step: Step) -> bool:
+    """Whether an observation can look different after ``step``: if not, none is waited for.
+
+    What these steps did is known by their own answer (an fsync, an fsck) or shows in the step that follows.
+    """
+    match step:
+        case FileStep(task=task):
+            return task not in _UNSEEN_TASKS
+        case CommandStep(verb=verb):
+            return not verb.startswith("fsck_ffs")
+        case SignalStep():
+            return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutcome:
