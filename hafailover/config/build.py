@@ -9,6 +9,7 @@ from hafailover.config.canonical import canonical_form, cluster_digest, group_di
 from hafailover.config.checked import Checked
 from hafailover.config.profiles import PROBE_PERIOD
 from hafailover.config.timing import gate_timeout_of, spans_of
+from hafailover.group.actions import Severity
 from hafailover.group.settings import (
     ArbiterKind,
     Automatism,
@@ -18,6 +19,8 @@ from hafailover.group.settings import (
     TimerSettings,
 )
 from hafailover.runtime.settings import (
+    AlertHookSettings,
+    AlertSettings,
     NetworkSettings,
     NodeSettings,
     PathSettings,
@@ -57,9 +60,24 @@ def build_node(root: Checked, node: str) -> NodeSettings:
             for name in root.sections("groups")
         ),
         ping_targets=tuple(str(target) for target in targets),
+        alerts=_alerts(root.section("alerts")),
         journal_bytes_max=paths.take("journal_max", int),
         record_test_period=_span(paths, "record_test_period"),
         digest=cluster_digest(form),
+    )
+
+
+def _alerts(alerts: Checked) -> AlertSettings:
+    return AlertSettings(
+        hooks=tuple(
+            AlertHookSettings(
+                command=hook.items("command", str),
+                severity=Severity(hook.take("severity", str)),
+                deadline=_span(hook, "deadline"),
+            )
+            for hook in alerts.items("exec", Checked)
+        ),
+        queue=alerts.take("queue", int),
     )
 
 

@@ -16,7 +16,11 @@ from hafailover.group.settings import ArbiterKind
 from hafailover.runtime.settings import NodeSettings
 
 _NOT_YET: Final = (
-    "alerts",
+    "alerts.webhook",
+    "alerts.mail",
+    "alerts.apprise",
+    "alerts.dead_man",
+    "alerts.repeat",
     "metrics",
     "drill",
     "watchdog",

@@ -23,7 +23,7 @@ from hafailover.config.words import (
 from hafailover.units import SECOND
 
 _SEVERITY: Final = choice(
-    "severity", ("note", "warning", "error"), "warning", "The least severity that is sent here."
+    "severity", ("note", "warning", "critical"), "warning", "The least severity that is sent here."
 )
 _DEADLINE: Final = duration("deadline", "10s", "How long one delivery may take.", high=HOUR)
 
@@ -32,7 +32,7 @@ _EXEC: Final = Section(
         program(
             "command",
             Presence.REQUIRED,
-            "A command that gets the event as JSON on its standard input.",
+            "A command that gets each alert, and its end, as JSON on its standard input.",
             sample="[/usr/local/libexec/on-alert]",
         ),
         _SEVERITY,

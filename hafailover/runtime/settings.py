@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hafailover.group.actions import Severity
 from hafailover.group.settings import GroupSettings
 from hafailover.units import Nanoseconds, seconds
 
@@ -48,6 +49,26 @@ class PathSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHookSettings:
+    """A command that is told of alerts."""
+
+    command: tuple[str, ...]
+    severity: Severity = Severity.WARNING
+    """The least that it wants to hear of."""
+    deadline: Nanoseconds = seconds(10)
+    """So long one delivery may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """Who is told when something is wrong."""
+
+    hooks: tuple[AlertHookSettings, ...] = ()
+    queue: int = 10_000
+    """So many undelivered alerts each of them may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """This node, its peer, and its groups."""
 
@@ -59,6 +80,7 @@ class NodeSettings:
     paths: PathSettings = field(default_factory=PathSettings)
     groups: tuple[GroupSettings, ...] = ()
     ping_targets: tuple[str, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     journal_bytes_max: int = 64 * 1024 * 1024
     record_test_period: Nanoseconds = seconds(60)
     digest: str = ""

@@ -89,7 +89,13 @@ class AgentEdges:
         self.control = ControlServer(
             settings.paths.control_socket, operators, groups=names, status=status
         )
-        self.alerts = AlertPort(log, self.runner, listener=self.control.tell)
+        self.alerts = AlertPort(
+            log,
+            self.runner,
+            node=settings.node,
+            settings=settings.alerts,
+            listener=self.control.tell,
+        )
         self._operators = operators
         self._make_ports(loop, environment, finished)
 

@@ -1,27 +1,23 @@
-"""How do alerts reach people: the log, and a command of theirs?
+"""How do alerts reach people: the log, who watches live, and commands of theirs?"""
 
-The command gets group, kind, severity and text as its last arguments, one alert at a time. Those
-that wait are bounded; a command that hangs is killed at its deadline like any other.
-"""
-
-from collections import deque
+import time
 from collections.abc import Callable
 from typing import Final
 
 from hafailover.group.actions import AlertKind, Severity
-from hafailover.system.child import Ended
+from hafailover.runtime.settings import AlertSettings
+from hafailover.system.alert_hook import AlertHook
 from hafailover.system.log import CRITICAL, NOTICE, WARNING, Log
 from hafailover.system.runner import Runner
-from hafailover.units import seconds
 
-QUEUE_MAX: Final = 1000
-_HOOK_DEADLINE: Final = seconds(30)
 _LEVELS: Final = {
     Severity.NOTE: NOTICE,
     Severity.WARNING: WARNING,
     Severity.CRITICAL: CRITICAL,
 }
-_RESOLVED: Final = "resolved"
+_RANKS: Final = tuple(Severity)
+"""The quietest first."""
+_MILLION: Final = 1_000_000
 
 
 class AlertPort:
@@ -32,34 +28,47 @@ class AlertPort:
         log: Log,
         runner: Runner,
         *,
-        hook: tuple[str, ...] = (),
+        node: str,
+        settings: AlertSettings,
         listener: Callable[[str, str], None] = lambda _group, _text: None,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Make the port.
 
         Args:
             log: Where everything is written.
-            runner: Starts the hook.
-            hook: The command; empty = none.
+            runner: Starts the commands.
+            node: Who speaks.
+            settings: Which commands there are.
             listener: Told (group, text) of everything that is said, for who watches live.
+            wall_ns: The time of day, in nanoseconds since 1970.
         """
-        self.dropped = 0
         self._log = log
-        self._runner = runner
-        self._hook = hook
+        self._node = node
         self._listener = listener
-        self._waiting: deque[tuple[str, ...]] = deque()
-        self._is_running = False
+        self._wall_ns = wall_ns
+        self._hooks = tuple(
+            AlertHook(hook, queue_max=settings.queue, runner=runner, log=log)
+            for hook in settings.hooks
+        )
+        self._raised: dict[tuple[str, AlertKind], Severity] = {}
+
+    @property
+    def dropped(self) -> int:
+        """How many deliveries were given up because too many waited."""
+        return sum(hook.dropped for hook in self._hooks)
 
     def raise_alert(self, group: str, kind: AlertKind, severity: Severity, text: str) -> None:
         """Say that something is wrong."""
         self._say(group, f"alert {kind.value} ({severity.value}): {text}", _LEVELS[severity])
-        self._call(group, kind.value, severity.value, text)
+        self._raised[group, kind] = severity
+        self._deliver(group, kind, severity, "raised", text)
 
     def resolve_alert(self, group: str, kind: AlertKind, text: str) -> None:
-        """Say that it is over."""
+        """Say that it is over, as loud as it was raised."""
         self._say(group, f"alert {kind.value} resolved: {text}", NOTICE)
-        self._call(group, kind.value, _RESOLVED, text)
+        severity = self._raised.pop((group, kind), Severity.WARNING)
+        self._deliver(group, kind, severity, "resolved", text)
 
     def note(self, group: str, text: str) -> None:
         """Put a line into the history."""
@@ -69,24 +78,19 @@ class AlertPort:
         self._log.say(f"{group}: {text}", level)
         self._listener(group, text)
 
-    def _call(self, *words: str) -> None:
-        if not self._hook:
-            return
-        if len(self._waiting) >= QUEUE_MAX:
-            self.dropped += 1
-            return
-        self._waiting.append((*self._hook, *words))
-        self._next()
-
-    def _next(self) -> None:
-        if self._waiting and not self._is_running:
-            self._is_running = True
-            argv = self._waiting.popleft()
-            self._runner.start(argv, deadline=_HOOK_DEADLINE, done=self._ended)
-
-    def _ended(self, ended: Ended) -> None:
-        self._is_running = False
-        if ended.status != 0:
-            said = ended.problem or ended.stderr.decode(errors="replace").strip()
-            self._log.say(f"the alert hook ended with {ended.status}: {said}", WARNING)
-        self._next()
+    def _deliver(
+        self, group: str, kind: AlertKind, severity: Severity, state: str, text: str
+    ) -> None:
+        for hook in self._hooks:
+            if _RANKS.index(severity) >= _RANKS.index(hook.settings.severity):
+                hook.give(
+                    {
+                        "time": self._wall_ns() // _MILLION,
+                        "node": self._node,
+                        "group": group,
+                        "kind": kind.value,
+                        "severity": severity.value,
+                        "state": state,
+                        "text": text,
+                    }
+                )

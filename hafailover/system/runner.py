@@ -1,7 +1,7 @@
 """The only place where processes of the host are started.
 
-A child gets an absolute path found in a fixed search path, a fixed environment, nothing on
-standard input, a process group of its own, ordinary scheduling, a limit on what is kept of its
+A child gets an absolute path found in a fixed search path, a fixed environment, little or nothing
+on standard input, a process group of its own, ordinary scheduling, a limit on what is kept of its
 output, and a deadline. At the deadline its group is killed once and nobody waits for it: a child
 inside the kernel (D state) ends when the kernel likes. It is remembered as stuck until it is
 reaped.
@@ -26,6 +26,8 @@ SEARCH_PATH: Final = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/b
 PATH_VARIABLE: Final = "HAFAILOVER_PATH"
 """What stands here in the agent's environment is searched first; the lab's emulated tools are."""
 KEEP_BYTES: Final = 4096
+GIVEN_BYTES_MAX: Final = 4096
+"""A pipe holds so much even when the kernel is short of memory for pipes, so nobody waits."""
 CHILDREN_MAX: Final = 256
 """More at once would mean that something is badly stuck: then nothing more is started."""
 
@@ -69,6 +71,7 @@ class Runner:
         done: Callable[[Ended], None],
         keep: int = KEEP_BYTES,
         unit: str = "",
+        given: bytes = b"",
     ) -> Child | None:
         """Start ``argv``; ``done`` is called later, exactly once.
 
@@ -78,6 +81,7 @@ class Runner:
             done: Called with the result, never from within this call.
             keep: So many bytes of each of its two outputs are kept, the last ones.
             unit: The md or ggate unit it acts on, shown while it is stuck.
+            given: What it reads on its standard input, at most ``GIVEN_BYTES_MAX``.
 
         Returns:
             The child, or None if it could not be started.
@@ -89,11 +93,24 @@ class Runner:
             problem = f"{argv[0]}: not started, {len(self._children)} children have not ended"
         else:
             try:
-                return self._spawn(program, tuple(argv), deadline, done, keep, unit)
+                pid, pipes = _spawn(program, argv, self._environment, given)
             except OSError as error:
                 problem = f"{argv[0]}: cannot be started: {error.strerror}"
                 if error.errno == errno.ENOENT:
                     self._programs.pop(argv[0], None)
+            else:
+                child = Child(
+                    self._loop,
+                    pid=pid,
+                    argv=tuple(argv),
+                    pipes=pipes,
+                    deadline_ns=deadline,
+                    keep=keep,
+                    unit=unit,
+                    done=done,
+                )
+                self._children[pid] = child
+                return child
         self._loop.call_soon(done, Ended(status=127, problem=problem))
         return None
 
@@ -115,48 +132,6 @@ class Runner:
                     break
         return self._programs.get(program)
 
-    def _spawn(
-        self,
-        program: str,
-        argv: tuple[str, ...],
-        deadline: Nanoseconds,
-        done: Callable[[Ended], None],
-        keep: int,
-        unit: str,
-    ) -> Child:
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
-        try:
-            pid = spawn(
-                program,
-                argv,
-                self._environment,
-                [
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, out_write, 1),
-                    (os.POSIX_SPAWN_DUP2, err_write, 2),
-                ],
-            )
-        except OSError:
-            os.close(out_read)
-            os.close(err_read)
-            raise
-        finally:
-            os.close(out_write)
-            os.close(err_write)
-        child = Child(
-            self._loop,
-            pid=pid,
-            argv=argv,
-            pipes=(out_read, err_read),
-            deadline_ns=deadline,
-            keep=keep,
-            unit=unit,
-            done=done,
-        )
-        self._children[pid] = child
-        return child
-
     def _reap(self) -> None:
         for pid in tuple(self._children):
             try:
@@ -166,3 +141,41 @@ class Runner:
                 found, status = pid, 0xFF00
             if found:
                 self._children.pop(pid).ended(os.waitstatus_to_exitcode(status))
+
+
+def _spawn(
+    program: str, argv: Sequence[str], environment: Mapping[str, str], given: bytes
+) -> tuple[int, tuple[int, int]]:
+    """Start a program; returns its pid, and where its two outputs are read."""
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    stdin = _filled_pipe(given) if given else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pid = spawn(
+            program,
+            argv,
+            environment,
+            [
+                (os.POSIX_SPAWN_DUP2, stdin, 0),
+                (os.POSIX_SPAWN_DUP2, out_write, 1),
+                (os.POSIX_SPAWN_DUP2, err_write, 2),
+            ],
+        )
+    except OSError:
+        os.close(out_read)
+        os.close(err_read)
+        raise
+    finally:
+        os.close(stdin)
+        os.close(out_write)
+        os.close(err_write)
+    return pid, (out_read, err_read)
+
+
+def _filled_pipe(data: bytes) -> int:
+    """Return the reading end of a pipe that holds ``data`` and then ends."""
+    assert len(data) <= GIVEN_BYTES_MAX, len(data)  # noqa: S101
+    read, write = os.pipe()
+    os.write(write, data)
+    os.close(write)
+    return read

@@ -373,7 +373,8 @@ def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
     ("old", "new", "key"),
     [
         ("groups:", "drill: {outage: 10s}\ngroups:", "drill"),
-        ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts"),
+        ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts.mail"),
+        ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
         ("groups:", "metrics: {port: 9000}\ngroups:", "metrics"),
         ("groups:", "watchdog: {timeout: 4s}\ngroups:", "watchdog"),
         ("groups:", "recovery: {failovers: 2}\ngroups:", "recovery.failovers"),
@@ -391,6 +392,12 @@ def test_what_nothing_acts_on_yet_is_told(old: str, new: str, key: str) -> None:
     assert said(HEALTHY, changed(old, new, TEXT)) == [
         f"warning: {key} is checked, but this version does not act on it"
     ]
+
+
+def test_commands_that_hear_of_alerts_are_acted_on() -> None:
+    hook = "alerts: {queue: 20, exec: [{command: [/bin/true]}]}\ngroups:"
+
+    assert said(HEALTHY, changed("groups:", hook, TEXT)) == []
 
 
 def test_a_watchdog_that_is_not_wanted_is_not_missed() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hafailover.config.load import load, read_file
 from hafailover.config.problems import ConfigErrors
+from hafailover.group.actions import Severity
 from hafailover.group.settings import (
     ArbiterKind,
     Automatism,
@@ -14,9 +15,14 @@ from hafailover.group.settings import (
     ServiceSettings,
     TimerSettings,
 )
-from hafailover.runtime.settings import PathSettings, PeerChannelSettings
+from hafailover.runtime.settings import (
+    AlertHookSettings,
+    AlertSettings,
+    PathSettings,
+    PeerChannelSettings,
+)
 from hafailover.storage.settings import FullCheck, VolumeDeadlines, VolumeSettings
-from hafailover.units import SECOND
+from hafailover.units import SECOND, Nanoseconds
 from hafailover.vrrp.settings import AnnounceSettings, Family, Version
 from tests.config.texts import EXAMPLES, PAIR, PLAIN, changed, read
 
@@ -158,3 +164,19 @@ def test_a_file_that_is_no_text_is_an_error_with_its_line(tmp_path: Path) -> Non
 
     with pytest.raises(ConfigErrors, match="not UTF-8 text, first on line 2"):
         load(path)
+
+
+def test_commands_that_hear_of_alerts() -> None:
+    given = "alerts: {queue: 20, exec: [{command: [/bin/a, b]}, {command: [/c], severity: note, deadline: 3s}]}"
+    alerts = read(changed("groups:", f"{given}\ngroups:")).settings("a").alerts
+
+    assert alerts == AlertSettings(
+        hooks=(
+            AlertHookSettings(command=("/bin/a", "b")),
+            AlertHookSettings(
+                command=("/c",), severity=Severity.NOTE, deadline=Nanoseconds(3 * SECOND)
+            ),
+        ),
+        queue=20,
+    )
+    assert read(changed("groups:", "groups:")).settings("a").alerts == AlertSettings()

@@ -1,7 +1,6 @@
 """The small ports: steps, addresses, services, watchers, alerts, host."""
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,22 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from hafailover.group.actions import AlertKind, ServiceVerb, Severity
+from hafailover.group.actions import ServiceVerb
 from hafailover.group.events import CanaryWritten, Event, ImageSynced, ServiceFinished, StepFinished
 from hafailover.group.settings import ServiceSettings, TimerSettings
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, StepOutcome
 from hafailover.system import watchers as watchers_module
 from hafailover.system.address_port import AddressScope, IfconfigAddressPort
-from hafailover.system.alerts import AlertPort
 from hafailover.system.host import HostPort, boot_id
 from hafailover.system.interface_looks import interface_facts
-from hafailover.system.log import Log
 from hafailover.system.runner import Runner, search_path
 from hafailover.system.service_port import ServicePort
 from hafailover.system.step_port import StepPort, send_signal
 from hafailover.system.watchers import WatcherPort
 from hafailover.system.worker_pool import WorkerPool
-from hafailover.system.writer_thread import LineWriter
 from hafailover.units import milliseconds, seconds
 from tests.system.conftest import Bench
 
@@ -260,32 +256,6 @@ def test_a_hung_canary_is_told_and_never_doubled(rig: Rig, watchers: WatcherPort
 def problem_of(event: Event) -> str:
     assert isinstance(event, CanaryWritten | ImageSynced)
     return event.problem
-
-
-def test_alerts_reach_log_and_hook_one_at_a_time(rig: Rig, tmp_path: Path) -> None:
-    rig.tool("hook", "sleep 0.05")
-    lines: list[str] = []
-    log = Log(LineWriter("log", os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)), node="A")
-    port = AlertPort(
-        log,
-        rig.runner,
-        hook=("hook",),
-        listener=lambda group, text: lines.append(f"{group} {text}"),
-    )
-    port.raise_alert("g", AlertKind.PEER_LOST, Severity.CRITICAL, "B is gone")
-    port.resolve_alert("g", AlertKind.PEER_LOST, "B is back")
-    port.note("g", "a note")
-    assert lines == [
-        "g alert peer-lost (critical): B is gone",
-        "g alert peer-lost resolved: B is back",
-        "g a note",
-    ]
-    rig.bench.until(lambda: len(rig.calls("hook")) == 2 and rig.runner.running == 0)
-    assert rig.calls("hook") == ["g peer-lost critical B is gone", "g peer-lost resolved B is back"]
-    log.close(30)
-    written = (tmp_path / "log").read_text().splitlines()
-    assert len(written) == 3
-    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z g: alert peer-lost", written[0])
 
 
 def test_the_host_is_reset_by_one_command(rig: Rig) -> None:
