@@ -6,15 +6,15 @@ opener gone, image marked, record closed. If that cannot be seen within the limi
 
 from dataclasses import replace
 
-from hafailover.group import addresses, parting, routers, services
+from hafailover.group import addresses, isolation, parting, routers, services
 from hafailover.group.actions import ResetHost, WatchCanary, WatchImage
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.state import Demotion, Pairing
 from hafailover.group.turn import Turn, first, put
-from hafailover.group.work import Progress, pursue, settle, try_again_later
+from hafailover.group.work import Progress, pursue, run_urgent, settle, try_again_later
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState, ImageBinding, LineageRecord
-from hafailover.storage.closing import plan_closed, plan_marked
+from hafailover.storage.closing import kill_users, plan_closed, plan_marked
 from hafailover.storage.facts import TailKind
 from hafailover.storage.view import VolumeView
 from hafailover.units import later
@@ -67,15 +67,14 @@ def stop_watching(turn: Turn) -> None:
 
 def advance(turn: Turn) -> None:
     """Do the next thing that a demotion needs."""
+    _notice_isolation(turn)
     demotion = turn.state.demotion
     assert demotion is not None  # noqa: S101
     timers = turn.settings.timers
     limit = timers.forced_demotion if demotion.is_isolated else timers.demote_deadline
     if turn.now - demotion.since > limit:
-        reset(
-            turn,
-            f"the demotion cannot be shown to be complete: {turn.state.refusal or turn.state.why}",
-        )
+        why = turn.state.refusal or turn.state.why
+        reset(turn, f"the demotion cannot be shown to be complete: {why}")
         return
     _free_stuck(turn)
     if turn.state.addressing is not None or turn.state.must_look:
@@ -100,11 +99,23 @@ def advance(turn: Turn) -> None:
     _finish(turn, views)
 
 
+def _notice_isolation(turn: Turn) -> None:
+    """A node can be cut off while it demotes for another reason: the other one does not wait longer for that."""
+    demotion = turn.state.demotion
+    since = isolation.since(turn)
+    if demotion is None or demotion.is_isolated or since is None or not turn.state.pairing.units:
+        return
+    views = turn.views()
+    if views is not None and not any(view.mount or view.device_mounts for view in views):
+        return
+    turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True))
+
+
 def _free_stuck(turn: Turn) -> None:
     """Let the peer's image go when a step waits for it: an unmount would wait for a dead ggate for ever.
 
-    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. A
-    copy that is behind already has nobody left to acknowledge to: its users are ended first.
+    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. If
+    the peer serves already, this node's copy is behind: its users are ended before anything is acknowledged to them.
     """
     state, demotion = turn.state, turn.state.demotion
     if demotion is None or demotion.is_isolated or not state.pairing.units:
@@ -112,9 +123,26 @@ def _free_stuck(turn: Turn) -> None:
     patience = turn.settings.timers.canary_patience
     is_stuck = state.work is not None and turn.now - state.work.since > patience
     if state.dropping is None and is_stuck:
+        report = turn.peer_report
+        if report is not None and report.role is Role.PRIMARY and not demotion.is_forced:
+            parting.give_way(turn, report)
+            turn.set(demotion=replace(demotion, is_forced=True))
         parting.begin(turn, f"{turn.settings.peer} does not answer during the demotion")
-    if state.dropping is not None:
+    if turn.state.dropping is not None and not _ends_users(turn):
         parting.let_go(turn)
+
+
+def _ends_users(turn: Turn) -> bool:
+    """End the users of the volumes, once, before what they wait for is acknowledged; whether that is under way."""
+    demotion = turn.state.demotion
+    if demotion is None or not demotion.is_forced or turn.state.urgent is not None:
+        return turn.state.urgent is not None
+    left = [each for each in turn.settings.volumes if each.name not in demotion.ended_users]
+    if not left:
+        return False
+    turn.set(demotion=replace(demotion, ended_users=(*demotion.ended_users, left[0].name)))
+    run_urgent(turn, kill_users(left[0]), "nothing of theirs counts any more")
+    return True
 
 
 def reset(turn: Turn, reason: str) -> None:

@@ -1,8 +1,7 @@
 """How does a primary notice that the peer's copy no longer follows, or that it is itself cut off?"""
 
-from hafailover.group import addresses, demotion, parting
+from hafailover.group import addresses, demotion, isolation, parting
 from hafailover.group.contact import is_acting
-from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
 from hafailover.lineage.record import CopyState
@@ -99,35 +98,16 @@ def _dropped_by_kernel(turn: Turn) -> str:
     return ""
 
 
-def is_sole_and_isolated(turn: Turn) -> bool:
-    """Whether the only copy in service is here, on a node that reaches nobody."""
-    state = turn.state
-    return (
-        turn.settings.arbiter is ArbiterKind.PING
-        and turn.peer_report is None
-        and state.gateway_lost_at is not None
-        and not state.pairing.units
-        and all(record.copy is CopyState.SOLE for _, record in state.records)
-    )
-
-
 def isolated(turn: Turn) -> bool:
     """Act on own isolation: a primary that reaches neither its peer nor any ping target stops serving.
 
     One whose copy is the only one in service keeps it mounted, since nobody else can serve older data meanwhile; only
     its address goes, until a ping target answers again.
     """
-    state = turn.state
-    if turn.settings.arbiter is not ArbiterKind.PING or turn.peer_report is not None:
+    if isolation.since(turn) is None:
         return False
-    if state.gateway_lost_at is None:
-        return False
-    heard = state.peer.heard_at
-    alone_since = max(heard if heard is not None else state.role_since, state.gateway_lost_at)
-    if turn.now - alone_since < turn.settings.silence:
-        return False
-    if is_sole_and_isolated(turn):
-        if state.addresses_wanted:
+    if isolation.is_sole(turn):
+        if turn.state.addresses_wanted:
             turn.note("no ping target answers: the address is taken down until one does")
             addresses.take_down(turn)
         return False

@@ -6,13 +6,14 @@ waits. Until then the mirror waits by itself: that wait is the suspended I/O tha
 
 from dataclasses import replace
 
+from hafailover.group import contact, isolation
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
-from hafailover.group.settings import ArbiterKind
+from hafailover.group.report import GroupReport
 from hafailover.group.state import Dropping, Pairing
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
-from hafailover.lineage.compare import USABLE
+from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.lineage.record import Activation
 from hafailover.storage import commands
 from hafailover.storage.pairing import plan_dropped
@@ -28,7 +29,7 @@ UNANNOUNCED = "the kernel dropped"
 
 def begin(turn: Turn, reason: str) -> None:
     """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
-    if turn.peer_report is None and not _may_drop(turn):
+    if turn.peer_report is None and not isolation.may_go_on_alone(turn):
         return  # Isolation is dealt with by its own rule.
     unannounced = reason if reason.startswith(UNANNOUNCED) else ""
     lineage = turn.mint()
@@ -51,6 +52,20 @@ def begin(turn: Turn, reason: str) -> None:
             text=f"{reason}; {turn.settings.node} goes on alone",
         )
     )
+
+
+def give_way(turn: Turn, report: GroupReport) -> str:
+    """Mark own copies for what they are beside a peer that serves under a newer epoch; return why, as a sentence."""
+    verdict = contact.group_verdict(turn, report)
+    reason = f"{turn.settings.peer} serves under the newer epoch {report.epoch}; {verdict.value}"
+    turn.change_records(
+        lambda _, record: (
+            changes.outrun(record)
+            if verdict is Verdict.THEIRS
+            else changes.diverged(record, reason)
+        )
+    )
+    return reason
 
 
 def let_go(turn: Turn) -> Progress:
@@ -104,10 +119,3 @@ def record_counters(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             )
             record = turn.state.record(view.settings.name)
             turn.set_records(((view.settings.name, changes.activated(record, seen)),))
-
-
-def _may_drop(turn: Turn) -> bool:
-    """With ping targets a primary that reaches none is the isolated one: it must not go on alone."""
-    if turn.settings.arbiter is not ArbiterKind.PING:
-        return True
-    return turn.state.gateway_lost_at is None

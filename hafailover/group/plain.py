@@ -5,6 +5,7 @@ from hafailover.group.actions import Stop
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
+from hafailover.vrrp.events import Startup
 
 
 def advance(turn: Turn) -> None:
@@ -13,7 +14,8 @@ def advance(turn: Turn) -> None:
     if state.is_stopping:
         _stop(turn)
         return
-    routers.set_candidacy(turn, is_candidate=state.link_is_up and state.pause is None)
+    _follow_link(turn)
+    routers.set_candidacy(turn, is_candidate=state.pause is None)
     if routers.is_any_master(turn):
         if state.role is not Role.PRIMARY:
             turn.become(Role.PRIMARY, "this node is Master")
@@ -27,6 +29,15 @@ def advance(turn: Turn) -> None:
     if state.addresses_wanted:
         addresses.take_down(turn)
     services.stop_all(turn)
+
+
+def _follow_link(turn: Turn) -> None:
+    """Take part only while the interface has a link (RFC 9568 section 6.4: Startup and Shutdown of the interface)."""
+    if turn.state.link_is_up and not routers.take_part(turn):
+        routers.send_all(turn, Startup())
+    elif not turn.state.link_is_up and routers.take_part(turn):
+        turn.note(f"interface {turn.settings.interface} has no link")
+        routers.stop(turn)
 
 
 def _stop(turn: Turn) -> None:

@@ -1,12 +1,21 @@
 """What does a primary do while it serves? It keeps the address up, watches its own copy first and then the peer's."""
 
-from hafailover.group import addresses, contact, demotion, handover, loss, rejoin, routers, services
+from hafailover.group import (
+    addresses,
+    demotion,
+    handover,
+    isolation,
+    loss,
+    parting,
+    rejoin,
+    routers,
+    services,
+)
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.contact import is_acting
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 from hafailover.lineage import changes
-from hafailover.lineage.compare import Verdict
 from hafailover.storage.facts import ComponentState
 from hafailover.storage.view import VolumeView
 
@@ -31,7 +40,7 @@ def advance(turn: Turn) -> None:
 
 def _serve_addresses(turn: Turn) -> None:
     """Keep the addresses up, but not while own lateness or isolation keeps them down."""
-    if loss.is_sole_and_isolated(turn):
+    if isolation.is_sole(turn) and isolation.since(turn) is not None:
         return
     if turn.state.addresses_wanted:
         addresses.keep_up(turn)
@@ -44,16 +53,7 @@ def _outranked(turn: Turn) -> bool:
     report = turn.peer_report
     if report is None or report.role is not Role.PRIMARY or report.epoch <= turn.state.epoch:
         return False
-    verdict = contact.group_verdict(turn, report)
-    reason = f"{turn.settings.peer} serves under the newer epoch {report.epoch}; {verdict.value}"
-    turn.change_records(
-        lambda _, record: (
-            changes.outrun(record)
-            if verdict is Verdict.THEIRS
-            else changes.diverged(record, reason)
-        )
-    )
-    demotion.begin(turn, reason, is_forced=True)
+    demotion.begin(turn, parting.give_way(turn, report), is_forced=True)
     return True
 
 

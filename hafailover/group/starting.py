@@ -4,7 +4,7 @@ A mount with a record of this very activation in this boot is adopted: a restart
 A mount that no record explains is brought down first; questions come later. Anything half done is undone.
 """
 
-from hafailover.group import addresses, demotion, promotion, routers, services
+from hafailover.group import addresses, demotion, parting, promotion, routers, services
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.events import Started
@@ -45,6 +45,8 @@ def start(turn: Turn, event: Started) -> None:
 def advance(turn: Turn) -> None:
     """Decide, from the first complete look, where this node stands."""
     views = turn.views()
+    if views is None:
+        _free_stuck_kernel(turn)
     if views is None or not turn.state.is_durable:
         return
     if not _judge_images(turn, views):
@@ -58,6 +60,32 @@ def advance(turn: Turn) -> None:
     else:
         _recall_exports(turn, views)
         turn.become(Role.STANDBY, "the agent has just started")
+
+
+def _free_stuck_kernel(turn: Turn) -> None:
+    """A restarted agent that cannot see its storage, because a ggate is stuck, lets the peer go from its record alone.
+
+    Readers of the GEOM tree hang while a ggate does; waiting for them would be for ever.
+    """
+    state = turn.state
+    if turn.now - state.role_since < 2 * turn.settings.timers.canary_patience:
+        return
+    was_serving = all(
+        changes.is_active(record)
+        and record.boot == state.boot
+        and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
+        for _, record in state.records
+    )
+    report = turn.peer_report
+    if not was_serving or not state.records or (report is not None and is_acting(report)):
+        return
+    if state.dropping is None:
+        units = tuple(
+            (each.name, unit) for each in turn.settings.volumes for unit in each.ggate_units
+        )
+        turn.set(pairing=Pairing(units=units))
+        parting.begin(turn, "the storage cannot be seen since the agent was restarted")
+    parting.let_go(turn)
 
 
 def _is_up(view: VolumeView) -> bool:

@@ -87,6 +87,7 @@ class Demotion:
         seen_identical: Volumes whose two components were seen ACTIVE with unmoved counters after the unmount.
         close_ids: The marker of this closing, by volume.
         is_forced: Whether an unmount had to be forced: then the copy is not clean.
+        ended_users: Volumes whose users were ended before what they waited for was let go.
         is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
     """
 
@@ -97,6 +98,7 @@ class Demotion:
     is_final: bool = False
     is_forced: bool = False
     is_isolated: bool = False
+    ended_users: tuple[str, ...] = ()
     seen_identical: tuple[str, ...] = ()
     close_ids: tuple[tuple[str, str], ...] = ()
 

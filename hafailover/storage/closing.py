@@ -7,6 +7,7 @@ Order: umount, mirror, ggate, its ggatec process, md, every ggated, then seen cl
 from hafailover.storage import commands
 from hafailover.storage.ending import end_carrier, end_server
 from hafailover.storage.facts import MirrorState, TailKind
+from hafailover.storage.settings import VolumeSettings
 from hafailover.storage.steps import (
     FileStep,
     FileTask,
@@ -100,6 +101,16 @@ def plan_marked(view: VolumeView, close_id: str) -> Plan:
     )
 
 
+def kill_users(settings: VolumeSettings) -> Step:
+    """Return the step that names, tells and then ends the processes that use the volume."""
+    return FileStep(
+        task=FileTask.KILL_USERS,
+        path=settings.mount_point,
+        volume=settings.name,
+        deadline=settings.deadlines.unmount,
+    )
+
+
 def clear_tail(view: VolumeView) -> Step:
     """Return the step that zeroes the last sector, so that attaching starts no mirror by taste."""
     return FileStep(
@@ -136,13 +147,7 @@ def _plan_unmounted(view: VolumeView, tries: Tries, *, may_force: bool, in_haste
     if not may_force or (is_first and not in_haste):
         return Next(gentle, "the volume leaves this node")
     if not has_begun_harshly:
-        kill = FileStep(
-            task=FileTask.KILL_USERS,
-            path=settings.mount_point,
-            volume=settings.name,
-            deadline=settings.deadlines.unmount,
-        )
-        return Next(kill, "processes hold the volume")
+        return Next(kill_users(settings), "processes hold the volume")
     forced = commands.unmount(settings, force=True)
     return Next(forced, "the volume is still mounted after its users were told to go")
 
