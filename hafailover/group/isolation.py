@@ -1,0 +1,40 @@
+"""Is this node the one that is cut off? With ping targets it can tell: it reaches neither them nor its peer.
+
+An isolated node stops, whatever it was doing, within a span that the other one waits for before it takes over.
+"""
+
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.turn import Turn
+from hafailover.lineage.record import CopyState
+from hafailover.units import Instant, later
+
+
+def since(turn: Turn) -> Instant | None:
+    """Return since when this node counts as isolated, None if it does not.
+
+    That is the moment at which the peer had been silent for long enough and two probes of the targets in a row had
+    found nobody.
+    """
+    state = turn.state
+    if turn.settings.arbiter is not ArbiterKind.PING or turn.peer_report is not None:
+        return None
+    if state.gateway_lost_at is None:
+        return None
+    heard = state.peer.heard_at
+    silent_from = later(heard if heard is not None else state.role_since, turn.settings.silence)
+    unreached_from = later(state.gateway_lost_at, turn.settings.timers.probe_period)
+    found = max(silent_from, unreached_from)
+    return found if turn.now >= found else None
+
+
+def may_go_on_alone(turn: Turn) -> bool:
+    """Whether this node may let a silent peer go: with ping targets only if it reaches one."""
+    return turn.settings.arbiter is not ArbiterKind.PING or turn.state.gateway_lost_at is None
+
+
+def is_sole(turn: Turn) -> bool:
+    """Whether the only copy in service is here: then nobody else can serve, and isolation costs the address alone."""
+    state = turn.state
+    return not state.pairing.units and all(
+        record.copy is CopyState.SOLE for _, record in state.records
+    )

@@ -1,0 +1,150 @@
+"""A group without volumes is a plain virtual router."""
+
+from ipaddress import IPv4Address, ip_interface
+
+from hafailover.group import actions, machine
+from hafailover.group.events import (
+    AdvertisementAccepted,
+    DeadlineReached,
+    Event,
+    LinkChanged,
+    ShutdownAsked,
+    Started,
+    StepFinished,
+)
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
+from hafailover.storage.steps import StepOutcome
+from hafailover.units import SECOND, Instant, seconds
+from hafailover.vrrp.advertisement import Advertisement
+from hafailover.vrrp.settings import AnnounceSettings, Family, RouterSettings, Version
+from hafailover.vrrp.states import Backup, Initialize, Master
+
+VIRTUAL = IPv4Address("192.0.2.100")
+ROUTER = RouterSettings(
+    vrid=7,
+    family=Family.IPV4,
+    version=Version.V3,
+    priority=100,
+    interval_ns=seconds(1),
+    addresses=(VIRTUAL,),
+    primary_address=IPv4Address("192.0.2.1"),
+)
+SETTINGS = GroupSettings(
+    name="plain",
+    node="A",
+    peer="",
+    interface="em0",
+    routers=(ROUTER,),
+    announce=AnnounceSettings(),
+    addresses=(ip_interface("192.0.2.100/32"),),
+)
+
+
+class Story:
+    """Feeds a group and keeps what came out."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.state: GroupState = machine.initial(SETTINGS)
+        self.done: list[actions.Action] = []
+
+    def feed(self, event: Event) -> None:
+        result = machine.step(self.state, event, Instant(self.now), SETTINGS)
+        self.state, self.done = result.state, list(result.actions)
+
+    def start(self) -> None:
+        self.feed(Started(boot="b", incarnation="i", entropy="00"))
+
+    def pass_time(self, until: int) -> None:
+        """Let every deadline up to ``until`` come true."""
+        while (due := machine.deadline(self.state, SETTINGS)) is not None and due <= until:
+            self.now = due
+            self.feed(DeadlineReached())
+        self.now = until
+
+    def kinds(self) -> list[str]:
+        return [type(action).__name__ for action in self.done]
+
+
+def advertisement(priority: int) -> AdvertisementAccepted:
+    return AdvertisementAccepted(
+        family=4,
+        advertisement=Advertisement(
+            version=Version.V3,
+            vrid=7,
+            priority=priority,
+            interval_ns=SECOND,
+            addresses=(VIRTUAL,),
+            source=IPv4Address("192.0.2.2"),
+            destination=IPv4Address("224.0.0.18"),
+        ),
+    )
+
+
+def master() -> Story:
+    story = Story()
+    story.start()
+    story.pass_time(3 * SECOND + 156 * SECOND // 256)
+    story.pass_time(4 * SECOND)
+    return story
+
+
+def test_it_becomes_master_after_the_master_down_interval_and_takes_the_address() -> None:
+    story = Story()
+    story.start()
+    story.pass_time(3 * SECOND + 156 * SECOND // 256 - 1)
+    assert isinstance(story.state.routers[0], Backup)
+
+    story.pass_time(story.now + 1)
+
+    assert isinstance(story.state.routers[0], Master)
+    assert "AssignAddresses" in story.kinds()
+
+
+def test_the_address_is_announced_once_it_is_up() -> None:
+    story = master()
+    assert story.state.addressing is not None
+
+    story.feed(StepFinished(id=story.state.addressing.id, outcome=StepOutcome(status=0)))
+
+    assert "AnnounceAddresses" in story.kinds()
+
+
+def test_a_greater_priority_takes_the_address_away() -> None:
+    story = master()
+
+    story.feed(advertisement(200))
+
+    assert "ReleaseAddresses" in story.kinds()
+    assert not story.state.addresses_wanted
+
+
+def test_without_a_link_it_takes_no_part_and_gives_the_address_up() -> None:
+    story = master()
+
+    story.feed(LinkChanged(is_up=False))
+
+    assert isinstance(story.state.routers[0], Initialize)
+    assert "ReleaseAddresses" in story.kinds()
+
+
+def test_when_the_link_is_back_it_listens_first() -> None:
+    story = master()
+    story.feed(LinkChanged(is_up=False))
+
+    story.feed(LinkChanged(is_up=True))
+
+    assert isinstance(story.state.routers[0], Backup)
+
+
+def test_it_resigns_and_ends_when_told_to_stop() -> None:
+    story = master()
+
+    story.feed(ShutdownAsked())
+    said = [action for action in story.done if isinstance(action, actions.SendAdvertisement)]
+    assert [action.priority for action in said] == [0]
+    assert story.state.addressing is not None
+    story.feed(StepFinished(id=story.state.addressing.id, outcome=StepOutcome(status=0)))
+
+    assert "Stop" in story.kinds()
