@@ -8,29 +8,25 @@ from typing import TYPE_CHECKING
 from hafailover.group import actions as ask
 from hafailover.group import events as happened
 from hafailover.group import machine
-from hafailover.sim import looking
-from hafailover.sim.network import LAN, NETWORKS
-from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, Step, StepOutcome
-from hafailover.storage.tail import ZERO_SECTOR, encode_marker
-from hafailover.units import MILLISECOND, SECOND, Instant, Nanoseconds
-from hafailover.vrrp.advertisement import Advertisement
-from hafailover.vrrp.settings import Family, Version
+from hafailover.sim import looking, stepping, wire
+from hafailover.sim.watchers import Watchers
+from hafailover.storage.steps import StepOutcome
+from hafailover.units import MICROSECOND, MILLISECOND, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hafailover.emulation.effects import CommandFinished
-    from hafailover.group.report import GroupReport
     from hafailover.group.settings import GroupSettings
     from hafailover.lineage.record import LineageRecord
     from hafailover.sim.host import Host
     from hafailover.sim.world import World
 
 _RECORD_NS = 3 * MILLISECOND
-_FILE_NS = 2 * MILLISECOND
-_SIGNAL_NS = MILLISECOND
 _ADDRESS_NS = 4 * MILLISECOND
 _SERVICE_NS = 20 * MILLISECOND
+_LATE_NS = 100 * MILLISECOND
+_SPIN_MAX = 50
+"""So many wakes within one millisecond mean that the core asks to be woken without doing anything."""
 
 
 class Agent:
@@ -44,10 +40,10 @@ class Agent:
         self.is_alive = True
         self.host_life = host.life
         self.is_stopped = False
+        self.watchers = Watchers(self)
         self._wake_at: int | None = None
-        self._canaries: dict[str, int] = {}
-        self._syncs: dict[str, int] = {}
-        self._watch = 0
+        self._wakes = (0, 0)
+        """The millisecond of the last wake, and how many wakes there were in it."""
 
     @property
     def is_usable(self) -> bool:
@@ -93,13 +89,23 @@ class Agent:
         """Give the core an event a little later, if this life still runs then."""
         self.world.timeline.after(span_ns, lambda: self.feed(event()))
 
+    def order(self, kind: happened.OrderKind, **options: bool | int | str) -> None:
+        """Give an operator's order."""
+        base = happened.OperatorAsked(id=self.world.next_order(), kind=kind)
+        self.feed(replace(base, **options))  # type: ignore[arg-type]
+
+    def shut_down(self) -> None:
+        """Ask the agent to stop in order."""
+        self.feed(happened.ShutdownAsked(keep_running=False))
+
     def _arm(self) -> None:
-        due = machine.deadline(self.state, self.settings)
-        if due is None or (
-            self._wake_at is not None and self._wake_at <= due and self._wake_at > self.host.now
-        ):
+        if not self.is_usable:
             return
-        when = max(due, self.host.now + 10_000)
+        due = machine.deadline(self.state, self.settings)
+        now = self.host.now
+        if due is None or (self._wake_at is not None and now < self._wake_at <= due):
+            return
+        when = max(due, now + 10 * MICROSECOND)
         self._wake_at = when
 
         def wake() -> None:
@@ -114,34 +120,40 @@ class Agent:
         self.world.timeline.at(when, wake)
 
     def _woken(self, when: int) -> None:
-        late = self.host.now - when
-        if late > 100 * MILLISECOND:
-            self.feed(happened.LatenessSeen(late_ns=late))
+        now = self.host.now
+        if now - when > _LATE_NS:
+            self.feed(happened.LatenessSeen(late_ns=now - when))
+        self._count_wake(now)
         self.feed(happened.DeadlineReached())
-        self._arm()
 
-    def _perform(self, action: ask.Action) -> None:
+    def _count_wake(self, now: int) -> None:
+        moment = now // MILLISECOND
+        self._wakes = (moment, self._wakes[1] + 1 if self._wakes[0] == moment else 1)
+        if self._wakes[1] == _SPIN_MAX:
+            self.world.checker.spinning(self.host)
+
+    def _perform(self, action: ask.Action) -> None:  # noqa: C901, PLR0912 - one flat table of all actions
         match action:
-            case ask.SendAdvertisement(family=family, priority=priority):
-                self._advertise(family, priority)
+            case ask.SendAdvertisement():
+                wire.advertise(self, action)
+            case ask.SendReport(report=report):
+                wire.send(self, report)
+            case ask.Probe(id=number):
+                wire.probe(self, number)
             case ask.AssignAddresses(id=number):
-                self._later_step(number, _ADDRESS_NS, self._assign)
+                self._change_addresses(number, {str(each) for each in self.settings.addresses})
             case ask.ReleaseAddresses(id=number):
-                self._later_step(number, _ADDRESS_NS, self.host.virtual.clear)
+                self._change_addresses(number, set())
             case ask.Observe():
                 looking.look(self, action)
             case ask.RunStep(id=number, step=step):
-                self._run_step(number, step)
+                stepping.run_step(self, number, step)
             case ask.WriteRecords(id=number, records=records):
-                self.world.timeline.after(_RECORD_NS, lambda: self._write(number, records))
-            case ask.SendReport(report=report):
-                self._send(report)
-            case ask.Probe(id=number):
-                self._probe(number)
-            case ask.WatchCanary(volume=volume, is_on=is_on):
-                self._watch_volume(volume, is_on=is_on)
-            case ask.WatchImage(volume=volume, image=image, is_on=is_on):
-                self._watch_image(volume, image, is_on=is_on)
+                self._write(number, records)
+            case ask.WatchCanary():
+                self.watchers.canary(action)
+            case ask.WatchImage():
+                self.watchers.image(action)
             case ask.RunService(id=number, verb=verb):
                 self._service(number, verb)
             case ask.PersistPause(until_wall=until):
@@ -162,78 +174,27 @@ class Agent:
             case ask.AskArbiter():
                 raise AssertionError(action)
 
-    def _assign(self) -> None:
-        self.host.virtual = {str(address) for address in self.settings.addresses}
-
-    def _later_step(self, number: int, span_ns: int, act: Callable[[], None]) -> None:
+    def _change_addresses(self, number: int, addresses: set[str]) -> None:
         def done() -> None:
             if self.is_usable:
-                act()
+                self.host.virtual = addresses
                 self.feed(happened.StepFinished(id=number, outcome=StepOutcome(status=0)))
 
-        self.world.timeline.after(span_ns, done)
-
-    def _advertise(self, family: int, priority: int) -> None:
-        router = next(each for each in self.settings.routers if each.family == family)
-        advertisement = Advertisement(
-            version=Version(router.version),
-            vrid=router.vrid,
-            priority=priority,
-            interval_ns=router.interval_ns,
-            addresses=router.addresses,
-            source=router.primary_address,
-            destination=router.multicast_group,
-        )
-        peer = self.world.other(self.host)
-        if not self.host.link_up:
-            return
-
-        def arrive() -> None:
-            if peer.agent is not None and peer.link_up:
-                peer.agent.feed(
-                    happened.AdvertisementAccepted(
-                        family=Family(family), advertisement=advertisement
-                    )
-                )
-
-        self.world.network.datagram(LAN, self.host.name, peer.name, arrive)
-
-    def _send(self, report: GroupReport) -> None:
-        peer = self.world.other(self.host)
-        for network in NETWORKS:
-
-            def arrive(network: str = network) -> None:
-                if peer.agent is not None:
-                    peer.agent.feed(happened.ReportReceived(network=network, report=report))
-
-            self.world.network.datagram(network, self.host.name, peer.name, arrive)
+        self._later(_ADDRESS_NS, done)
 
     def _write(self, number: int, records: tuple[tuple[str, LineageRecord], ...]) -> None:
-        if not self.is_usable:
-            return
-        problem = self.world.record_problem.get(self.host.name, "")
-        if not problem:
-            self.world.records[self.host.name].update(records)
-        self.feed(happened.RecordsWritten(id=number, problem=problem))
+        self.world.records_began(self)
 
-    def _probe(self, number: int) -> None:
-        peer = self.world.other(self.host)
-        network = self.world.network
-        found = tuple(
-            each
-            for each in NETWORKS
-            if peer.answers and network.is_open_both_ways(each, self.host.name, peer.name)
-        )
-        gateway = self.world.gateway
-        targets = None
-        if gateway is not None:
-            targets = int(
-                network.is_open_both_ways(LAN, self.host.name, gateway) and self.host.link_up
-            )
-        span = 5 * MILLISECOND if found and targets != 0 else 300 * MILLISECOND
-        self.after(
-            span, lambda: happened.ProbeFinished(id=number, peer_host=found, targets=targets)
-        )
+        def done() -> None:
+            if not self.is_usable:
+                return
+            problem = self.world.record_problem.get(self.host.name, "")
+            if not problem:
+                self.world.records[self.host.name].update(records)
+            self.world.records_ended(self)
+            self.feed(happened.RecordsWritten(id=number, problem=problem))
+
+        self._later(_RECORD_NS, done)
 
     def _service(self, number: int, verb: ask.ServiceVerb) -> None:
         def done() -> None:
@@ -241,119 +202,15 @@ class Agent:
                 self.world.workload.service(self.host, verb)
                 self.feed(happened.ServiceFinished(id=number, outcome=StepOutcome(status=0)))
 
-        self.world.timeline.after(_SERVICE_NS, done)
+        self._later(_SERVICE_NS, done)
 
-    def _watch_volume(self, volume: str, *, is_on: bool) -> None:
-        self._watch += 1
-        if not is_on:
-            self._canaries.pop(volume, None)
-            return
-        token = self._canaries[volume] = self._watch
-        settings = next(each for each in self.settings.volumes if each.name == volume)
-        period: Nanoseconds = self.settings.timers.canary_period
+    def _later(self, span_ns: int, act: Callable[[], None]) -> None:
+        """Do something on this host in a while; on a frozen one not before it goes on."""
 
-        def write() -> None:
-            if self.is_usable and self._canaries.get(volume) == token:
-                self.world.workload.write_canary(self.host, settings, written)
+        def due() -> None:
+            if self.host.is_frozen and self.is_usable:
+                self.host.when_thawed(act)
+            else:
+                act()
 
-        def written(error: int) -> None:
-            if not self.is_usable or self._canaries.get(volume) != token:
-                return
-            self.feed(
-                happened.CanaryWritten(volume=volume, problem=f"error {error}" if error else "")
-            )
-            self.world.timeline.after(period, write)
-
-        self.world.timeline.after(period, write)
-
-    def _watch_image(self, volume: str, image: str, *, is_on: bool) -> None:
-        self._watch += 1
-        if not is_on:
-            self._syncs.pop(volume, None)
-            return
-        token = self._syncs[volume] = self._watch
-
-        def sync() -> None:
-            if not self.is_usable or self._syncs.get(volume) != token:
-                return
-            if not self.host.is_frozen:
-                problem = looking.sync(self.host, image)
-                self.feed(happened.ImageSynced(volume=volume, problem=problem))
-            self.world.timeline.after(SECOND, sync)
-
-        self.world.timeline.after(SECOND, sync)
-
-    def _run_step(self, number: int, step: Step) -> None:
-        self.world.step_began(self, step)
-        match step:
-            case CommandStep(argv=argv, deadline=deadline):
-                self._run_command(number, argv, deadline)
-            case FileStep():
-                self._later(number, _FILE_NS, lambda: self._file(step))
-            case SignalStep():
-                self._later(number, _SIGNAL_NS, lambda: self._signal(step))
-
-    def _run_command(self, number: int, argv: tuple[str, ...], deadline: int) -> None:
-        answered = [False]
-        since = self.host.now
-
-        def finish(outcome: StepOutcome) -> None:
-            if not answered[0]:
-                answered[0] = True
-                self.feed(happened.StepFinished(id=number, outcome=outcome))
-
-        def done(effect: CommandFinished) -> None:
-            finish(
-                StepOutcome(
-                    status=effect.status,
-                    stdout=effect.stdout,
-                    stderr=effect.stderr,
-                    took_ns=self.host.now - since,
-                )
-            )
-
-        if self.host.run(argv, done):
-            late = StepOutcome(
-                status=None, problem="did not end within its deadline", took_ns=deadline
-            )
-            self.world.timeline.after(deadline, lambda: finish(late))
-
-    def _later(self, number: int, span_ns: int, act: Callable[[], str]) -> None:
-        def done() -> None:
-            if self.is_usable:
-                problem = act()
-                outcome = (
-                    StepOutcome(status=1, problem=problem) if problem else StepOutcome(status=0)
-                )
-                self.feed(happened.StepFinished(id=number, outcome=outcome))
-
-        self.world.timeline.after(span_ns, done)
-
-    def _file(self, step: FileStep) -> str:
-        arguments = dict(step.arguments)
-        match step.task:
-            case FileTask.CLEAR_TAIL:
-                return self.host.write_tail(step.path, ZERO_SECTOR)
-            case FileTask.WRITE_MARKER:
-                return self.host.write_tail(step.path, encode_marker(arguments["close_id"]))
-            case FileTask.SYNC_IMAGE:
-                return looking.sync(self.host, step.path)
-            case FileTask.PREPARE_EXPORT:
-                session = arguments["session"]
-                path = f"{arguments['directory']}/{session}/{arguments['name']}"
-                self.host.sessions[session] = (step.path, path, arguments["client"])
-                return ""
-            case FileTask.KILL_USERS:
-                self.world.workload.kill(self.host)
-                return ""
-            case FileTask.REMOVE_EXPORT | FileTask.GUARD_MOUNT_POINT:
-                return ""
-
-    def _signal(self, step: SignalStep) -> str:
-        self.host.signal(step.pid or step.process_group)
-        return ""
-
-    def order(self, kind: happened.OrderKind, **options: bool | int | str) -> None:
-        """Give an operator's order."""
-        base = happened.OperatorAsked(id=self.world.next_order(), kind=kind)
-        self.feed(replace(base, **options))  # type: ignore[arg-type]
+        self.world.timeline.after(span_ns, due)

@@ -55,7 +55,9 @@ class Checker:
         ``THAW_NS`` after its thaw to give way.
         """
         thawed_at = host.thawed_at
-        return host.is_frozen or (thawed_at is not None and self.world.timeline.now - thawed_at < THAW_NS)
+        return host.is_frozen or (
+            thawed_at is not None and self.world.timeline.now - thawed_at < THAW_NS
+        )
 
     def image_written(self, node: str, image: str, writer: str) -> None:
         """A ggated wrote an image: nobody else may have it attached."""
@@ -81,6 +83,10 @@ class Checker:
                 and block.flags & superblock.UNCLEAN
             ):
                 self._broken("S4", f"{mount.directory} on {host.name} was mounted dirty")
+
+    def spinning(self, host: Host) -> None:
+        """An agent asks to be woken again and again without doing anything."""
+        self._broken("S9", f"the agent on {host.name} spins")
 
     def ended(self) -> None:
         """At the end of a run that was left alone for long enough."""

@@ -113,7 +113,7 @@ class Carrier:
         kernel = self.host.kernel
         if not self.is_usable or kernel is None:
             return
-        server = self.target.server_for(self.port, self.path, self.host.name)
+        server = self.target.processes.server_for(self.port, self.path, self.host.name)
         reachable = self.host.world.network.is_open_both_ways(
             REPLICATION, self.host.name, self.target.name
         )
@@ -159,7 +159,7 @@ def connect(host: Host, ticket: int, argv: tuple[str, ...]) -> None:
 
     def connected() -> None:
         kernel = host.kernel
-        server = target.server_for(port, path, host.name)
+        server = target.processes.server_for(port, path, host.name)
         if host.life != life or kernel is None:
             return
         if server is None:
@@ -176,8 +176,10 @@ def connect(host: Host, ticket: int, argv: tuple[str, ...]) -> None:
         if error:
             finish(1)
             return
-        carrier = Carrier(host, host.next_pid(), unit, target, port, path, argv, life, server)
-        host.carriers.append(carrier)
+        carrier = Carrier(
+            host, host.processes.next_pid(), unit, target, port, path, argv, life, server
+        )
+        host.processes.carriers.append(carrier)
         server.carriers.append(carrier)
         host.drain()
         finish(0)

@@ -14,15 +14,15 @@ from hafailover.emulation.effects import (
     ProgramRequested,
     Reset,
 )
-from hafailover.emulation.files import BLOCK, FileError, MemoryFileStore
-from hafailover.emulation.files import Opener as FileOpener
+from hafailover.emulation.files import FileError, MemoryFileStore
 from hafailover.emulation.kernel import Kernel
 from hafailover.emulation.machine import KernelConfig
-from hafailover.sim.gate import Carrier, Server, connect
+from hafailover.sim.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hafailover.sim.agent import Agent
     from hafailover.sim.world import World
 
 
@@ -38,14 +38,11 @@ class Host:
         self.life = 0
         self.is_on = False
         self.is_frozen = False
-        self.servers: list[Server] = []
-        self.carriers: list[Carrier] = []
-        self.sessions: dict[str, tuple[str, str, str]] = {}
-        """Export session -> (image, path, client address), as PREPARE_EXPORT made them."""
+        self.agent: Agent | None = None
+        self.processes = Processes(self)
         self.virtual: set[str] = set()
         self.thawed_at: int | None = None
         self.link_up = True
-        self._pid = 100
         self._commands: dict[int, Callable[[CommandFinished], None]] = {}
         self._blocks: dict[int, Callable[[int, bytes], None]] = {}
         self._tag = 0
@@ -84,9 +81,8 @@ class Host:
         self.is_on = False
         self.is_frozen = False
         self.kernel = None
-        for server in self.servers:
-            server.is_alive = False
-        self.servers, self.carriers = [], []
+        self.agent = None
+        self.processes.lose_all()
         self.virtual.clear()
         self._commands.clear()
         self._blocks.clear()
@@ -192,11 +188,9 @@ class Host:
                 if answer is not None:
                     answer(error, data)
             case GateWork(unit=unit):
-                for carrier in list(self.carriers):
-                    if carrier.unit == unit:
-                        carrier.work()
+                self.processes.work(unit)
             case ProgramRequested(ticket=ticket, argv=argv):
-                self._start_program(ticket, argv)
+                self.processes.start(ticket, argv)
             case FilesystemWork(work=work):
                 if self.kernel is not None:
                     self.kernel.filesystem_done(work, 0, self.now)
@@ -204,85 +198,6 @@ class Host:
                 self.world.reset(self)
             case KernelMessage(text=text):
                 self.world.note(self.name, f"kernel: {text}")
-
-    def _start_program(self, ticket: int, argv: tuple[str, ...]) -> None:
-        if argv[0] == "ggatec":
-            connect(self, ticket, argv)
-            return
-        options = dict(zip(argv[1:-1:2], argv[2:-1:2], strict=False))
-        session = argv[-1].rsplit("/", 2)[-2]
-        prepared = self.sessions.get(session)
-        kernel = self.kernel
-        if kernel is None:
-            return
-        if prepared is None:
-            kernel.finish(ticket, 1, self.now)
-            return
-        image, path, client = prepared
-        server = Server(
-            self,
-            self.next_pid(),
-            options["-a"],
-            int(options["-p"]),
-            argv[-1],
-            session,
-            path,
-            image,
-            client,
-        )
-        taken = any(each.is_alive and each.port == server.port for each in self.servers)
-        if not taken:
-            self.servers.append(server)
-            self.hold(image, "ggated", server.pid)
-        kernel.finish(ticket, 0, self.now)
-
-    def hold(self, image: str, command: str, pid: int) -> None:
-        """Have a process appear in fstat(1) as a writer of ``image``."""
-        opener = FileOpener(command=command, pid=pid, descriptor=5, writes=True)
-        self.files.holders[image] = (*self.files.holders.get(image, ()), opener)
-
-    def server_for(self, port: int, path: str, client: str) -> Server | None:
-        """Return the ggated that would let ``client`` in to ``path``."""
-        for server in self.servers:
-            fits = (
-                server.port == port
-                and server.path == path
-                and self.world.name_at(server.client) == client
-            )
-            if server.is_alive and fits:
-                return server
-        return None
-
-    def signal(self, pid: int) -> None:
-        """End a process, with its group."""
-        for server in self.servers:
-            if server.pid == pid:
-                server.is_alive = False
-                held = self.files.holders.get(server.image, ())
-                self.files.holders[server.image] = tuple(each for each in held if each.pid != pid)
-        self.servers = [server for server in self.servers if server.is_alive]
-        for carrier in self.carriers:
-            if carrier.pid == pid:
-                carrier.end()
-        self.carriers = [carrier for carrier in self.carriers if carrier.is_alive]
-
-    def processes(self) -> str:
-        """Return what ps(1) would print of ggated and ggatec."""
-        lines = [
-            f"{server.pid} 1 {server.pid} Ss ggated -a {server.address} -p {server.port} {server.exports}"
-            for server in self.servers
-        ]
-        lines += [
-            f"{each.pid} 1 {each.pid} Ss {' '.join(each.argv)}"
-            for each in self.carriers
-            if each.is_usable
-        ]
-        return "\n".join(lines) + "\n"
-
-    def next_pid(self) -> int:
-        """Return a fresh process id."""
-        self._pid += 1
-        return self._pid
 
     def wrote(self, image: str, writer: str) -> None:
         """Tell the checker who wrote an image."""
@@ -302,8 +217,3 @@ class Host:
         except FileError as error:
             return f"error {error.error}"
         return ""
-
-    @staticmethod
-    def blocks(size: int) -> int:
-        """Return how many cache blocks a file of ``size`` bytes has."""
-        return size // BLOCK

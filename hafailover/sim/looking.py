@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from hafailover.emulation.files import FileError
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from hafailover.sim.host import Host
 
 _LIMIT_NS = 2 * SECOND
+
+# Most looks find what the last one found: what a text means is worked out once.
+_geom = lru_cache(maxsize=64)(see_geom)
+_mounts = lru_cache(maxsize=64)(parse_mounts)
+_processes = lru_cache(maxsize=64)(parse_processes)
+_tail = lru_cache(maxsize=64)(decode_tail)
 
 
 def look(agent: Agent, wanted: Observe) -> None:
@@ -54,7 +62,7 @@ def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> 
         )
         for path in wanted.openers_of
     )
-    processes = parse_processes(host.processes())
+    processes = _processes(host.processes.listing())
     addresses = tuple(sorted(host.virtual))
     if problem:
         return StorageFacts(
@@ -64,13 +72,13 @@ def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> 
             addresses=addresses,
             problem=problem,
         )
-    geom = see_geom(texts["geom"])
+    geom = _geom(texts["geom"])
     return StorageFacts(
         memory_disks=geom.memory_disks,
         gates=geom.gates,
         mirrors=geom.mirrors,
         label_providers=geom.label_providers,
-        mounts=parse_mounts(texts["mount"]),
+        mounts=_mounts(texts["mount"]),
         processes=processes,
         images=images,
         openers=openers,
@@ -83,7 +91,8 @@ def image_facts(host: Host, path: str) -> ImageFacts:
     """Look at an image file directly."""
     try:
         status = host.files.stat(path)
-        tail = decode_tail(host.tail(path))
+        sector = host.tail(path)
+        tail = _tail(sector)
     except FileError as error:
         return ImageFacts(exists=False, problem=f"error {error.error}")
     return ImageFacts(
@@ -94,6 +103,7 @@ def image_facts(host: Host, path: str) -> ImageFacts:
         birth_ns=0,
         is_writable=status.writable,
         tail=tail.kind,
+        tail_sha256=sha256(sector).hexdigest(),
         metadata=tail.metadata,
         marker=tail.marker,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
+from hafailover.override import override
 from hafailover.sim import pair
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.world import GATEWAY, World
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from hafailover.sim.checker import Violation
+    from hafailover.sim.host import Host
 
 START_NS = 60 * SECOND
 RECOVERY_NS = 600 * SECOND
@@ -48,6 +50,7 @@ class Fault:
     span_ns: int
     wait_ns: int
 
+    @override
     def __str__(self) -> str:
         """Say it as a line of a story."""
         return (
@@ -96,13 +99,17 @@ def run(
 ) -> Outcome:
     """Play one run from its seed."""
     settings = {node: pair.group_settings(node, arbiter=arbiter) for node in pair.NODES}
-    world = World(seed, settings, tell=tell, gateway=GATEWAY if arbiter is ArbiterKind.PING else None)
+    world = World(
+        seed, settings, tell=tell, gateway=GATEWAY if arbiter is ArbiterKind.PING else None
+    )
     dice = world.timeline.dice
     planned = draw(dice, 3) if faults is None else faults
     world.sync_rate = dice.choice((None, None, 300_000))
     for node in pair.NODES:
         world.power_on(node)
-    problem = "" if world.run_until(lambda: is_settled(world), START_NS) else "the pair did not start"
+    problem = (
+        "" if world.run_until(lambda: is_settled(world), START_NS) else "the pair did not start"
+    )
     for fault in planned:
         world.run_for(fault.wait_ns)
         strike(world, fault)
@@ -139,7 +146,7 @@ def strike(world: World, fault: Fault) -> None:
             if host.is_on:
                 life = host.life
                 host.freeze()
-                later(fault.span_ns, lambda: host.thaw() if host.life == life and host.is_frozen else None)
+                later(fault.span_ns, lambda: _thaw(host, life))
         case FaultKind.REPLICATION:
             world.cut(REPLICATION)
             later(fault.span_ns, world.heal)
@@ -156,6 +163,11 @@ def strike(world: World, fault: Fault) -> None:
             for each in world.hosts:
                 if each.agent is not None and each.agent.state.role is Role.PRIMARY:
                     each.agent.order(OrderKind.SWITCHOVER)
+
+
+def _thaw(host: Host, life: int) -> None:
+    if host.life == life and host.is_frozen:
+        host.thaw()
 
 
 def is_settled(world: World) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafailover.emulation.superblock import OFFSET
+from hafailover.group.work import describe
 from hafailover.sim import pair
 from hafailover.sim.agent import Agent
 from hafailover.sim.checker import Checker
@@ -53,8 +54,9 @@ class World:
         self.restarts = True
         self.workload = Workload(self, settings["A"], 64)
         self.checker = Checker(self)
-        self.hosts = [SimHost(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
-        self.on_step: Callable[[Agent, Step], None] | None = None
+        self.hosts = [Host(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
+        self.on_moment: Callable[[Agent, str, str], None] | None = None
+        """Called with ``begins`` or ``ended`` and what it was, at every step and every write of the records."""
         self._orders = 0
         self._found()
 
@@ -85,10 +87,9 @@ class World:
         host = self.host(name)
         if host.is_on:
             self.note(name, "POWER OFF")
-            host.agent = None
             host.power_off()
 
-    def reset(self, host: SimHost) -> None:
+    def reset(self, host: Host) -> None:
         """A host resets itself: as a loss of power, but it comes back."""
         self.note(host.name, "HOST RESET")
         self.power_off(host.name)
@@ -104,7 +105,7 @@ class World:
             if self.restarts:
                 self.timeline.after(_RESTART_NS, self._starter(host, host.life))
 
-    def _starter(self, host: SimHost, life: int) -> Callable[[], None]:
+    def _starter(self, host: Host, life: int) -> Callable[[], None]:
         def start() -> None:
             if host.life == life and host.agent is None:
                 host.agent = Agent(self, host, self.settings[host.name])
@@ -156,15 +157,15 @@ class World:
         """Let the world go on for a while."""
         self.run_until(lambda: False, span_ns)
 
-    def host(self, name: str) -> SimHost:
+    def host(self, name: str) -> Host:
         """Return a host by its name."""
         return next(host for host in self.hosts if host.name == name)
 
-    def other(self, host: Host) -> SimHost:
+    def other(self, host: Host) -> Host:
         """Return the other host."""
         return next(each for each in self.hosts if each is not host)
 
-    def host_at(self, address: str) -> SimHost | None:
+    def host_at(self, address: str) -> Host | None:
         """Return the host that has ``address``."""
         return next((host for host in self.hosts if address in host.addresses.values()), None)
 
@@ -206,11 +207,20 @@ class World:
         if self.tell is not None:
             words = " ".join(getattr(step, "argv", ())) or f"{type(step).__name__} {step}"[:150]
             self.note(agent.host.name, f"$ {words}")
-        if self.on_step is not None:
-            self.on_step(agent, step)
+        self._moment(agent, "begins", describe(step))
 
+    def step_ended(self, agent: Agent, step: Step) -> None:
+        """A storage step has ended and its agent is about to hear of it."""
+        self._moment(agent, "ended", describe(step))
 
-class SimHost(Host):
-    """A host with its agent."""
+    def records_began(self, agent: Agent) -> None:
+        """The lineage records are about to be written."""
+        self._moment(agent, "begins", "lineage records")
 
-    agent: Agent | None = None
+    def records_ended(self, agent: Agent) -> None:
+        """The lineage records are on disk and their agent is about to hear of it."""
+        self._moment(agent, "ended", "lineage records")
+
+    def _moment(self, agent: Agent, phase: str, what: str) -> None:
+        if self.on_moment is not None:
+            self.on_moment(agent, phase, what)
