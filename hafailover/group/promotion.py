@@ -68,6 +68,8 @@ def begin(
     services.forget_failures(turn)
     routers.lead(turn)
     routers.set_candidacy(turn, is_candidate=True)
+    if token is not None:
+        routers.take_over(turn)
     settle(turn)
     turn.look_again()
 

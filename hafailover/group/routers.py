@@ -66,6 +66,11 @@ def lead(turn: Turn) -> None:
     send_all(turn, into.PriorityChanged(priority=PRIORITY_PRIMARY))
 
 
+def take_over(turn: Turn) -> None:
+    """Become Master at once: the peer handed the group over, and waits for nobody."""
+    send_all(turn, into.TakeOver())
+
+
 def resign(turn: Turn) -> None:
     """Leave Master with a priority of zero, close the gate, and go back to the configured priority."""
     set_candidacy(turn, is_candidate=False)

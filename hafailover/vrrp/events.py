@@ -50,6 +50,11 @@ class Demote:
     """A Master shall resign, and listen."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """The Master handed over to this candidate by another way (own rule): no timer is waited for."""
+
+
 Event: TypeAlias = (
     Startup
     | Shutdown
@@ -58,4 +63,5 @@ Event: TypeAlias = (
     | CandidacyChanged
     | PriorityChanged
     | Demote
+    | TakeOver
 )

@@ -30,6 +30,7 @@ from hafailover.vrrp.events import (
     PriorityChanged,
     Shutdown,
     Startup,
+    TakeOver,
 )
 from hafailover.vrrp.settings import PRIORITY_OWNER, PRIORITY_RESIGN, RouterSettings, Version
 from hafailover.vrrp.states import (
@@ -98,7 +99,7 @@ def _step_initialize(
             return Step(state=replace(state, standing=replace(state.standing, candidate=candidate)))
         case PriorityChanged(priority=priority):
             return Step(state=replace(state, standing=replace(state.standing, priority=priority)))
-        case Shutdown() | DeadlineReached() | AdvertisementAccepted() | Demote():
+        case Shutdown() | DeadlineReached() | AdvertisementAccepted() | Demote() | TakeOver():
             # A packet or an order may have been under way when the router stopped.
             return Step(state=state)
 
@@ -125,6 +126,10 @@ def _step_backup(state: Backup, event: Event, now: Instant, settings: RouterSett
             return Step(state=replace(state, standing=replace(state.standing, priority=priority)))
         case Shutdown():
             return Step(state=Initialize(standing=state.standing), actions=(BecameInitialize(),))
+        case TakeOver():
+            if not may_be_master(state.standing, settings):
+                return Step(state=state)
+            return _become_master(state.standing, MasterReason.HANDED_OVER, now, settings)
         case Startup() | Demote():
             # Both are already so.
             return Step(state=state)
@@ -195,7 +200,7 @@ def _step_master(state: Master, event: Event, now: Instant, settings: RouterSett
                 state=Initialize(standing=state.standing),
                 actions=(_resignation(), BecameInitialize()),
             )
-        case Startup():
+        case Startup() | TakeOver():
             return Step(state=state)
 
 

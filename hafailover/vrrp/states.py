@@ -15,6 +15,7 @@ class MasterReason(Enum):
     MASTER_SILENT = "the Master fell silent"
     MASTER_RESIGNED = "the Master resigned"
     PREEMPTION = "the Master has a lower priority"
+    HANDED_OVER = "the Master handed over to it"
     CANDIDACY = "it became a candidate while no Master was there"
 
 

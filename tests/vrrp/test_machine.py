@@ -28,6 +28,7 @@ from hafailover.vrrp.events import (
     PriorityChanged,
     Shutdown,
     Startup,
+    TakeOver,
 )
 from hafailover.vrrp.machine import deadline, initial, step
 from hafailover.vrrp.settings import Address, Family, RouterSettings, Version
@@ -469,6 +470,20 @@ def test_a_holder_still_resigns_when_told_to() -> None:
     router = master(hold_master=True)
     router.hear(200)
     assert router.on(Demote())[0] == send(0)
+    assert isinstance(router.state, Backup)
+
+
+def test_a_candidate_that_was_handed_the_role_waits_for_no_timer() -> None:
+    router = Router(settings(gated=True))
+    router.on(Startup())
+    router.on(CandidacyChanged(candidate=True))
+    assert router.on(TakeOver()) == (send(100), BecameMaster(reason=MasterReason.HANDED_OVER))
+
+
+def test_who_is_no_candidate_takes_nothing_over() -> None:
+    router = Router(settings(gated=True))
+    router.on(Startup())
+    assert router.on(TakeOver()) == ()
     assert isinstance(router.state, Backup)
 
 

@@ -15,6 +15,7 @@ from hafailover.vrrp.events import (
     PriorityChanged,
     Shutdown,
     Startup,
+    TakeOver,
 )
 from hafailover.vrrp.machine import deadline, initial, step
 from hafailover.vrrp.settings import RouterSettings, Version
@@ -82,6 +83,7 @@ def events(version: Version) -> dict[str, Event]:
         "ends candidacy": CandidacyChanged(candidate=False),
         "PriorityChanged to 50": PriorityChanged(priority=50),
         "Demote": Demote(),
+        "TakeOver": TakeOver(),
     }
 
 
