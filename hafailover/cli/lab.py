@@ -50,14 +50,22 @@ def list_() -> None:
 @click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON, one line each.")
 @click.option("--keep", is_flag=True, help="Leave the lab's directory behind, logs and images.")
-def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool) -> None:
+@click.option(
+    "--simulated",
+    is_flag=True,
+    help="Play in the simulator, where nothing is real but the decisions; needs no privilege.",
+)
+def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: bool) -> None:
     """Play scenarios: names of the list, or files.
 
-    Exits with 0 if all passed, with 1 if one did not.
+    Exits with 0 if all passed, with 1 if one did not, with 69 if this machine allows no lab.
     """
     stories = [_find(name) for name in scenarios]
-    _enter()
-    outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
+    if simulated:
+        outcomes = [_simulate(story, quiet=as_json) for story in stories]
+    else:
+        _enter()
+        outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
     for outcome in outcomes:
         if as_json:
             click.echo(json.dumps(outcome.to_json()))
@@ -165,18 +173,49 @@ async def _standing(directory: Path, tuning: Tuning) -> AsyncIterator[World]:
         yield world
 
 
+def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
+    """Play one scenario in the simulator, and say so."""
+    from hafailover.cli import simulated  # noqa: PLC0415 -- the lab itself needs none of it
+
+    def tell(milliseconds: int, what: str) -> None:
+        if not quiet:
+            _print_moment(milliseconds, what)
+
+    if not quiet:
+        _print_title(story)
+        click.echo(
+            "In the simulator: the decisions are real, hosts, packets and times are a model.\n"
+        )
+    play = simulated.Play(story, tell)
+    try:
+        outcome, evidence = play.play()
+    except simulated.CannotPlayError as problem:
+        raise click.ClickException(str(problem)) from problem
+    if not quiet:
+        _print(outcome, evidence, 0)
+    return outcome
+
+
+def _print_title(story: scenario.Scenario) -> None:
+    click.secho(f"{story.name}: {story.about}", bold=True)
+
+
+def _print_moment(milliseconds: int, what: str) -> None:
+    click.echo(f"{_WIPE}{milliseconds / 1000:9.3f} s  {what}")
+
+
 async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome:
     """Play one scenario in a directory of its own."""
     from hafailover.lab.runner import Runner  # noqa: PLC0415 -- as above
 
     def tell(milliseconds: int, what: str) -> None:
         if not quiet:
-            click.echo(f"{_WIPE}{milliseconds / 1000:9.3f} s  {what}")
+            _print_moment(milliseconds, what)
 
     directory = Path(tempfile.mkdtemp(prefix="hafailover-lab-"))
     try:
         if not quiet:
-            click.secho(f"{story.name}: {story.about}", bold=True)
+            _print_title(story)
         async with _standing(directory, story.tuning) as world:
             runner = Runner(world, story, tell)
             show = None if quiet else asyncio.create_task(_show_progress(world))

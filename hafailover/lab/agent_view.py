@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 10.0
 
+IN_SYNC = "in_sync"
+
 
 async def status(world: World, node: str) -> dict[str, Any]:
     """Return what the agent on ``node`` says; empty if it says nothing."""
@@ -35,5 +37,14 @@ async def copies(world: World) -> dict[str, str]:
         said = await status(world, name)
         for group in said.get("groups", []):
             for volume in group.get("volumes", []):
-                found[name] = str(volume.get("copy", "unknown"))
+                found[name] = copy_said(group, volume)
     return found
+
+
+def copy_said(group: dict[str, Any], volume: dict[str, Any]) -> str:
+    """Return what an agent says of its copy of a volume.
+
+    A node that was away believes its copy to be in sync until it has heard of the other one.
+    """
+    copy = str(volume.get("copy", "unknown"))
+    return "not agreed" if copy == IN_SYNC and not group.get("in_sync") else copy

@@ -1,0 +1,239 @@
+"""How is a scenario of the lab played on a machine that lets nobody make namespaces?
+
+In the simulator: the same decisions, the same emulated FreeBSD and the same story, but one process,
+a clock of its own, and no real packet, process or file. What it tells of durations follows from the
+model, not from a measurement.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from hafailover.cli.simulated_witness import Witness
+from hafailover.config.spans import parse_duration
+from hafailover.group import view
+from hafailover.group.events import OrderKind
+from hafailover.group.settings import ArbiterKind, Automatism, FailbackSettings
+from hafailover.lab import scenario, timeline
+from hafailover.lab.agent_view import copy_said
+from hafailover.lab.outcome import Evidence, Moment, Outcome, PhaseTime, broken
+from hafailover.lab.scenario import NODES, Expect, Fault, Operator, Pass, Phase, Truth, Verb, Wait
+from hafailover.sim import pair
+from hafailover.sim.network import LAN
+from hafailover.sim.world import GATEWAY, World
+from hafailover.units import MILLISECOND, Nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafailover.group.settings import GroupSettings
+    from hafailover.lab.configuration import Tuning
+
+SEED: Final = 1
+_RECENT_NS: Final = 500 * MILLISECOND
+_SYNC_RATE: Final = 64 * 1024
+"""Bytes per second of a rebuild: the small volume takes some seconds, as a big one takes minutes."""
+
+
+class CannotPlayError(Exception):
+    """The scenario asks for something that only the lab has; or a step's truth did not come true."""
+
+
+class Play:
+    """One scenario in one simulated world."""
+
+    def __init__(
+        self, story: scenario.Scenario, tell: Callable[[int, str], None], seed: int = SEED
+    ) -> None:
+        """Play ``story``; ``tell`` gets every moment (in ms) as the lab's runner tells it."""
+        tuning = story.tuning
+        kind = ArbiterKind(tuning.arbiter)
+        settings = {node: _settings(node, kind, tuning) for node in NODES}
+        gateway = GATEWAY if kind is ArbiterKind.PING else None
+        self._story = story
+        self._tell = tell
+        self._world = World(seed, settings, gateway=gateway)
+        self._world.sync_rate = _SYNC_RATE
+        self._witness = Witness(self._world)
+        self._disturbed_ns: int | None = None
+        self._phases: list[tuple[str, int]] = []
+        self._moments: list[tuple[int, str]] = []
+
+    def play(self) -> tuple[Outcome, Evidence]:
+        """Play all steps, cut the power of everything, and count.
+
+        Raises:
+            CannotPlayError: A fault of the story is not known to the simulator.
+        """
+        failures: list[str] = []
+        for node in NODES:
+            self._world.power_on(node)
+        self._witness.begin()
+        for number, step in enumerate(self._story.steps, 1):
+            problem = self._do(step)
+            if problem:
+                failures.append(f"step {number}: {problem}")
+                self._note(failures[-1])
+                break
+        evidence = self._gather()
+        failures += broken(self._story.promise, evidence)
+        failures += [f"{each.invariant}: {each.text}" for each in self._world.checker.violations]
+        return self._outcome(evidence, failures), evidence
+
+    @property
+    def _now(self) -> int:
+        return self._world.timeline.now
+
+    def _do(self, step: scenario.Step) -> str:
+        """Play one step; returns what went wrong, or nothing."""
+        match step:
+            case Phase(name=name):
+                self._phases.append((name, self._now))
+                self._note(f"phase: {name}")
+            case Pass(span_ns=span):
+                self._until(lambda: False, span)
+            case Fault():
+                self._disturb(f"fault: {step.verb.value} {' '.join(step.words)}")
+                self._cause(step)
+            case Operator():
+                self._disturb(f"operator: hafailover {' '.join(step.arguments)} on {step.node}")
+                return self._order(step)
+            case Wait(truth=truth, within_ns=within):
+                before = len(self._witness.acknowledged)
+                if not self._until(lambda: not self._missing(truth, before), within):
+                    return f"within {scenario.shown(within)} not: {self._missing(truth, before)}"
+            case Expect(truth=truth):
+                missing = self._missing(truth, len(self._witness.acknowledged))
+                return f"expected {missing}" if missing else ""
+        return ""
+
+    def _until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
+        def look() -> bool:
+            self._witness.look()
+            return holds()
+
+        return self._world.run_until(look, limit_ns)
+
+    def _missing(self, truth: Truth, before: int) -> str:
+        """Return what of ``truth`` is not so, as words; empty if all of it is."""
+        seen = self._witness
+        rows = (
+            (truth.primary, seen.mounted(), "has the volume mounted"),
+            (truth.address, seen.addressed(), "has the floating address"),
+            (truth.answers, seen.answering(_RECENT_NS), "answers the client"),
+        )
+        for wanted, found, what in rows:
+            if wanted is not None and found != ({wanted} - {scenario.NOBODY}):
+                return f"{wanted} {what}"
+        if truth.writes is not None and len(seen.acknowledged) < before + truth.writes:
+            return f"{truth.writes} more writes are acknowledged"
+        if truth.copies is not None and self._copies() != [truth.copies] * len(NODES):
+            return f"all copies are {truth.copies}"
+        return ""
+
+    def _copies(self) -> list[str]:
+        """Return what each agent that runs says of its copies."""
+        said = [
+            view.describe(agent.state, agent.settings, self._world.timeline.now)
+            for agent in (host.agent for host in self._world.hosts)
+            if agent is not None
+        ]
+        return [copy_said(group, volume) for group in said for volume in group["volumes"]]
+
+    def _cause(self, fault: Fault) -> None:
+        world, words = self._world, fault.words
+        match fault.verb:
+            case Verb.POWER_OFF:
+                world.power_off(words[0])
+            case Verb.POWER_ON:
+                world.power_on(words[0])
+            case Verb.KILL_AGENT:
+                world.kill_agent(words[0])
+            case Verb.FREEZE:
+                world.host(words[0]).freeze()
+            case Verb.THAW:
+                world.host(words[0]).thaw()
+            case Verb.CUT if len(words) == len(NODES):
+                if words[0] == LAN:
+                    world.isolate(words[1], LAN)
+                else:
+                    world.cut(words[0])
+            case Verb.HEAL:
+                world.heal()
+            case Verb.CUT | Verb.KERNEL:
+                text = " ".join((fault.verb.value, *words))
+                raise CannotPlayError(f"the simulator cannot play {text}: only the lab can")
+
+    def _order(self, step: Operator) -> str:
+        agent = self._world.host(step.node).agent
+        if agent is None:
+            return f"no agent runs on {step.node}"
+        if step.arguments[0] != OrderKind.SWITCHOVER.value:
+            raise CannotPlayError(
+                f"the simulator cannot play {step.arguments[0]}: only the lab can"
+            )
+        agent.order(OrderKind.SWITCHOVER)
+        return ""
+
+    def _disturb(self, what: str) -> None:
+        if self._disturbed_ns is None:
+            self._disturbed_ns = self._now
+        self._note(what)
+
+    def _note(self, what: str) -> None:
+        self._moments.append((self._now, what))
+        self._tell(self._now // MILLISECOND, what)
+
+    def _gather(self) -> Evidence:
+        world, seen = self._world, self._witness
+        end_ns, survivors = self._now, seen.mounted()
+        for node in NODES:
+            world.power_off(node)
+        return Evidence(
+            begin_ns=self._disturbed_ns or 0,
+            end_ns=end_ns,
+            answers=tuple(seen.answers),
+            acknowledged=tuple(seen.acknowledged),
+            lost_on={host.name: len(world.workload.lost(host)) for host in world.hosts},
+            survivor=next(iter(survivors), None),
+            sights=tuple(seen.sights),
+        )
+
+    def _outcome(self, evidence: Evidence, failures: list[str]) -> Outcome:
+        starts = [*self._phases, ("", evidence.end_ns)]
+        verdict = evidence.verdict
+        seen = [
+            *self._moments,
+            *timeline.sighted(evidence.sights),
+            *timeline.answered(evidence.answers),
+        ]
+        return Outcome(
+            scenario=self._story.name,
+            passed=not failures,
+            failures=tuple(failures),
+            outage_ms=evidence.outage_ms,
+            writes_acked=len(evidence.acknowledged),
+            writes_lost=evidence.writes_lost,
+            write_stall_ms=evidence.write_stall_ms,
+            both_mounted_ms=verdict.both_mounted_ms,
+            both_addressed_ms=verdict.both_addressed_ms,
+            address_without_mount_ms=verdict.address_without_mount_ms,
+            phases=tuple(
+                PhaseTime(name=name, start_ms=at // MILLISECOND, end_ms=end // MILLISECOND)
+                for (name, at), (_, end) in pairwise(starts)
+            ),
+            timeline=tuple(Moment(at_ms=at // MILLISECOND, what=what) for at, what in sorted(seen)),
+        )
+
+
+def _settings(node: str, kind: ArbiterKind, tuning: Tuning) -> GroupSettings:
+    return pair.group_settings(
+        node,
+        arbiter=kind,
+        failback=FailbackSettings(
+            mode=Automatism(tuning.failback),
+            hold=Nanoseconds(parse_duration(tuning.failback_hold)),
+        ),
+        rejoin=Automatism(tuning.rejoin),
+    )
