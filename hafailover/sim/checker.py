@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hafailover.emulation import superblock
+from hafailover.sim.network import LAN, NETWORKS
 from hafailover.units import SECOND
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from hafailover.sim.world import World
 
 
-THAW_NS = 10 * SECOND
+GRACE_NS = 10 * SECOND
+"""A host that stood still, and nodes that were parted, have so long afterwards to give way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +33,83 @@ class Checker:
     def __init__(self, world: World) -> None:
         self.world = world
         self.violations: list[Violation] = []
+        self.is_split = False
+        """Whether both nodes served in a partition that the arbiter does not guard against."""
+        self._mounted: tuple[str, ...] = ()
+        self._is_odd = False
+        self._seen: tuple[object, ...] = ()
+        self._parted_at: int | None = None
+        self._mixtures: set[str] = set()
+        """Nodes whose copy is in the middle of a rebuild."""
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
-        if any(self._is_excused(host) for host in self.world.hosts):
-            return
-        mounted = [host.name for host in self.world.hosts if self._mounts(host)]
-        if len(mounted) > 1:
-            self._broken("S1", f"mounted read-write on {' and '.join(mounted)}")
-        addressed = [host for host in self.world.hosts if host.virtual and host.is_on]
-        if len(addressed) > 1:
-            self._broken("S6", "the address is up on both nodes")
-        for host in addressed:
-            if host.name not in mounted:
-                self._broken(
-                    "S6", f"the address is up on {host.name}, where the volume is not mounted"
+        hosts = self.world.hosts
+        seen = tuple(
+            [
+                part
+                for host in hosts
+                for part in (
+                    0 if host.kernel is None else len(host.kernel.machine.mounts.entries),
+                    bool(host.virtual),
                 )
-
-    def _is_excused(self, host: Host) -> bool:
-        """Whether a host stands still, or did a moment ago.
-
-        Nothing on a host can act while the host stands still; the promises name that exception. It has until
-        ``THAW_NS`` after its thaw to give way.
-        """
-        thawed_at = host.thawed_at
-        return host.is_frozen or (
-            thawed_at is not None and self.world.timeline.now - thawed_at < THAW_NS
+            ]
         )
+        if seen == self._seen and not self._is_odd:
+            return
+        self._seen = seen
+        self._compare(hosts)
+
+    def _compare(self, hosts: list[Host]) -> None:
+        mounted = tuple(host.name for host in hosts if self._mounts(host))
+        for host in hosts:
+            if host.name in mounted and host.name not in self._mounted:
+                self._mounting(host)
+        self._mounted = mounted
+        addressed = [host for host in hosts if host.virtual and host.is_on]
+        bare = [host.name for host in addressed if host.name not in mounted]
+        self._is_odd = len(mounted) > 1 or len(addressed) > 1 or bool(bare)
+        if not self._is_odd or any(self._stood_still(host) for host in hosts):
+            return
+        if len(mounted) > 1 or len(addressed) > 1:
+            if self._were_parted():
+                self.is_split = True
+                return
+            if len(mounted) > 1:
+                self._broken("S1", f"mounted read-write on {' and '.join(mounted)}")
+            if len(addressed) > 1:
+                self._broken("S6", "the address is up on both nodes")
+        for name in bare:
+            self._broken("S6", f"the address is up on {name}, where the volume is not mounted")
+
+    def wired(self) -> None:
+        """The network is about to be mended, or was just cut: note a parting while it lasts."""
+        if self._is_parted():
+            self._parted_at = self.world.timeline.now
+
+    def _is_parted(self) -> bool:
+        """Whether the nodes cannot talk, and nothing third tells the one to stop.
+
+        With ping targets that means: each of the two reaches them.
+        """
+        network, gateway = self.world.network, self.world.gateway
+        one, other = (host.name for host in self.world.hosts)
+        if any(network.is_open_both_ways(each, one, other) for each in NETWORKS):
+            return False
+        return gateway is None or all(
+            network.is_open_both_ways(LAN, name, gateway) for name in (one, other)
+        )
+
+    def _were_parted(self) -> bool:
+        if self._is_parted():
+            self._parted_at = self.world.timeline.now
+        at = self._parted_at
+        return at is not None and self.world.timeline.now - at < GRACE_NS
+
+    def _stood_still(self, host: Host) -> bool:
+        """Whether a host stands still, or did a moment ago: nothing on it can act then."""
+        at = host.thawed_at
+        return host.is_frozen or (at is not None and self.world.timeline.now - at < GRACE_NS)
 
     def image_written(self, node: str, image: str, writer: str) -> None:
         """A ggated wrote an image: nobody else may have it attached."""
@@ -70,19 +122,40 @@ class Checker:
                     "S2", f"{image} on {node} is written by {writer} while md{unit.unit} has it"
                 )
 
-    def mounting(self, host: Host) -> None:
-        """A volume was just mounted: it must have been clean (checked on the bytes just before)."""
-        kernel = host.kernel
-        if kernel is None:
+    def _mounting(self, host: Host) -> None:
+        """A volume was just mounted: it must have been clean, and no mixture of old and new."""
+        if host.name in self._mixtures:
+            self._broken("S7", f"{host.name} mounted a copy in the middle of a rebuild")
+        if host.kernel is None:
             return
-        for mount in kernel.machine.mounts.entries:
+        for mount in host.kernel.machine.mounts.entries:
             block = mount.block
-            if (
-                mount.consumer is not None
-                and block is not None
-                and block.flags & superblock.UNCLEAN
-            ):
+            if mount.consumer and block and block.flags & superblock.UNCLEAN:
                 self._broken("S4", f"{mount.directory} on {host.name} was mounted dirty")
+
+    def rebuild_began(self, source: Host) -> None:
+        """The kernel of ``source`` begins to overwrite the peer's copy with its own."""
+        target = self.world.other(source)
+        self._mixtures.add(target.name)
+        if source.name in self._mixtures:
+            self._broken("S7", f"a mixture on {source.name} is the source of a rebuild")
+        self._overwritten(source, target, "overwritten")
+
+    def rebuild_ended(self, source: Host) -> None:
+        """The peer's copy is complete."""
+        self._mixtures.discard(self.world.other(source).name)
+
+    def joined(self, host: Host) -> None:
+        """A mirror of two components was launched without copying: they have to be equal."""
+        other = self.world.other(host)
+        self._overwritten(host, other, "joined as equal")
+        self._overwritten(other, host, "joined as equal")
+
+    def _overwritten(self, source: Host, target: Host, how: str) -> None:
+        lost = self.world.workload.only_on(target, source)
+        if lost:
+            text = f"the copy on {target.name} was {how}, although only it had {lost[:3]}"
+            self._broken("S3", text)
 
     def spinning(self, host: Host) -> None:
         """An agent asks to be woken again and again without doing anything."""

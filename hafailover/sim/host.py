@@ -197,7 +197,18 @@ class Host:
             case Reset():
                 self.world.reset(self)
             case KernelMessage(text=text):
-                self.world.note(self.name, f"kernel: {text}")
+                self._hear(text)
+
+    def _hear(self, text: str) -> None:
+        """Tell the checker what only the kernel knows."""
+        self.world.note(self.name, f"kernel: {text}")
+        if "rebuilding provider" in text:
+            if text.endswith("finished."):
+                self.world.checker.rebuild_ended(self)
+            elif not text.endswith("stopped."):
+                self.world.checker.rebuild_began(self)
+        elif text.endswith("launched (2/2)."):
+            self.world.checker.joined(self)
 
     def wrote(self, image: str, writer: str) -> None:
         """Tell the checker who wrote an image."""

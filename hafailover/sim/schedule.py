@@ -1,93 +1,56 @@
-"""What is done to the pair in one random run, and does it come through? Three faults, then everything is mended."""
+"""Does the pair come through one random run? Some faults, one upon the other, then everything is mended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hafailover.group.events import OrderKind
+from hafailover.group.actions import AlertKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
-from hafailover.override import override
+from hafailover.lineage.record import CopyState
 from hafailover.sim import pair
-from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.faults import Fault, draw, mend, strike
 from hafailover.sim.world import GATEWAY, World
-from hafailover.units import MILLISECOND, SECOND
+from hafailover.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
 
     from hafailover.sim.checker import Violation
-    from hafailover.sim.host import Host
 
 START_NS = 60 * SECOND
 RECOVERY_NS = 600 * SECOND
+FAULTS = 3
+"""Faults of one run."""
 _SETTLE_NS = 20 * SECOND
-
-
-class FaultKind(Enum):
-    """What can happen to the pair; the value is the word in a story."""
-
-    POWER = "loses power for a while"
-    AGENT = "has its agent killed"
-    FREEZE = "stands still for a while"
-    REPLICATION = "the replication cable is cut for a while"
-    LAN_PORT = "loses its LAN cable for a while"
-    ONE_WAY = "is not heard on one network for a while"
-    RECORDS = "cannot write its records for a while"
-    SWITCHOVER = "an operator asks for a switchover"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault: ``wait_ns`` after the one before, lasting ``span_ns``."""
-
-    kind: FaultKind
-    node: str
-    network: str
-    span_ns: int
-    wait_ns: int
-
-    @override
-    def __str__(self) -> str:
-        """Say it as a line of a story."""
-        return (
-            f"after {self.wait_ns / SECOND:.2f} s: {self.node} {self.kind.value}"
-            f" ({self.network}, {self.span_ns / SECOND:.2f} s)"
-        )
+_CALM_NS = 2 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one run ended; ``violations`` is empty if every promise held."""
+    """How one run ended; ``violations`` is empty if every promise held.
+
+    Attributes:
+        problem: Why the pair is not in order at the end; empty if it is.
+        is_split: Whether a partition that the arbiter does not guard against had both nodes serve.
+        is_diverged: Whether it ended with two copies between which an operator has to choose.
+    """
 
     seed: int
+    arbiter: ArbiterKind
     faults: tuple[Fault, ...]
     violations: tuple[Violation, ...]
     problem: str
+    is_split: bool
+    is_diverged: bool
     simulated_ns: int
     longest_stall_ns: int
 
     @property
     def is_good(self) -> bool:
-        """Whether every promise held and both copies are in sync at the end."""
+        """Whether every promise of this arbiter held."""
         return not self.violations and not self.problem
-
-
-def draw(dice: Random, count: int) -> tuple[Fault, ...]:
-    """Draw ``count`` faults; some come close upon each other, since that is where systems break."""
-    return tuple(
-        Fault(
-            kind=dice.choice(list(FaultKind)),
-            node=dice.choice(pair.NODES),
-            network=dice.choice((LAN, REPLICATION)),
-            span_ns=dice.randrange(200, 15_000) * MILLISECOND,
-            wait_ns=dice.choice((dice.randrange(250), dice.randrange(8_000))) * MILLISECOND,
-        )
-        for _ in range(count)
-    )
 
 
 def run(
@@ -97,77 +60,83 @@ def run(
     arbiter: ArbiterKind = ArbiterKind.PING,
     tell: Callable[[str], None] | None = None,
 ) -> Outcome:
-    """Play one run from its seed."""
-    settings = {node: pair.group_settings(node, arbiter=arbiter) for node in pair.NODES}
-    world = World(
-        seed, settings, tell=tell, gateway=GATEWAY if arbiter is ArbiterKind.PING else None
-    )
+    """Play one run from its seed; ``faults`` replaces those that the seed would draw."""
+    world = found(seed, arbiter=arbiter, tell=tell)
     dice = world.timeline.dice
-    planned = draw(dice, 3) if faults is None else faults
+    planned = draw(dice, FAULTS)
+    if faults is not None:
+        planned = faults
     world.sync_rate = dice.choice((None, None, 300_000))
     for node in pair.NODES:
         world.power_on(node)
-    problem = (
-        "" if world.run_until(lambda: is_settled(world), START_NS) else "the pair did not start"
-    )
+    problem = "" if settle(world, START_NS) else "the pair did not start"
+    over_at: int = world.timeline.now
     for fault in planned:
         world.run_for(fault.wait_ns)
         strike(world, fault)
-    world.run_for(max((fault.span_ns for fault in planned), default=0) + _SETTLE_NS)
-    _mend(world)
-    is_back = world.run_until(lambda: is_settled(world), RECOVERY_NS)
-    world.run_for(2 * SECOND)
-    world.checker.ended()
+        over_at = max(over_at, world.timeline.now + fault.span_ns)
+    world.run_for(over_at - world.timeline.now)
+    # Some faults leave nothing to be mended: then nothing is waited for either.
+    settle(world, _SETTLE_NS)
+    mend(world)
+    world.run_until(lambda: is_settled(world) or _is_excused(world), RECOVERY_NS)
+    world.run_for(_CALM_NS)
+    is_excused = _is_excused(world)
+    is_back = not is_excused and settle(world, RECOVERY_NS)
     if is_back:
         world.checker.in_sync()
-    elif not problem:
-        problem = "not in sync again: " + "; ".join(_standing(world, node) for node in pair.NODES)
+    elif not is_excused and not problem:
+        problem = "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
+    if not is_excused:
+        world.checker.ended()
     return Outcome(
         seed=seed,
+        arbiter=arbiter,
         faults=planned,
         violations=tuple(world.checker.violations),
         problem=problem,
+        is_split=world.checker.is_split,
+        is_diverged=_awaits_choice(world),
         simulated_ns=world.timeline.now,
         longest_stall_ns=world.workload.longest_stall_ns,
     )
 
 
-def strike(world: World, fault: Fault) -> None:
-    """Let one fault happen; its end comes by itself."""
-    world.note("fault", str(fault))
-    host, later = world.host(fault.node), world.timeline.after
-    match fault.kind:
-        case FaultKind.POWER:
-            world.power_off(fault.node)
-            later(fault.span_ns, lambda: world.power_on(fault.node))
-        case FaultKind.AGENT:
-            world.kill_agent(fault.node)
-        case FaultKind.FREEZE:
-            if host.is_on:
-                life = host.life
-                host.freeze()
-                later(fault.span_ns, lambda: _thaw(host, life))
-        case FaultKind.REPLICATION:
-            world.cut(REPLICATION)
-            later(fault.span_ns, world.heal)
-        case FaultKind.LAN_PORT:
-            world.isolate(fault.node, LAN)
-            later(fault.span_ns, world.heal)
-        case FaultKind.ONE_WAY:
-            world.cut(fault.network, one_way=fault.node)
-            later(fault.span_ns, world.heal)
-        case FaultKind.RECORDS:
-            world.record_problem[fault.node] = "No space left on device"
-            later(fault.span_ns, lambda: world.record_problem.pop(fault.node, None))
-        case FaultKind.SWITCHOVER:
-            for each in world.hosts:
-                if each.agent is not None and each.agent.state.role is Role.PRIMARY:
-                    each.agent.order(OrderKind.SWITCHOVER)
+def found(seed: int, *, arbiter: ArbiterKind, tell: Callable[[str], None] | None = None) -> World:
+    """Make the world of a run, with both hosts still off."""
+    settings = {node: pair.group_settings(node, arbiter=arbiter) for node in pair.NODES}
+    gateway = GATEWAY if arbiter is ArbiterKind.PING else None
+    return World(seed, settings, tell=tell, gateway=gateway)
 
 
-def _thaw(host: Host, life: int) -> None:
-    if host.life == life and host.is_frozen:
-        host.thaw()
+def shrink(outcome: Outcome) -> Outcome:
+    """Return a run with the same seed and fewer, shorter faults that still breaks something."""
+    smallest = outcome
+    is_smaller = True
+    while is_smaller:
+        is_smaller = False
+        for faults in _simpler(smallest.faults):
+            tried = run(outcome.seed, faults=faults, arbiter=outcome.arbiter)
+            if not tried.is_good:
+                smallest, is_smaller = tried, True
+                break
+    return smallest
+
+
+def _simpler(faults: tuple[Fault, ...]) -> list[tuple[Fault, ...]]:
+    """Return what to try instead: one fault fewer, then one fault of half the span."""
+    fewer = [faults[:index] + faults[index + 1 :] for index in range(len(faults))]
+    shorter = [
+        (*faults[:index], replace(fault, span_ns=fault.span_ns // 2), *faults[index + 1 :])
+        for index, fault in enumerate(faults)
+        if fault.span_ns > SECOND
+    ]
+    return fewer + shorter
+
+
+def settle(world: World, limit_ns: int) -> bool:
+    """Let the world go on until the pair is in order; return whether it is."""
+    return world.run_until(lambda: is_settled(world), limit_ns)
 
 
 def is_settled(world: World) -> bool:
@@ -176,27 +145,41 @@ def is_settled(world: World) -> bool:
         host
         for host in world.hosts
         if host.agent is not None
+        and host.virtual
         and host.agent.state.role is Role.PRIMARY
         and host.agent.state.in_sync_since is not None
         and host.agent.state.dropping is None
-        and host.virtual
     ]
-    return len(serving) == 1
+    if len(serving) != 1:
+        return False
+    return all(
+        record.copy is CopyState.IN_SYNC
+        for host in world.hosts
+        for record in world.records[host.name].values()
+    )
 
 
-def _mend(world: World) -> None:
-    world.heal()
-    world.record_problem.clear()
-    for host in world.hosts:
-        if host.is_frozen:
-            host.thaw()
-        world.power_on(host.name)
-
-
-def _standing(world: World, node: str) -> str:
+def standing(world: World, node: str) -> str:
+    """Say in a few words where a node stands."""
     agent = world.host(node).agent
     if agent is None:
         return f"{node} has no agent"
     state = agent.state
     copies = ",".join(record.copy.value for _, record in state.records)
-    return f"{node} {state.role.value} {copies} ({state.candidacy_refusal or state.refusal or state.why})"
+    why = state.candidacy_refusal or state.refusal or state.why
+    return f"{node} {state.role.value} {copies} ({why})"
+
+
+def _is_excused(world: World) -> bool:
+    """Whether a partition that nothing guards against ended with two copies, and an operator is asked."""
+    return world.checker.is_split and _awaits_choice(world)
+
+
+def _awaits_choice(world: World) -> bool:
+    """Whether an agent has raised the alert that only an operator can choose between the copies."""
+    return any(
+        alert.kind is AlertKind.DIVERGED
+        for host in world.hosts
+        if host.agent is not None
+        for alert in host.agent.state.alerts
+    )

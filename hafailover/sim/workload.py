@@ -33,6 +33,8 @@ class Workload:
         self.blocks = blocks
         self.acked: dict[str, dict[int, int]] = {volume.name: {} for volume in settings.volumes}
         """Volume -> block -> number of the last acknowledged record there."""
+        self.acknowledged: set[int] = set()
+        """Numbers of all acknowledged records."""
         self.count = 0
         self.stall_since: dict[str, int] = {}
         self.longest_stall_ns = 0
@@ -80,6 +82,7 @@ class Workload:
             if not self._alive(host, token, life):
                 return
             if not error and self._is_mounted(host, volume):
+                self.acknowledged.add(number)
                 self.acked[volume.name][block] = max(number, self.acked[volume.name].get(block, 0))
                 self.longest_stall_ns = max(self.longest_stall_ns, host.now - began)
             self.world.timeline.after(WRITE_PERIOD, lambda: self._next(host, volume, token, life))
@@ -131,6 +134,17 @@ class Workload:
         raw = host.files.pread(image, FIRST_BLOCK + block * _BLOCK, _RECORD.size)
         number, check = _RECORD.unpack(raw)
         return number if check == number ^ 0xFFFFFFFF else 0
+
+    def only_on(self, one: Host, other: Host) -> list[tuple[str, int, int]]:
+        """Return the acknowledged records that ``one`` has and ``other`` lacks: (volume, block, number)."""
+        found = []
+        for volume in self.settings.volumes:
+            mine, theirs = (self.world.image_of(host, volume.name) for host in (one, other))
+            for block in range(self.blocks):
+                number = self.read_record(one, mine, block)
+                if number in self.acknowledged and self.read_record(other, theirs, block) < number:
+                    found.append((volume.name, block, number))
+        return found
 
     def lost(self, host: Host) -> list[tuple[str, int, int]]:
         """Return the acknowledged records that the images of ``host`` lack: (volume, block, number)."""

@@ -119,6 +119,7 @@ class World:
         for source, target in (("A", "B"), ("B", "A")):
             if one_way in ("", source):
                 self.network.cut(network, source, target)
+        self.checker.wired()
 
     def isolate(self, name: str, network: str) -> None:
         """Cut a node's own cable to a network: it reaches nobody there."""
@@ -129,10 +130,12 @@ class World:
             self.network.cut(network, other, name)
         if network == LAN:
             self.host(name).link_up = False
+        self.checker.wired()
 
     def heal(self) -> None:
         """Mend every cable."""
         self.note("network", "HEAL")
+        self.checker.wired()
         places = [host.name for host in self.hosts] + [GATEWAY]
         for network in NETWORKS:
             for source in places:
