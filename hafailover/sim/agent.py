@@ -82,7 +82,8 @@ class Agent:
         self.state = result.state
         self.world.stepped(self, event, result.actions)
         for action in result.actions:
-            self._perform(action)
+            if self.is_usable:
+                self._perform(action)
         self._arm()
 
     def after(self, span_ns: int, event: Callable[[], happened.Event]) -> None:
