@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _WIPE: Final = "\r\x1b[K" if sys.stdout.isatty() else ""
 _PROGRESS_SECONDS: Final = 0.3
 
+_SIMULATED: Final = """\
+In the simulator: the decisions are the product's; hosts, packets and times are a model, and the
+volume is so small that its rebuild is over at once.
+"""
+
 SCENARIOS: Final = Path(scenario.__file__).parent / "scenarios"
 
 
@@ -183,9 +188,7 @@ def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
 
     if not quiet:
         _print_title(story)
-        click.echo(
-            "In the simulator: the decisions are real, hosts, packets and times are a model.\n"
-        )
+        click.echo(_SIMULATED)
     play = simulated.Play(story, tell)
     try:
         outcome, evidence = play.play()
@@ -249,8 +252,9 @@ def _print(outcome: Outcome, evidence: Evidence, begin_ns: int) -> None:
     for line in picture.lanes(evidence, begin_ns):
         click.echo(f"  {line}")
     end_ms = round((evidence.end_ns - begin_ns) / 1e6)
-    click.echo(f"  {picture.phase_lane(outcome.phases, end_ms)}")
-    click.echo(f"  {picture.LEGEND}\n")
+    for line in (*picture.phase_lanes(outcome.phases, end_ms), "", *picture.LEGEND):
+        click.echo(f"  {line}")
+    click.echo()
     for row in (
         ("outage", f"{outcome.outage_ms} ms"),
         ("writes acknowledged", str(outcome.writes_acked)),

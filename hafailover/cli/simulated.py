@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SEED: Final = 1
 _RECENT_NS: Final = 500 * MILLISECOND
-_SYNC_RATE: Final = 64 * 1024
-"""Bytes per second of a rebuild: the small volume takes some seconds, as a big one takes minutes."""
 
 
 class CannotPlayError(Exception):
@@ -54,11 +52,11 @@ class Play:
         self._story = story
         self._tell = tell
         self._world = World(seed, settings, gateway=gateway)
-        self._world.sync_rate = _SYNC_RATE
         self._witness = Witness(self._world)
         self._disturbed_ns: int | None = None
         self._phases: list[tuple[str, int]] = []
         self._moments: list[tuple[int, str]] = []
+        self._told = 0
 
     def play(self) -> tuple[Outcome, Evidence]:
         """Play all steps, cut the power of everything, and count.
@@ -111,6 +109,7 @@ class Play:
     def _until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
         def look() -> bool:
             self._witness.look()
+            self._tell_sights()
             return holds()
 
         return self._world.run_until(look, limit_ns)
@@ -181,7 +180,13 @@ class Play:
             self._disturbed_ns = self._now
         self._note(what)
 
+    def _tell_sights(self) -> None:
+        told, self._told = self._told, len(self._witness.sights)
+        for at, what in timeline.sighted(self._witness.sights, told):
+            self._tell(at // MILLISECOND, what)
+
     def _note(self, what: str) -> None:
+        self._tell_sights()
         self._moments.append((self._now, what))
         self._tell(self._now // MILLISECOND, what)
 

@@ -6,7 +6,7 @@ One lane for each node and one for the client, from left to right::
     A         ████████████████
     B         ────────────────────────▄▄██████████████████████
     client    ████████████████          ██████████████████████
-              phase: takeover ↑
+              |settled            |takeover
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ STANDS_BY: Final = "─"
 OFF: Final = " "
 
 LEGEND: Final = (
-    f"{SERVES} serves, is answered   {MOUNTED} has the volume mounted   {STANDS_BY} stands by   "
-    "(blank) has no power, is not answered"
+    f"nodes:  {SERVES} serves   {MOUNTED} has the volume mounted   {STANDS_BY} stands by   blank: no power",
+    f"client: {SERVES} is answered   blank: is not",
 )
 _LABEL: Final = 10
 
@@ -50,14 +50,21 @@ def lanes(evidence: Evidence, begin_ns: int, width: int = 68) -> list[str]:
     return lines
 
 
-def phase_lane(phases: Sequence[PhaseTime], end_ms: int, width: int = 68) -> str:
-    """Return a lane that names the phases where they begin, as far as there is room."""
-    lane = ""
+def phase_lanes(phases: Sequence[PhaseTime], end_ms: int, width: int = 68) -> list[str]:
+    """Return lanes that name the phases where they begin, each in the first that has room for it."""
+    found: list[str] = []
     for phase in phases:
-        column = min(width - 1, phase.start_ms * width // max(1, end_ms))
-        if column > len(lane) or not lane:
-            lane = f"{lane:<{column}}|{phase.name}"
-    return " " * _LABEL + lane[:width]
+        begin = min(width - 1, phase.start_ms * width // max(1, end_ms))
+        # A name that would leave the picture stands left of its mark.
+        name = f"|{phase.name}"
+        if begin + len(name) > width:
+            name = f"{phase.name}|"
+            begin = max(0, begin + 1 - len(name))
+        row = next((row for row, lane in enumerate(found) if len(lane) < begin), len(found))
+        if row == len(found):
+            found.append("")
+        found[row] = f"{found[row]:<{begin}}{name}"
+    return [" " * _LABEL + lane for lane in found]
 
 
 def _edges(begin_ns: int, end_ns: int, width: int) -> list[int]:

@@ -54,6 +54,7 @@ class Runner:
         self._disturbed_ns: int | None = None
         self._phases: list[tuple[str, int]] = []
         self._moments: list[tuple[int, str]] = []
+        self._told = 0
         self.evidence: Evidence | None = None
         """What was measured, once the play is over."""
 
@@ -66,6 +67,7 @@ class Runner:
         except StepFailedError as problem:
             failures.append(str(problem))
             self._note(str(problem))
+        self._tell_sights()
         end_ns = time.monotonic_ns()
         self.evidence = evidence = await self._gather(end_ns)
         failures += broken(self._scenario.promise, evidence)
@@ -96,7 +98,15 @@ class Runner:
             self._disturbed_ns = time.monotonic_ns()
         self._note(what)
 
+    def _tell_sights(self) -> None:
+        """Tell what the observer has seen since the last time."""
+        told, self._told = self._told, len(self._world.observer.sights)
+        for at, what in timeline.sighted(self._world.observer.sights, told):
+            if self._tell is not None:
+                self._tell(self._milliseconds(at), what)
+
     def _note(self, what: str) -> None:
+        self._tell_sights()
         now = time.monotonic_ns()
         self._moments.append((now, what))
         if self._tell is not None:
@@ -115,6 +125,7 @@ class Runner:
         end = time.monotonic_ns() + within_ns
         before = self._count()
         while missing := await self._missing(truth, before):
+            self._tell_sights()
             if time.monotonic_ns() > end:
                 raise StepFailedError(f"step {number}: within {shown(within_ns)} not: {missing}")
             await asyncio.sleep(_LOOK_SECONDS)

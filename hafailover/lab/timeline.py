@@ -14,11 +14,12 @@ LONG_SILENCE_NS = 200_000_000
 """A silence of the service that is worth a line: ten questions of the client."""
 
 
-def sighted(sights: Sequence[Sight]) -> Iterator[tuple[int, str]]:
-    """Return what changed from sight to sight, with its moment."""
-    mounted: frozenset[str] = frozenset()
-    addressed: frozenset[str] = frozenset()
-    for sight in sights:
+def sighted(sights: Sequence[Sight], first: int = 0) -> Iterator[tuple[int, str]]:
+    """Return what changed from sight to sight, from the one at ``first`` on, with its moment."""
+    before = sights[first - 1] if first else None
+    mounted = before.mounted if before else frozenset()
+    addressed = before.addressed if before else frozenset()
+    for sight in sights[first:]:
         for node in sorted(mounted - sight.mounted):
             yield sight.at_ns, f"{node} no longer has the volume mounted"
         for node in sorted(addressed - sight.addressed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hafailover.lab.client import Answered
 from hafailover.lab.observer import Sight
 from hafailover.lab.outcome import Evidence, PhaseTime
-from hafailover.lab.picture import lanes, phase_lane
+from hafailover.lab.picture import lanes, phase_lanes
 from hafailover.lab.progress import bar
 
 SECOND = 1_000_000_000
@@ -51,7 +51,19 @@ def test_phases_are_named_where_they_begin() -> None:
         PhaseTime(name="settled", start_ms=0, end_ms=500),
         PhaseTime(name="takeover", start_ms=500, end_ms=1000),
     ]
-    assert phase_lane(phases, 1000, width=40) == " " * 10 + "|settled            |takeover"
+    assert phase_lanes(phases, 1000, width=40) == [" " * 10 + "|settled            |takeover"]
+
+
+def test_phases_that_need_more_room_get_a_lane_of_their_own_and_stay_in_the_picture() -> None:
+    phases = [
+        PhaseTime(name="settled", start_ms=0, end_ms=100),
+        PhaseTime(name="takeover", start_ms=100, end_ms=900),
+        PhaseTime(name="failback", start_ms=900, end_ms=1000),
+    ]
+    assert [lane[10:] for lane in phase_lanes(phases, 1000, width=40)] == [
+        "|settled" + " " * 20 + "failback|",
+        "    |takeover",
+    ]
 
 
 def test_the_bar_grows() -> None:
