@@ -63,6 +63,7 @@ async def _do(node: Node, *words: str) -> None:
 
 def _allocate(image: Path, size: int) -> None:
     """Make an image file of which every block is there: a sparse one can fail a write later."""
+    image.touch(mode=0o600)
     with image.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
         os.fsync(file.fileno())
