@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("hafailover.cli.check", "check the configuration and this host"),
     "sample": ("hafailover.cli.sample", "print an annotated configuration"),
     "lab": ("hafailover.cli.lab", "play with a pair of emulated hosts on Linux"),
+    "simulate": ("hafailover.cli.simulate", "strike a simulated pair with random faults"),
 }
 """Name, module, one line for the overview. The object in the module is named like the command."""
 

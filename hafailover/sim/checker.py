@@ -35,6 +35,8 @@ class Checker:
         self.violations: list[Violation] = []
         self.is_split = False
         """Whether both nodes served in a partition that the arbiter does not guard against."""
+        self.was_apart = False
+        """Whether the nodes could not talk on any network at some time."""
         self._mounted: tuple[str, ...] = ()
         self._is_odd = False
         self._seen: tuple[object, ...] = ()
@@ -96,6 +98,7 @@ class Checker:
         one, other = (host.name for host in self.world.hosts)
         if any(network.is_open_both_ways(each, one, other) for each in NETWORKS):
             return False
+        self.was_apart = True
         return gateway is None or all(
             network.is_open_both_ways(LAN, name, gateway) for name in (one, other)
         )

@@ -171,8 +171,11 @@ def standing(world: World, node: str) -> str:
 
 
 def _is_excused(world: World) -> bool:
-    """Whether a partition that nothing guards against ended with two copies, and an operator is asked."""
-    return world.checker.is_split and _awaits_choice(world)
+    """Whether nodes that could not talk ended with two copies, and an operator is asked to choose.
+
+    Without a strict arbiter that may happen; nothing is overwritten then.
+    """
+    return world.checker.was_apart and _awaits_choice(world)
 
 
 def _awaits_choice(world: World) -> bool:
