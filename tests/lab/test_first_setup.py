@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hafailover.lab import first_setup
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_an_image_is_the_owners_alone_and_every_block_of_it_is_there(tmp_path: Path) -> None:
