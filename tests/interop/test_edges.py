@@ -71,7 +71,7 @@ def talk(lan: Lan, family: Family, *, unicast: bool) -> list[Received]:
 def test_what_one_node_sends_the_other_reads(
     lan: Lan,
     family: Family,
-    unicast: bool,  # noqa: FBT001
+    unicast: bool,
 ) -> None:
     heard = talk(lan, family, unicast=unicast)
     where = lan.link_local if family is Family.IPV6 else lan.address

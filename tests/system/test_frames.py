@@ -101,7 +101,7 @@ def test_version_2_bytes_are_those_written_by_hand() -> None:
 @pytest.mark.parametrize(("settings", "pseudo"), [(V3_BARE, False), (UNICAST, True)])
 def test_version_3_bytes_are_those_written_by_hand(
     settings: RouterSettings,
-    pseudo: bool,  # noqa: FBT001
+    pseudo: bool,
 ) -> None:
     destination = (settings.unicast_peers or (settings.multicast_group,))[0]
     found = read_ipv4(advertisement(settings, 7, destination))

@@ -20,7 +20,7 @@ addresses = st.ip_addresses().flatmap(
 def test_a_change_names_what_a_notice_of_it_would(
     address: Interface,
     index: int,
-    add: bool,  # noqa: FBT001
+    add: bool,
     sequence: int,
 ) -> None:
     """The body of a request has the layout of the kernel's own notice, so it can be read back."""

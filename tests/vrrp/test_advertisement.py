@@ -60,7 +60,7 @@ def test_version_3_over_ipv6_golden_bytes() -> None:
 
 
 @pytest.mark.parametrize("pseudo", [True, False])
-def test_both_forms_of_the_version_3_ipv4_checksum_are_read(pseudo: bool) -> None:  # noqa: FBT001
+def test_both_forms_of_the_version_3_ipv4_checksum_are_read(pseudo: bool) -> None:
     assert isinstance(read(wire.v3(pseudo=pseudo)), Advertisement)
 
 
