@@ -43,6 +43,7 @@ async def measure(interval_ms: int, fsck_s: float) -> dict[str, Any]:
             for burner in burners:
                 burner.terminate()
             status = await agent_view.status(world, "B")
+    print(len(json.loads(text)), [round(x[0]-json.loads(text)[0][0],2) for x in json.loads(text)][-5:], file=sys.stderr)
     return _judge(json.loads(text), interval_ms, fsck_s, status)
 
 

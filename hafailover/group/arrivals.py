@@ -10,7 +10,7 @@ from hafailover.group.state import Heard
 from hafailover.group.turn import Turn, put
 from hafailover.group.work import finish_work
 from hafailover.lineage import changes
-from hafailover.lineage.record import CopyState
+from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import StorageFacts
 from hafailover.storage.steps import CommandStep, FileStep, StepOutcome
 from hafailover.units import MILLISECOND, SECOND, later
@@ -59,10 +59,34 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     turn.set(
         peer=replace(peer, report=last if is_older else report, heard=(*others, heard)),
         contact=True,
-        was_isolated=False,
     )
-    if not is_older:
-        _see_token_used(turn, report)
+    if is_older:
+        return
+    if turn.state.role in (Role.STARTING, Role.STANDBY):
+        turn.set(epoch=max(turn.state.epoch, report.epoch))
+    _see_token_used(turn, report)
+    _note_contact(turn, report)
+
+
+def _note_contact(turn: Turn, report: GroupReport) -> None:
+    """Keep, across a restart of this agent, that the peer was spoken to and that nothing bars a takeover in silence."""
+    boot = turn.state.boot
+    has_said = report.role in (Role.STANDBY, Role.PRIMARY) and turn.state.role is Role.STANDBY
+    is_over = has_said and turn.state.token_given is None
+    turn.change_records(
+        lambda _, record: (
+            record
+            if record.copy is CopyState.UNKNOWN
+            else changes.released(met_now(record, boot), "" if is_over else record.released_to)
+        )
+    )
+
+
+def met_now(record: LineageRecord, boot: str) -> LineageRecord:
+    """Return the record with the contact of this boot noted, unchanged if it is noted already."""
+    if record.spoken_boot == boot and not record.was_isolated:
+        return record
+    return changes.met(record, boot=boot)
 
 
 def _see_token_used(turn: Turn, report: GroupReport) -> None:

@@ -4,7 +4,6 @@ from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
-from hafailover.lineage.changes import is_exported
 from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.units import SECOND
 
@@ -107,10 +106,11 @@ def beside_silence(turn: Turn) -> str:
     """
     state = turn.state
     peer = turn.settings.peer
-    if state.token_given is not None:
+    if state.token_given is not None or any(record.released_to for _, record in state.records):
         return f"the group was released to {peer}: it is taken back on contact or on an order only"
-    since = silent_since(state)
-    if since is None or not _has_spoken(turn):
+    heard = silent_since(state)
+    since = state.started_at if heard is None else heard
+    if not _has_spoken(turn):
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
             "whose data counts"
@@ -137,7 +137,7 @@ def _isolation(turn: Turn) -> str:
     state = turn.state
     if state.gateway_lost_at is not None or state.gateway_at is None:
         return "no ping target answers: this node may be the isolated one"
-    if state.was_isolated:
+    if any(record.was_isolated for _, record in state.records):
         return (
             "this node was isolated while its peer was silent: the peer may have gone on alone. Contact or "
             "'hafailover promote' decides"
@@ -146,11 +146,9 @@ def _isolation(turn: Turn) -> str:
 
 
 def _has_spoken(turn: Turn) -> bool:
-    """Whether the peer was spoken to in this boot of the host; an export opened in this boot proves it too."""
+    """Whether the peer was spoken to in this boot of the host, by this life of the agent or an earlier one."""
     state = turn.state
-    return state.contact or any(
-        is_exported(record) and record.boot == state.boot for _, record in state.durable
-    )
+    return state.contact or any(record.spoken_boot == state.boot for _, record in state.durable)
 
 
 def update(turn: Turn) -> None:

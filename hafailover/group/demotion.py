@@ -220,7 +220,8 @@ def close(
             changed = changes.closed(
                 record, clean=clean and (was_active or record.clean), binding=binding
             )
-        turn.set_records(put((), view.settings.name, changed))
+        successor = turn.state.demotion.successor if turn.state.demotion is not None else ""
+        turn.set_records(put((), view.settings.name, changes.released(changed, successor)))
 
 
 def _is_bound(record: LineageRecord, view: VolumeView) -> bool:
@@ -248,6 +249,8 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
     settle(turn)
     if demotion.successor and _all_identical(turn, demotion):
         _hand_over(turn, demotion.successor)
+    elif demotion.successor:
+        turn.change_records(lambda _, record: changes.released(record, ""))
     if demotion.is_failure:
         hold_down(turn)
     turn.become(Role.STOPPED if demotion.is_final else Role.STANDBY, demotion.reason)

@@ -5,6 +5,7 @@ An isolated node stops, whatever it was doing, within a span that the other one 
 
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
+from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import CopyState
 from hafailover.units import Instant, later
 
@@ -28,13 +29,23 @@ def since(turn: Turn) -> Instant | None:
 
 
 def may_go_on_alone(turn: Turn) -> bool:
-    """Whether this node may let a silent peer go: with ping targets only if it reaches one."""
-    return turn.settings.arbiter is not ArbiterKind.PING or turn.state.gateway_lost_at is None
+    """Whether this node may let its peer's copy go: with ping targets only if it is known not to be the isolated one.
+
+    Known by a sign from after the loss was noticed: a ping target answered, or the peer was heard. What was known
+    before says nothing.
+    """
+    state = turn.state
+    if turn.settings.arbiter is not ArbiterKind.PING:
+        return True
+    signs = [state.gateway_at, state.peer.heard_at]
+    since = state.loss_at if state.loss_at is not None else turn.now
+    return any(sign is not None and sign >= since for sign in signs)
 
 
 def is_sole(turn: Turn) -> bool:
-    """Whether the only copy in service is here: then nobody else can serve, and isolation costs the address alone."""
+    """Whether the only copy in service is here, and the peer has said that it knows: nobody else can serve then."""
     state = turn.state
-    return not state.pairing.units and all(
-        record.copy is CopyState.SOLE for _, record in state.records
-    )
+    report = state.peer.report
+    knows = report is not None and all(copy.record.copy not in USABLE for _, copy in report.copies)
+    is_alone = not state.pairing.units and state.dropping is None
+    return is_alone and knows and all(record.copy is CopyState.SOLE for _, record in state.records)

@@ -16,7 +16,11 @@ def advance(turn: Turn) -> bool:
     if turn.state.dropping is None:
         reason = _loss(turn)
         if not reason:
+            if turn.state.loss_at is not None:
+                turn.set(loss_at=None)
             return False
+        if turn.state.loss_at is None:
+            turn.set(loss_at=turn.now)
         parting.begin(turn, reason)
     if parting.let_go(turn) is Progress.FAILED:
         demotion.begin(

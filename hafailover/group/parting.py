@@ -29,8 +29,8 @@ UNANNOUNCED = "the kernel dropped"
 
 def begin(turn: Turn, reason: str) -> None:
     """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
-    if turn.peer_report is None and not isolation.may_go_on_alone(turn):
-        return  # Isolation is dealt with by its own rule.
+    if not isolation.may_go_on_alone(turn):
+        return  # A probe is under way; isolation is dealt with by its own rule.
     unannounced = reason if reason.startswith(UNANNOUNCED) else ""
     lineage = turn.mint()
     turn.set(dropping=Dropping(since=turn.now, reason=reason), in_sync_since=None)
@@ -100,6 +100,7 @@ def _end(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     spent = (*turn.state.spent_sessions, *turn.state.pairing.sessions)[-_SPENT_MAX:]
     turn.set(
         dropping=None,
+        loss_at=None,
         spent_sessions=spent,
         pairing=Pairing(retry_at=later(turn.now, wait), failures=failures),
     )

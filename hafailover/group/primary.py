@@ -51,7 +51,11 @@ def _serve_addresses(turn: Turn) -> None:
 def _outranked(turn: Turn) -> bool:
     """Yield to a peer that serves under a newer epoch: one of the two must stop, and the greater epoch is the newer."""
     report = turn.peer_report
-    if report is None or report.role is not Role.PRIMARY or report.epoch <= turn.state.epoch:
+    if report is None or report.role is not Role.PRIMARY:
+        return False
+    # Two takeovers in silence can carry the same number: then the preferred node stays.
+    theirs, own = (report.epoch, not turn.settings.is_preferred), (turn.state.epoch, True)
+    if theirs < own or (theirs == own and turn.settings.is_preferred):
         return False
     demotion.begin(turn, parting.give_way(turn, report), is_forced=True)
     return True

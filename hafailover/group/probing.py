@@ -1,11 +1,12 @@
 """When are the ping targets and the peer's host probed, and what follows from the answers?"""
 
 from hafailover.group.actions import Probe
-from hafailover.group.contact import silent_since
 from hafailover.group.events import ProbeFinished
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
+from hafailover.lineage import changes
+from hafailover.lineage.record import CopyState
 from hafailover.units import Instant, later
 
 
@@ -14,7 +15,8 @@ def probe(turn: Turn) -> None:
     state = turn.state
     if state.probing is not None or not _is_needed(turn):
         return
-    if state.probed_at is not None and turn.now < next_probe(turn):
+    is_urgent = state.loss_at is not None and (state.probed_at or 0) < state.loss_at
+    if state.probed_at is not None and turn.now < next_probe(turn) and not is_urgent:
         return
     pending = turn.ask("probe")
     turn.set(probing=pending)
@@ -47,5 +49,11 @@ def finish(turn: Turn, event: ProbeFinished) -> None:
         return
     if state.gateway_lost_at is None:
         turn.set(gateway_lost_at=asked_at)
-    if turn.peer_report is None and silent_since(state) is not None:
-        turn.set(was_isolated=True)
+    if turn.peer_report is None:
+        turn.change_records(
+            lambda _, record: (
+                record
+                if record.was_isolated or record.copy is CopyState.UNKNOWN
+                else changes.isolated(record)
+            )
+        )

@@ -62,6 +62,8 @@ def begin(
             given_up=given_up,
         ),
         epoch=epoch,
+        intent=0,
+        consent=0,
         token_spent=max(turn.state.token_spent, token.epoch if token else 0),
         pairing=Pairing(),
     )

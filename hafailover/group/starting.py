@@ -8,6 +8,7 @@ from hafailover.group import addresses, demotion, parting, promotion, routers, s
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.events import Started
+from hafailover.group.exports import sessions_behind
 from hafailover.group.report import Role
 from hafailover.group.state import Pairing, Pause
 from hafailover.group.turn import Turn, put
@@ -36,6 +37,7 @@ def start(turn: Turn, event: Started) -> None:
         records=event.records,
         epoch=max((record.epoch for _, record in event.records), default=0),
         role_since=turn.now,
+        started_at=turn.now,
         pause=pause,
     )
     turn.set_records(records)
@@ -115,8 +117,10 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             _replace_in_memory(turn, name, problem)
             continue
         writes = private_writes(record, view.image)
-        if writes and record.copy is CopyState.IN_SYNC and not _is_up(view):
-            turn.set_records(((name, changes.went_on_unseen(record, writes)),))
+        if writes and not _is_up(view):
+            turn.note(f"{name}: {writes}")
+            alone = changes.went_on_alone(record, lineage=turn.mint(), doubt=writes)
+            turn.set_records(((name, changes.activated(alone, None)),))
     return turn.state.is_durable
 
 
@@ -168,10 +172,13 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         pairing=Pairing(
             peer_boot=report.boot if report else "",
             units=tuple((view.settings.name, gate.unit) for view in views for gate in view.gates),
+            sessions=tuple(each for view in views for each in sessions_behind(view, turn)),
         ),
         in_sync_since=turn.now if is_in_sync else None,
         unprotected_since=None if is_in_sync else turn.now,
     )
+    if is_in_sync and not all(view.has_two_active for view in views):
+        parting.begin(turn, f"{parting.UNANNOUNCED} the peer's copy while no agent ran")
     services.assume_running(turn)
     routers.lead(turn)
     routers.set_candidacy(turn, is_candidate=True)

@@ -186,6 +186,7 @@ class GroupState:
     next_id: int = 1
 
     role: Role = Role.STARTING
+    started_at: Instant = Instant(0)
     role_since: Instant = Instant(0)
     why: str = "the agent has just started"
     epoch: int = 0
@@ -259,8 +260,8 @@ class GroupState:
     """When a ping target last answered."""
     gateway_lost_at: Instant | None = None
     """Since when no ping target answers; None while one does, or none is configured."""
-    was_isolated: bool = False
-    """Whether no ping target answered at some time since the peer was last heard."""
+    loss_at: Instant | None = None
+    """When it was noticed that the peer's copy does not follow any more; what was known before then says nothing."""
 
     services: tuple[ServiceState, ...] = ()
     service_call: ServiceCall | None = None

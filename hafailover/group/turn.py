@@ -75,12 +75,17 @@ class Turn:
         current = dict(self.state.records)
         current.update(changed)
         numbered = tuple(
-            (volume, replace(record, sequence=record.sequence + 1))
+            (volume, self._numbered(record))
             if record != dict(self.state.records).get(volume)
             else (volume, record)
             for volume, record in current.items()
         )
         self.set(records=numbered)
+
+    def _numbered(self, record: LineageRecord) -> LineageRecord:
+        return replace(
+            record, sequence=record.sequence + 1, epoch=max(record.epoch, self.state.epoch)
+        )
 
     def change_records(self, change: Callable[[str, LineageRecord], LineageRecord]) -> None:
         """Apply one change to the record of every volume: a copy's state counts per group."""

@@ -130,7 +130,7 @@ def peer_joined(record: LineageRecord) -> LineageRecord:
     return replace(record, copy=CopyState.IN_SYNC, doubt="")
 
 
-def activated(record: LineageRecord, activation: Activation) -> LineageRecord:
+def activated(record: LineageRecord, activation: Activation | None) -> LineageRecord:
     """The mirror's counters as they must be while nothing went wrong (recorded again after each insert and drop)."""
     return replace(record, activation=activation)
 
@@ -150,6 +150,16 @@ def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> Line
     return replace(record, session="", clean=clean, binding=binding)
 
 
-def went_on_unseen(record: LineageRecord, evidence: str) -> LineageRecord:
-    """The kernel dropped the peer and wrote on before any record said so: sole, with a doubt that is never hidden."""
-    return replace(record, copy=CopyState.SOLE, doubt=evidence)
+def released(record: LineageRecord, successor: str) -> LineageRecord:
+    """The group was handed to ``successor``; empty: that is over. Until then silence is no reason to take it back."""
+    return replace(record, released_to=successor)
+
+
+def met(record: LineageRecord, *, boot: str) -> LineageRecord:
+    """The peer was spoken to in this boot of the host."""
+    return replace(record, spoken_boot=boot, was_isolated=False)
+
+
+def isolated(record: LineageRecord) -> LineageRecord:
+    """This node reached nobody while its peer was silent: the peer may have gone on alone."""
+    return replace(record, was_isolated=True)

@@ -1,7 +1,7 @@
 """Does an image still fit its record, and does its last sector show writes that no record announced?"""
 
-from hafailover.lineage.changes import is_active
-from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.lineage.compare import USABLE
+from hafailover.lineage.record import LineageRecord
 from hafailover.storage.facts import ImageFacts, TailKind
 
 
@@ -37,17 +37,17 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
 
 
 def private_writes(record: LineageRecord, image: ImageFacts) -> str:
-    """Say what shows that an in_sync copy was written alone without a record; empty if nothing does.
+    """Say what shows that a copy was written alone without a record; empty if nothing does.
 
     The mirror's counters start at known values with every activation (label: genid 0, syncid 1) and are recorded again
     after each insert. If the sector shows others, the kernel dropped the peer and went on.
     """
-    if record.copy is not CopyState.IN_SYNC or image.metadata is None or record.activation is None:
+    if record.copy not in USABLE or image.metadata is None or record.activation is None:
         return ""
     seen = image.metadata
     known = record.activation
-    if not is_active(record) or seen.mirror_id != known.mirror_id:
-        return ""
+    if seen.mirror_id != known.mirror_id:
+        return ""  # The id is random for each life of the mirror: this sector is of another one.
     if (seen.genid, seen.syncid) == (known.genid, known.syncid):
         return ""
     return (

@@ -68,6 +68,9 @@ class LineageRecord:
         boot: Host boot in which ``session`` was opened, or the record was last written.
         clean: Whether the file system was seen unmounted in order.
         epoch: Greatest epoch this node has acted under.
+        spoken_boot: Boot of this host in which the peer was last spoken to.
+        released_to: Node to which the group was handed over and that has not been heard since; empty = none.
+        was_isolated: Whether this node reached nobody since the peer was last heard.
         doubt: Why writes may have been acknowledged that the peer lacked before the record said so; empty = none.
     """
 
@@ -83,6 +86,9 @@ class LineageRecord:
     epoch: int = 0
     binding: ImageBinding | None = None
     activation: Activation | None = None
+    spoken_boot: str = ""
+    released_to: str = ""
+    was_isolated: bool = False
     doubt: str = ""
 
     @property
