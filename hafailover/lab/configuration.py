@@ -81,6 +81,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "channel": {"key_file": str(paths.key)},
         "arbiter": _arbiter(tuning),
         "watchdog": {"mode": "off"},
+        "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
         "paths": {
             "state": str(paths.files.state),
             "run": str(paths.files.agent_run),
@@ -105,6 +106,11 @@ def _arbiter(tuning: Tuning) -> dict[str, Any]:
     if tuning.arbiter == "none":
         return {"kind": "none", "i_accept_split_brain": True}
     return {"kind": "ping", "targets": [GATEWAY_ADDRESS]}
+
+
+def _alert_log(paths: Paths) -> list[str]:
+    """Return a command that puts alerts where ``lab run --keep`` leaves them to be read."""
+    return ["/bin/sh", "-c", 'cat >>"$0"', str(paths.files.log / "alerts.jsonl")]
 
 
 def _volume(paths: Paths, tuning: Tuning) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,20 @@ def test_scenario(name: str) -> None:
     assert outcome["writes_lost"] == outcome["both_mounted_ms"] == 0
     assert outcome["address_without_mount_ms"] == 0
     assert all(phase["start_ms"] <= phase["end_ms"] for phase in outcome["phases"])
+
+
+@pytest.mark.usefixtures("lab_possible")
+def test_alerts_reach_the_command_that_the_configuration_names() -> None:
+    with tempfile.TemporaryDirectory() as short:  # UNIX sockets have short names
+        story = Path(short) / "story.yaml"
+        story.write_text("about: x\nsteps: [{wait: {primary: A, writes: 20, within: 90s}}]\n")
+        command = [sys.executable, "-m", "hafailover", "lab", "run", "--keep", str(story)]
+        environment = {**os.environ, "TMPDIR": short}
+        ended = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        [log] = Path(short).glob("*/A/var/log/alerts.jsonl")
+        first, *_ = map(json.loads, log.read_text().splitlines())
+    assert (first["node"], first["group"], first["state"]) == ("A", "web", "raised")
+    assert first["text"].startswith("A serves")
