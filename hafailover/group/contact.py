@@ -6,6 +6,9 @@ from hafailover.group.turn import Turn
 from hafailover.lineage.compare import Side, Verdict, compare
 from hafailover.units import Instant
 
+REPLICATION = "replication"
+"""Name of the network between the two nodes."""
+
 _SERVING = (Role.PRIMARY,)
 _ACTING = (Role.PROMOTING, Role.PRIMARY, Role.DEMOTING)
 

@@ -6,15 +6,15 @@ opener gone, image marked, record closed. If that cannot be seen within the limi
 
 from dataclasses import replace
 
-from hafailover.group import addresses, isolation, parting, routers, services
+from hafailover.group import addresses, claims, routers, services, straits
 from hafailover.group.actions import ResetHost, WatchCanary, WatchImage
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.state import Demotion, Pairing
 from hafailover.group.turn import Turn, first, put
-from hafailover.group.work import Progress, pursue, run_urgent, settle, try_again_later
+from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
-from hafailover.lineage.record import CopyState, ImageBinding, LineageRecord
-from hafailover.storage.closing import kill_users, plan_closed, plan_marked
+from hafailover.lineage.record import ImageBinding, LineageRecord
+from hafailover.storage.closing import plan_closed, plan_marked
 from hafailover.storage.facts import TailKind
 from hafailover.storage.view import VolumeView
 from hafailover.units import later
@@ -67,27 +67,31 @@ def stop_watching(turn: Turn) -> None:
 
 def advance(turn: Turn) -> None:
     """Do the next thing that a demotion needs."""
-    _notice_isolation(turn)
-    demotion = turn.state.demotion
-    assert demotion is not None  # noqa: S101
-    timers = turn.settings.timers
-    limit = timers.forced_demotion if demotion.is_isolated else timers.demote_deadline
-    if turn.now - demotion.since > limit:
+    straits.notice_isolation(turn)
+    if straits.is_overdue(turn):
         why = turn.state.refusal or turn.state.why
         reset(turn, f"the demotion cannot be shown to be complete: {why}")
         return
-    _free_stuck(turn)
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
+    if demotion.is_forced:
+        straits.ends_users(turn)
+    straits.free_stuck(turn)
     if turn.state.addressing is not None or turn.state.must_look:
         return
     if addresses.are_down(turn) is False:
         addresses.take_down(turn)
         return
-    if services.stop_all(turn) is not Progress.REACHED:
+    if not demotion.is_forced and services.stop_all(turn) is not Progress.REACHED:
         return
+    _begin_storage(turn)
     views = turn.views()
     if views is None:
         return
-    _see_identical(turn, views)
+    claims.see_identical(turn, views)
+    if claims.claims_private_writes(turn, views) or not _may_destroy(turn):
+        return
+    claims.soften(turn, views)
     for view in views:
         progress = pursue(
             turn, plan_closed(view, turn.state.tries, may_force=True, in_haste=demotion.is_forced)
@@ -99,78 +103,22 @@ def advance(turn: Turn) -> None:
     _finish(turn, views)
 
 
-def _notice_isolation(turn: Turn) -> None:
-    """A node can be cut off while it demotes for another reason: the other one does not wait longer for that."""
+def _begin_storage(turn: Turn) -> None:
+    """From here on the limit counts: services have deadlines of their own, and as much time as these allow."""
     demotion = turn.state.demotion
-    since = isolation.since(turn)
-    if demotion is None or demotion.is_isolated or since is None or not turn.state.pairing.units:
-        return
-    views = turn.views()
-    if views is not None and not any(view.mount or view.device_mounts for view in views):
-        return
-    turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True))
+    if demotion is not None and demotion.storage_since is None:
+        turn.set(demotion=replace(demotion, storage_since=turn.now))
 
 
-def _free_stuck(turn: Turn) -> None:
-    """Let the peer's image go when a step waits for it: an unmount would wait for a dead ggate for ever.
-
-    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. If
-    the peer serves already, this node's copy is behind: its users are ended before anything is acknowledged to them.
-    """
-    state, demotion = turn.state, turn.state.demotion
-    if demotion is None or demotion.is_isolated or not state.pairing.units:
-        return
-    patience = turn.settings.timers.canary_patience
-    is_stuck = state.work is not None and turn.now - state.work.since > patience
-    if state.dropping is None and is_stuck:
-        report = turn.peer_report
-        if report is not None and report.role is Role.PRIMARY and not demotion.is_forced:
-            parting.give_way(turn, report)
-            turn.set(demotion=replace(demotion, is_forced=True))
-        parting.begin(turn, f"{turn.settings.peer} does not answer during the demotion")
-    if turn.state.dropping is not None and not _ends_users(turn):
-        parting.let_go(turn)
-
-
-def _ends_users(turn: Turn) -> bool:
-    """End the users of the volumes, once, before what they wait for is acknowledged; whether that is under way."""
-    demotion = turn.state.demotion
-    if demotion is None or not demotion.is_forced or turn.state.urgent is not None:
-        return turn.state.urgent is not None
-    left = [each for each in turn.settings.volumes if each.name not in demotion.ended_users]
-    if not left:
-        return False
-    turn.set(demotion=replace(demotion, ended_users=(*demotion.ended_users, left[0].name)))
-    run_urgent(turn, kill_users(left[0]), "nothing of theirs counts any more")
-    return True
+def _may_destroy(turn: Turn) -> bool:
+    """Whether what the records say is on disk, or cannot be brought there: then they say less than is true."""
+    return turn.state.is_durable or bool(turn.state.write_problem)
 
 
 def reset(turn: Turn, reason: str) -> None:
     """Give this host up: nothing more is acknowledged."""
     turn.become(Role.FENCED, reason)
     turn.do(ResetHost(reason=reason))
-
-
-def _see_identical(turn: Turn, views: tuple[VolumeView, ...]) -> None:
-    """After the unmount and before the destroy: both components ACTIVE, the counters those of this activation."""
-    demotion = turn.state.demotion
-    assert demotion is not None  # noqa: S101
-    for view in views:
-        record = turn.state.record(view.settings.name)
-        known = record.activation
-        if view.mount is not None or view.mirror is None or known is None:
-            continue
-        is_unmoved = (view.mirror.mirror_id, view.mirror.genid, view.mirror.syncid) == (
-            known.mirror_id,
-            known.genid,
-            known.syncid,
-        )
-        if view.has_two_active and is_unmoved and record.copy is CopyState.IN_SYNC:
-            seen = demotion.seen_identical
-            if view.settings.name not in seen:
-                turn.set(demotion=replace(demotion, seen_identical=(*seen, view.settings.name)))
-                demotion = turn.state.demotion
-                assert demotion is not None  # noqa: S101
 
 
 def _finish(turn: Turn, views: tuple[VolumeView, ...]) -> None:
@@ -184,9 +132,12 @@ def _finish(turn: Turn, views: tuple[VolumeView, ...]) -> None:
                     return
         close(turn, views, demotion.close_ids, clean=not demotion.is_forced)
         return
-    if not turn.state.is_durable:
-        return
-    _leave(turn, demotion)
+    if turn.state.is_durable:
+        _leave(turn, demotion)
+    elif turn.state.write_problem:
+        # On disk the copies are still called open: that costs a rebuild at most, a host reset would cost more.
+        turn.note(f"the closing cannot be recorded: {turn.state.write_problem}")
+        _leave(turn, replace(demotion, successor=""))
 
 
 def close(
@@ -247,22 +198,13 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         ask_openers=(),
     )
     settle(turn)
-    if demotion.successor and _all_identical(turn, demotion):
+    if demotion.successor and claims.are_all_identical(turn, demotion):
         _hand_over(turn, demotion.successor)
     elif demotion.successor:
         turn.change_records(lambda _, record: changes.released(record, ""))
     if demotion.is_failure:
         hold_down(turn)
     turn.become(Role.STOPPED if demotion.is_final else Role.STANDBY, demotion.reason)
-
-
-def _all_identical(turn: Turn, demotion: Demotion) -> bool:
-    return all(
-        volume.name in demotion.seen_identical
-        and turn.state.record(volume.name).clean
-        and turn.state.record(volume.name).copy is CopyState.IN_SYNC
-        for volume in turn.settings.volumes
-    )
 
 
 def _hand_over(turn: Turn, successor: str) -> None:

@@ -1,14 +1,12 @@
 """How does a primary notice that the peer's copy no longer follows, or that it is itself cut off?"""
 
 from hafailover.group import addresses, demotion, isolation, parting
-from hafailover.group.contact import is_acting
+from hafailover.group.contact import REPLICATION, is_acting
 from hafailover.group.turn import Turn
-from hafailover.group.work import Progress
+from hafailover.group.work import Progress, try_again_later
 from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
 from hafailover.units import SECOND, Instant, later
-
-_REPLICATION = "replication"
 
 
 def advance(turn: Turn) -> bool:
@@ -23,9 +21,9 @@ def advance(turn: Turn) -> bool:
             turn.set(loss_at=turn.now)
         parting.begin(turn, reason)
     if parting.let_go(turn) is Progress.FAILED:
-        demotion.begin(
-            turn, f"the lost peer's ggate cannot be removed: {turn.state.refusal}", is_forced=True
-        )
+        # This node's copy is the one that counts: a leftover is no reason to stop serving it.
+        turn.note(f"the lost peer's ggate is not gone yet: {turn.state.refusal}")
+        try_again_later(turn)
     return turn.state.dropping is not None
 
 
@@ -41,7 +39,7 @@ def canary_due(turn: Turn) -> Instant | None:
     timers = turn.settings.timers
     oldest = min(at for _, at in state.canaries)
     overdue = later(oldest, timers.canary_period + timers.canary_deadline)
-    heard = [each.at for each in state.peer.heard if each.network == _REPLICATION]
+    heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
     if not heard:
         return overdue
     silent = later(heard[0], turn.settings.silence)

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 from hafailover.group import candidacy, handover, promotion
 from hafailover.group.actions import PersistPause, Reply
-from hafailover.group.contact import is_acting
+from hafailover.group.contact import group_verdict, is_acting
 from hafailover.group.events import OperatorAsked, OrderKind
-from hafailover.group.report import Role
+from hafailover.group.report import GroupReport, Role
 from hafailover.group.state import Pause
 from hafailover.group.turn import Turn
-from hafailover.lineage.compare import USABLE
+from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.lineage.record import CopyState
+
+_HARMLESS = (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
 
 
 def obey(turn: Turn, order: OperatorAsked) -> None:
@@ -94,22 +96,22 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
             f"{turn.settings.peer} is {report.role.value}: no force against a live primary",
         )
         return
-    if report is None and state.peer_host and not order.peer_is_off:
-        _refuse(
-            turn,
-            order,
-            f"the host of {turn.settings.peer} answers although its agent is silent. Make sure it is off, "
-            "then add --peer-is-off",
+    doubt = candidacy.beside_silence(turn) if report is None else _peer_doubt(turn, report, order)
+    if doubt and not (report is None and order.peer_is_off):
+        remedy = (
+            f". Make sure that {turn.settings.peer} is off, then add --peer-is-off"
+            if report is None
+            else ""
         )
+        _refuse(turn, order, f"{doubt}{remedy}")
         return
     problem = _copy_problem(turn, order)
     if problem:
         _refuse(turn, order, problem)
         return
-    forced = any(record.copy not in USABLE for _, record in state.records)
-    given_up = tuple(
-        copy.record.lineage for _, copy in (state.peer.report.copies if state.peer.report else ())
-    )
+    last = state.peer.report
+    forced = order.force_copy and _needs_force(turn, last)
+    given_up = tuple(copy.record.lineage for _, copy in (last.copies if last else ()))
     turn.set(hold_until=None, failures=0, token_given=None)
     _accept(turn, order, "promoting by an operator's order")
     promotion.begin(
@@ -120,6 +122,26 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
         accepts_mixture=order.accept_mixture,
         given_up=given_up if forced else (),
     )
+
+
+def _needs_force(turn: Turn, last: GroupReport | None) -> bool:
+    """Whether serving from this node's copy gives something up that the other one has."""
+    if any(record.copy not in USABLE for _, record in turn.state.records):
+        return True
+    return last is not None and group_verdict(turn, last) not in _HARMLESS
+
+
+def _peer_doubt(turn: Turn, report: GroupReport, order: OperatorAsked) -> str:
+    """Say why a node whose peer is heard should not be promoted just like that; empty if it may."""
+    peer = turn.settings.peer
+    if turn.state.pause is not None:
+        return "role changes are paused; 'hafailover resume' first"
+    if turn.state.consent:
+        return f"this node has just agreed that {peer} serves. Look at the status again"
+    verdict = group_verdict(turn, report)
+    if verdict not in _HARMLESS and not order.force_copy:
+        return f"{verdict.value}. To give up what {peer} has more: --force-copy"
+    return ""
 
 
 def _copy_problem(turn: Turn, order: OperatorAsked) -> str:

@@ -13,7 +13,7 @@ from hafailover.group.state import Dropping, Pairing
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
-from hafailover.lineage.compare import USABLE, Verdict
+from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import Activation
 from hafailover.storage import commands
 from hafailover.storage.pairing import plan_dropped
@@ -29,11 +29,21 @@ UNANNOUNCED = "the kernel dropped"
 
 def begin(turn: Turn, reason: str) -> None:
     """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
-    if not isolation.may_go_on_alone(turn):
-        return  # A probe is under way; isolation is dealt with by its own rule.
+    if isolation.may_go_on_alone(turn):
+        drop(turn, reason)
+    # Otherwise a probe is under way; isolation is dealt with by its own rule.
+
+
+def drop(turn: Turn, reason: str) -> None:
+    """Let the peer's copy go, with the claim that this node's is the one that counts, if it is still usable."""
+    turn.set(dropping=Dropping(since=turn.now, reason=reason), in_sync_since=None)
+    claim(turn, reason)
+
+
+def claim(turn: Turn, reason: str) -> None:
+    """State that this node's copies went on alone: from here on they are the only ones that count."""
     unannounced = reason if reason.startswith(UNANNOUNCED) else ""
     lineage = turn.mint()
-    turn.set(dropping=Dropping(since=turn.now, reason=reason), in_sync_since=None)
     if turn.state.unprotected_since is None:
         turn.set(unprotected_since=turn.now)
     turn.change_records(
@@ -55,16 +65,14 @@ def begin(turn: Turn, reason: str) -> None:
 
 
 def give_way(turn: Turn, report: GroupReport) -> str:
-    """Mark own copies for what they are beside a peer that serves under a newer epoch; return why, as a sentence."""
+    """Mark own copies beside a peer that serves under a newer epoch; return why, as a sentence.
+
+    A node that has its mirror up may have acknowledged writes that nobody else has: diverged, until the demotion has
+    seen that the kernel acknowledged nothing (``settle_claims``), and never stale before.
+    """
     verdict = contact.group_verdict(turn, report)
     reason = f"{turn.settings.peer} serves under the newer epoch {report.epoch}; {verdict.value}"
-    turn.change_records(
-        lambda _, record: (
-            changes.outrun(record)
-            if verdict is Verdict.THEIRS
-            else changes.diverged(record, reason)
-        )
-    )
+    turn.change_records(lambda _, record: changes.diverged(record, reason))
     return reason
 
 

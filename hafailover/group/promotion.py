@@ -83,6 +83,12 @@ def advance(turn: Turn) -> None:
     if turn.state.is_stopping:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
+    if turn.state.write_problem:
+        fail(turn, f"the lineage records cannot be written: {turn.state.write_problem}")
+        return
+    if _makes_no_progress(turn):
+        fail(turn, f"nothing has moved for a while: {turn.state.refusal or turn.state.why}")
+        return
     if views is None or not turn.state.is_durable:
         return
     for stage in stages:
@@ -98,8 +104,27 @@ def advance(turn: Turn) -> None:
 
 def fail(turn: Turn, reason: str) -> None:
     """Undo in reverse; the peer gets its chance."""
+    session = changes.ACTIVE + _attempt(turn).session
+    if turn.state.write_problem and all(
+        record.session != session for _, record in turn.state.durable
+    ):
+        # Nothing was attached, since the record of it never reached the disk: what is on disk is still true.
+        turn.set(records=turn.state.durable)
     turn.do(RaiseAlert(kind=AlertKind.PROMOTION_FAILED, severity=Severity.CRITICAL, text=reason))
     demotion.begin(turn, f"the promotion failed: {reason}", is_failure=True)
+
+
+def _makes_no_progress(turn: Turn) -> bool:
+    """Whether this promotion waits for nothing that has a deadline of its own, and has done so for too long."""
+    state = turn.state
+    if state.work is not None or state.service_call is not None:
+        return False
+    since = max(_attempt(turn).since, state.tried_at, state.role_since, *_service_times(turn))
+    return turn.now - since > turn.settings.timers.demote_deadline
+
+
+def _service_times(turn: Turn) -> list[int]:
+    return [each.checked_at for each in turn.state.services if each.checked_at is not None]
 
 
 def _attempt(turn: Turn) -> Attempt:

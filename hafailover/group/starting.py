@@ -49,6 +49,12 @@ def advance(turn: Turn) -> None:
     views = turn.views()
     if views is None:
         _free_stuck_kernel(turn)
+    if views is not None and turn.state.write_problem and not any(_is_up(view) for view in views):
+        # A node that cannot write its records serves nothing, but it must not keep its peer from serving.
+        turn.become(
+            Role.STANDBY, f"the lineage records cannot be written: {turn.state.write_problem}"
+        )
+        return
     if views is None or not turn.state.is_durable:
         return
     if not _judge_images(turn, views):

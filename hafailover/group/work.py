@@ -34,6 +34,10 @@ _PACE = 25 * MILLISECOND
 """A step without effect is tried again after 50 ms, 100 ms, 200 ms ...: a fresh device is busy while it is tasted."""
 
 
+TEST_WRITE = 0
+"""Id of an answer that nobody asked for: the regular test of the disk under the records."""
+
+
 class Progress(Enum):
     """What became of a plan."""
 
@@ -147,6 +151,8 @@ def write_records(turn: Turn) -> None:
 def finish_records(turn: Turn, number: int, problem: str) -> None:
     """Take note that the records are durable, or why not."""
     state = turn.state
+    if number == TEST_WRITE and state.writing is None:
+        turn.set(write_problem=problem)
     if state.writing is None or state.writing.id != number:
         return
     if problem:
@@ -169,7 +175,8 @@ def observe(turn: Turn) -> None:
 
 def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when the host is to be looked at next; None while a look is under way or a step's own end asks for it."""
-    is_busy = state.work is not None or state.addressing is not None
+    is_working = state.work is not None and state.work.step is not None and shows(state.work.step)
+    is_busy = is_working or state.addressing is not None
     if state.observing is not None or (is_busy and state.must_look):
         return None
     if state.must_look:

@@ -84,6 +84,7 @@ def touched(record: LineageRecord, *, session: str, boot: str, epoch: int) -> Li
         boot=boot,
         copy=copy,
         clean=False,
+        released_to="",
         epoch=max(epoch, record.epoch),
     )
 

@@ -37,12 +37,17 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
 
 
 def private_writes(record: LineageRecord, image: ImageFacts) -> str:
-    """Say what shows that a copy was written alone without a record; empty if nothing does.
+    """Say what shows that a usable copy was written alone without a record; empty if nothing does."""
+    return moved_counters(record, image) if record.copy in USABLE else ""
 
-    The mirror's counters start at known values with every activation (label: genid 0, syncid 1) and are recorded again
-    after each insert. If the sector shows others, the kernel dropped the peer and went on.
+
+def moved_counters(record: LineageRecord, image: ImageFacts) -> str:
+    """Say how the mirror's counters in the image's last sector differ from the recorded ones; empty if they do not.
+
+    They start at known values with every activation (label: genid 0, syncid 1) and are recorded again after each
+    insert. If the sector shows others, the kernel dropped the peer and went on.
     """
-    if record.copy not in USABLE or image.metadata is None or record.activation is None:
+    if image.metadata is None or record.activation is None:
         return ""
     seen = image.metadata
     known = record.activation

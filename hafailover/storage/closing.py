@@ -5,7 +5,7 @@ Order: umount, mirror, ggate, its ggatec process, md, every ggated, then seen cl
 """
 
 from hafailover.storage import commands
-from hafailover.storage.ending import end_carrier, end_server
+from hafailover.storage.ending import end_server, plan_carriers_ended
 from hafailover.storage.facts import MirrorState, TailKind
 from hafailover.storage.settings import VolumeSettings
 from hafailover.storage.steps import (
@@ -47,10 +47,9 @@ def plan_closed(view: VolumeView, tries: Tries, *, may_force: bool, in_haste: bo
         if tries.of(step) >= _PATIENT_TRIES:
             step = commands.destroy_gate(view.settings, view.gates[0].unit, force=True)
         return Next(step, "no mirror uses the ggate any more")
-    if view.carriers:
-        return Next(
-            end_carrier(view.carriers[0], view.settings.name, tries), "a ggatec outlives its device"
-        )
+    leftover = plan_carriers_ended(view, tries)
+    if leftover is not None:
+        return leftover
     if view.disks:
         return Next(
             commands.detach_memory_disk(view.settings, view.disks[0].unit), "the image must be free"

@@ -1,8 +1,11 @@
 """How are ggated and ggatec processes ended? TERM first, KILL from the second try on; gone is what ps(1) shows."""
 
 from hafailover.storage.facts import GateProcess
-from hafailover.storage.steps import SignalStep
+from hafailover.storage.steps import Next, SignalStep
 from hafailover.storage.tries import Tries
+from hafailover.storage.view import VolumeView
+
+_CARRIER_TRIES = 3
 
 
 def end_server(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
@@ -14,6 +17,19 @@ def end_server(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
         what=f"ggated group {process.process_group}",
         volume=volume,
     )
+
+
+def plan_carriers_ended(view: VolumeView, tries: Tries) -> Next | None:
+    """Return the next step against a ggatec that outlived its device; None when there is none left worth a try.
+
+    Without its device it can write nothing, so one that does not end (state D) stands in nobody's way; the unit that it
+    was started for is simply not used.
+    """
+    for process in view.carriers:
+        step = end_carrier(process, view.settings.name, tries)
+        if tries.of(step) < _CARRIER_TRIES:
+            return Next(step, "a ggatec outlives its device")
+    return None
 
 
 def end_carrier(process: GateProcess, volume: str, tries: Tries) -> SignalStep:

@@ -2,7 +2,7 @@
 
 from hafailover.storage import commands
 from hafailover.storage.activation import PeerExport, plan_gate
-from hafailover.storage.ending import end_carrier
+from hafailover.storage.ending import plan_carriers_ended
 from hafailover.storage.facts import ComponentState
 from hafailover.storage.steps import Next, Plan, Reached, Refused, Wait
 from hafailover.storage.tries import Tries
@@ -62,11 +62,9 @@ def plan_dropped(view: VolumeView, tries: Tries) -> Plan:
                 commands.destroy_gate(view.settings, gate.unit, force=True),
                 "the records say that this node goes on alone",
             )
-    if view.carriers:
-        return Next(
-            end_carrier(view.carriers[0], view.settings.name, tries),
-            "a ggatec outlives its device",
-        )
+    leftover = plan_carriers_ended(view, tries)
+    if leftover is not None:
+        return leftover
     mirror = view.mirror
     if (
         mirror is not None

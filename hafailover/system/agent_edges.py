@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hafailover.group.actions import AlertKind, Severity
-from hafailover.group.events import Event, LinkChanged
+from hafailover.group.events import Event, LinkChanged, RecordsWritten
+from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
 from hafailover.system import interfaces
@@ -65,7 +65,6 @@ class AgentEdges:
         """
         loop = asyncio.get_running_loop()
         self._settings, self._feed, self._log = settings, feed, log
-        self._troubled: set[str] = set()
         path = search_path(environment)
         self.runner = Runner(loop, path=path)
         self.pool = WorkerPool(loop, path)
@@ -203,13 +202,7 @@ class AgentEdges:
         return changed
 
     def _tested_records(self, group: str, problem: str) -> None:
-        kind = AlertKind.RECORDS_NOT_DURABLE
-        if problem:
-            self.alerts.raise_alert(group, kind, Severity.CRITICAL, f"test write: {problem}")
-            self._troubled.add(group)
-        elif group in self._troubled:
-            self._troubled.discard(group)
-            self.alerts.resolve_alert(group, kind, "the test write succeeds again")
+        self._feed(group, RecordsWritten(id=TEST_WRITE, problem=problem))
 
 
 def _peer_networks(settings: NodeSettings, feed: Feed) -> tuple[PeerNetwork, ...]:

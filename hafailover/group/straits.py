@@ -1,0 +1,94 @@
+"""What if a demotion does not get on: the peer vanished, this node is cut off, a step hangs, time runs out?"""
+
+from dataclasses import replace
+
+from hafailover.group import contact, isolation, parting
+from hafailover.group.report import Role
+from hafailover.group.state import Demotion
+from hafailover.group.turn import Turn
+from hafailover.group.work import run_urgent
+from hafailover.storage.closing import kill_users
+
+
+def notice_isolation(turn: Turn) -> None:
+    """A node can be cut off while it demotes for another reason: the other one does not wait longer for that."""
+    demotion = turn.state.demotion
+    since = isolation.since(turn)
+    if demotion is None or demotion.is_isolated or since is None or not turn.state.pairing.units:
+        return
+    views = turn.views()
+    if views is not None and not any(view.mount or view.device_mounts for view in views):
+        return
+    turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True))
+
+
+def is_overdue(turn: Turn) -> bool:
+    """Whether the limit has passed while something may still be mounted.
+
+    Without a mount nobody can be served stale data, and a reset would gain nothing; with an unknown one it would.
+    """
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
+    timers = turn.settings.timers
+    if demotion.is_isolated:
+        is_late = turn.now - demotion.since > timers.forced_demotion
+    elif demotion.storage_since is not None or demotion.is_forced:
+        begun = demotion.storage_since if demotion.storage_since is not None else demotion.since
+        is_late = turn.now - begun > timers.demote_deadline
+    else:
+        # A look that never comes keeps even the services from being stopped.
+        is_late = turn.views() is None and turn.now - turn.state.facts_at > timers.demote_deadline
+    if not is_late:
+        return False
+    views = turn.views()
+    return views is None or any(view.mount or view.device_mounts for view in views)
+
+
+def free_stuck(turn: Turn) -> None:
+    """Let the peer's image go when a step waits for it: an unmount would wait for a dead ggate for ever.
+
+    Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. If
+    the peer serves already, this node's copy is behind: its users are ended before anything is acknowledged to them.
+    """
+    state, demotion = turn.state, turn.state.demotion
+    if demotion is None or demotion.is_isolated or not state.pairing.units:
+        return
+    if state.dropping is None and _is_stuck(turn, demotion):
+        report = turn.peer_report
+        reason = f"{turn.settings.peer} does not answer during the demotion"
+        if report is not None and report.role is Role.PRIMARY:
+            if not demotion.is_forced:
+                parting.give_way(turn, report)
+                turn.set(demotion=replace(demotion, is_forced=True))
+            parting.drop(turn, reason)
+        else:
+            parting.begin(turn, reason)
+    if turn.state.dropping is not None and not ends_users(turn):
+        parting.let_go(turn)
+
+
+def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
+    """Whether a step, or the look at the storage, waits for a peer that is gone; a slow unmount alone is no sign."""
+    state = turn.state
+    patience = turn.settings.timers.canary_patience
+    if state.work is not None:
+        waits = turn.now - state.work.since > patience
+        has_timed_out = state.tries.count > 0
+    else:
+        waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
+        has_timed_out = demotion.is_forced
+    is_heard = contact.REPLICATION in contact.heard_networks(turn)
+    return waits and (has_timed_out or not is_heard)
+
+
+def ends_users(turn: Turn) -> bool:
+    """End the users of the volumes, once, before what they wait for is acknowledged; whether that is under way."""
+    demotion = turn.state.demotion
+    if demotion is None or not demotion.is_forced or turn.state.urgent is not None:
+        return turn.state.urgent is not None
+    left = [each for each in turn.settings.volumes if each.name not in demotion.ended_users]
+    if not left:
+        return False
+    turn.set(demotion=replace(demotion, ended_users=(*demotion.ended_users, left[0].name)))
+    run_urgent(turn, kill_users(left[0]), "nothing of theirs counts any more")
+    return True
