@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hafailover.sim.checker import Violation
 
 START_NS = 60 * SECOND
-RECOVERY_NS = 600 * SECOND
+RECOVERY_NS = 300 * SECOND
 FAULTS = 3
 """Faults of one run."""
 _SETTLE_NS = 20 * SECOND
@@ -79,10 +79,8 @@ def run(
     # Some faults leave nothing to be mended: then nothing is waited for either.
     settle(world, _SETTLE_NS)
     mend(world)
-    world.run_until(lambda: is_settled(world) or _is_excused(world), RECOVERY_NS)
-    world.run_for(_CALM_NS)
-    is_excused = _is_excused(world)
-    is_back = not is_excused and settle(world, RECOVERY_NS)
+    is_back = _recover(world)
+    is_excused = world.checker.was_apart and _awaits_choice(world)
     if is_back:
         world.checker.in_sync()
     elif not is_excused and not problem:
@@ -170,12 +168,14 @@ def standing(world: World, node: str) -> str:
     return f"{node} {state.role.value} {copies} ({why})"
 
 
-def _is_excused(world: World) -> bool:
-    """Whether nodes that could not talk ended with two copies, and an operator is asked to choose.
+def _recover(world: World) -> bool:
+    """Let the pair come back by itself; return whether it did.
 
-    Without a strict arbiter that may happen; nothing is overwritten then.
+    Who waits for an operator's choice comes back no more.
     """
-    return world.checker.was_apart and _awaits_choice(world)
+    world.run_until(lambda: is_settled(world) or _awaits_choice(world), RECOVERY_NS)
+    world.run_for(_CALM_NS)
+    return is_settled(world) or (not _awaits_choice(world) and settle(world, RECOVERY_NS))
 
 
 def _awaits_choice(world: World) -> bool:

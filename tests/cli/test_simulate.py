@@ -1,0 +1,75 @@
+"""``hafailover simulate``: summary, story, exit status, and the command that repeats a broken run."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hafailover.cli.simulate import simulate
+from hafailover.sim.workload import Workload
+
+
+def play(*words: str) -> Result:
+    return CliRunner().invoke(simulate, list(words))
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disks on which the first acknowledged record cannot be found again."""
+    monkeypatch.setattr(Workload, "lost", lambda _self, _host: [("sites", 1, 1)])
+
+
+def test_a_few_runs_are_summed_up() -> None:
+    ended = play("--seeds", "3")
+
+    assert ended.exit_code == 0, ended.output
+    assert ended.output.startswith("3 runs with arbiter ping, ")
+    assert "promises broken          0\n" in ended.output
+
+
+def test_the_json_says_the_same() -> None:
+    ended = play("--seeds", "3", "--arbiter", "none", "--json")
+
+    found = json.loads(ended.output)
+    assert ended.exit_code == 0
+    assert (found["arbiter"], found["runs"], found["broken"]) == ("none", 3, [])
+    assert found["simulated_s"] > 10
+
+
+def test_one_run_is_told_as_a_story() -> None:
+    ended = play("--seed", "2")
+
+    assert ended.exit_code == 0
+    assert "POWER ON" in ended.output
+    assert "mount -t ufs" in ended.output
+    assert ended.output.splitlines()[-1].startswith("no promise broken")
+
+
+def test_one_run_as_json() -> None:
+    ended = play("--seed", "2", "--json")
+
+    found = json.loads(ended.output)
+    assert found["is_good"] is True
+    assert found["seed"] == 2
+    assert len(found["faults"]) == 3
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_broken_promise_is_named_made_small_and_can_be_repeated() -> None:
+    ended = play("--seeds", "1", "--json")
+
+    broken = json.loads(ended.output)["broken"]
+    assert ended.exit_code == 1
+    assert [each["invariant"] for each in broken[0]["violations"]] == ["L2", "S5"]
+    assert broken[0]["smallest"] == []
+    again = CliRunner().invoke(simulate, broken[0]["command"].split()[2:])
+    assert again.exit_code == 1
+    assert again.output.splitlines()[-1].startswith("broken: ")
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_the_summary_prints_the_command_that_repeats_a_broken_run() -> None:
+    ended = play("--seeds", "1")
+
+    assert ended.exit_code == 1
+    assert "  repeat it: hafailover simulate --seed 1 --arbiter ping\n" in ended.output
