@@ -11,6 +11,7 @@ from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND
 
 _SETTLED = 2 * SECOND
+_OFFER_FAILURES = 3
 
 
 def update(turn: Turn) -> None:
@@ -70,6 +71,12 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         )
     if state.demotion is not None and state.refusal and turn.now - state.demotion.since > _SETTLED:
         yield AlertKind.DEMOTION_STUCK, Severity.CRITICAL, state.refusal
+    if state.offer_failures >= _OFFER_FAILURES:
+        yield (
+            AlertKind.REBUILD_STALLED,
+            Severity.WARNING,
+            f"the image cannot be offered: {state.offer_problem}",
+        )
     yield from _peer_causes(turn)
     yield from _operator_causes(turn)
 

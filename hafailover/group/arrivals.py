@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import addresses, promotion
+from hafailover.group import addresses, checking, promotion
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.events import CanaryWritten, ImageSynced, ReportReceived, ShutdownAsked
 from hafailover.group.report import GroupReport, Role
@@ -140,7 +140,9 @@ def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
     if isinstance(step, FileStep):
         promotion.note_synced(turn, step, outcome)
     elif isinstance(step, CommandStep):
-        promotion.note_checked(turn, step, outcome)
+        problem = checking.note_checked(turn, step, outcome)
+        if problem:
+            promotion.fail(turn, problem)
         demotion = turn.state.demotion
         if demotion is not None and step.verb == "umount -f":
             turn.set(demotion=replace(demotion, is_forced=True))
@@ -161,11 +163,12 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
                 turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
                 return
             turn.note(f"{volume}: the image could not be synced: {problem}")
+            turn.set(
+                sessions=()
+            )  # What ggated took can no longer be vouched for: this session ends.
             turn.change_records(
                 lambda _, record: (
-                    changes.outrun(record)
-                    if record.copy in (CopyState.IN_SYNC, CopyState.SYNCING)
-                    else record
+                    changes.outrun(record) if record.copy is CopyState.IN_SYNC else record
                 )
             )
 
@@ -214,7 +217,7 @@ def late(turn: Turn, late_ns: int) -> None:
         peer=replace(turn.state.peer, life_at=turn.now),
         sent_at=turn.now,
     )
-    if turn.state.role is not Role.PRIMARY:
+    if turn.state.role not in (Role.PRIMARY, Role.PROMOTING):
         return
     turn.set(listen_until=later(turn.now, turn.settings.silence))
     if late_ns > turn.settings.takeover_silence // 2 and turn.state.addresses_wanted:

@@ -7,8 +7,9 @@ started, and the addresses last, so that no client reaches a host without data.
 
 from dataclasses import replace
 
-from hafailover.group import addresses, demotion, routers, services
+from hafailover.group import addresses, checking, demotion, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary
+from hafailover.group.contact import REPLICATION, heard_networks
 from hafailover.group.exports import peer_export, sessions_behind
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.state import Attempt, Pairing
@@ -16,18 +17,12 @@ from hafailover.group.turn import Turn, put
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
 from hafailover.lineage.record import Activation, CopyState, LineageRecord
-from hafailover.storage import commands
 from hafailover.storage.activation import plan_active, plan_mounted
 from hafailover.storage.closing import plan_unexported
-from hafailover.storage.exit_status import CheckResult, after_full_check, after_preen
-from hafailover.storage.settings import FullCheck
 from hafailover.storage.steps import (
-    CommandStep,
     FileStep,
     FileTask,
     Next,
-    Plan,
-    Refused,
     StepOutcome,
 )
 from hafailover.storage.view import VolumeView
@@ -35,7 +30,6 @@ from hafailover.units import SECOND
 
 _PEER_PATIENCE = 4 * SECOND
 """How long a successor waits for the releaser's export before it commits alone."""
-_FULL_CHECKS_MAX = 2
 
 
 def begin(
@@ -83,6 +77,8 @@ def advance(turn: Turn) -> None:
     if turn.state.is_stopping:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
+    if _must_give_way(turn):
+        return
     if turn.state.write_problem:
         fail(turn, f"the lineage records cannot be written: {turn.state.write_problem}")
         return
@@ -112,6 +108,20 @@ def fail(turn: Turn, reason: str) -> None:
         turn.set(records=turn.state.durable)
     turn.do(RaiseAlert(kind=AlertKind.PROMOTION_FAILED, severity=Severity.CRITICAL, text=reason))
     demotion.begin(turn, f"the promotion failed: {reason}", is_failure=True)
+
+
+def _must_give_way(turn: Turn) -> bool:
+    """Stop before the commit if the peer turns out to serve; after own lateness, listen before going on."""
+    until = turn.state.listen_until
+    if until is not None and turn.now < until:
+        return True
+    if until is not None:
+        turn.set(listen_until=None)
+    report = turn.peer_report
+    if report is None or report.role is not Role.PRIMARY or _attempt(turn).is_committed:
+        return False
+    demotion.begin(turn, f"{turn.settings.peer} serves; this promotion is undone")
+    return True
 
 
 def _makes_no_progress(turn: Turn) -> bool:
@@ -182,7 +192,7 @@ def _checked(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
             return progress
         if view.is_mounted or view.settings.name in _attempt(turn).checked:
             continue
-        return pursue(turn, _plan_check(turn, view))
+        return pursue(turn, checking.plan_check(_attempt(turn), view))
     return Progress.REACHED
 
 
@@ -192,9 +202,14 @@ def _activate(turn: Turn, view: VolumeView) -> Progress:
         return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
     export = peer_export(turn, view)
     report = turn.peer_report
-    if export is None or report is None:
-        if report is None or report.is_leaving or turn.now - attempt.since > _PEER_PATIENCE:
-            return _go_alone(turn, "the releaser does not export its copy in time")
+    if view.mirror is None and (
+        report is None
+        or report.is_leaving
+        or REPLICATION not in heard_networks(turn)
+        or turn.now - attempt.since > _PEER_PATIENCE
+    ):
+        return _go_alone(turn, "the releaser's copy cannot be had in time")
+    if export is None:
         return _without_mirror_until_then(turn, view)
     progress = pursue(turn, plan_active(view, turn.state.tries, with_peer=export))
     if progress is Progress.FAILED:
@@ -214,39 +229,6 @@ def _go_alone(turn: Turn, reason: str) -> Progress:
     turn.set(attempt=replace(_attempt(turn), token=None))
     settle(turn)
     return Progress.BUSY
-
-
-def _plan_check(turn: Turn, view: VolumeView) -> Plan:
-    runs = dict(_attempt(turn).repaired).get(view.settings.name, 0)
-    if runs == 0:
-        return Next(commands.preen(view.settings), "never mounted but clean")
-    if view.settings.full_check is FullCheck.OPERATOR:
-        return Refused(
-            f"fsck_ffs -p of {view.settings.device} gave up: run 'fsck_ffs {view.settings.device}' by hand "
-            f"(volume {view.settings.name}), then 'hafailover clear-hold'"
-        )
-    if runs > _FULL_CHECKS_MAX:
-        return Refused(
-            f"fsck_ffs -f -y could not make {view.settings.device} clean in {_FULL_CHECKS_MAX} runs"
-        )
-    return Next(commands.full_check(view.settings), "the automatic repair gave up")
-
-
-def note_checked(turn: Turn, step: CommandStep, outcome: StepOutcome) -> None:
-    """Take note of what fsck found. Here the exit status is all there is (fsck_ffs(8))."""
-    attempt = turn.state.attempt
-    if attempt is None or not step.verb.startswith("fsck_ffs"):
-        return
-    runs = dict(attempt.repaired).get(step.volume, 0)
-    is_preen = step.verb == "fsck_ffs -p"
-    result = after_preen(outcome) if is_preen else after_full_check(outcome)
-    if result is CheckResult.CLEAN:
-        turn.set(attempt=replace(attempt, checked=(*attempt.checked, step.volume)))
-    elif result in (CheckResult.AGAIN, CheckResult.NEEDS_FULL_CHECK):
-        turn.set(attempt=replace(attempt, repaired=put(attempt.repaired, step.volume, runs + 1)))
-    else:
-        said = (outcome.stderr.strip() or outcome.stdout.strip()).splitlines()[-1:]
-        fail(turn, f"{' '.join(step.argv)}: {result.value}" + (f" ({said[0]})" if said else ""))
 
 
 def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:

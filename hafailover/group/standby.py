@@ -16,8 +16,12 @@ from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.lineage.record import CopyState
 from hafailover.storage.closing import plan_closed, plan_marked
 from hafailover.storage.exporting import plan_exported
+from hafailover.storage.tries import Tries
 from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND, later
 
+_OFFER_RETRY = 2 * SECOND
+_OFFER_RETRY_LIMIT = 300 * SECOND
 _ASKING = (Role.PRIMARY, Role.PROMOTING)
 _DONE = (Role.STANDBY, Role.STOPPED, Role.FENCED)
 """A peer in these roles uses no export any more. While it demotes, the mirror still needs this node's copy."""
@@ -113,7 +117,6 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
             lambda _, record: (
                 changes.outrun(record)
                 if record.copy in (CopyState.IN_SYNC, CopyState.TOUCHED, CopyState.SOLE)
-                or (told and record.copy is CopyState.SYNCING)
                 else record
             )
         )
@@ -184,6 +187,8 @@ def _record_in_sync(turn: Turn, report: GroupReport) -> None:
 def _offer(turn: Turn, views: tuple[VolumeView, ...], *, is_rebuild: bool) -> None:
     """Bring every volume into an export session of its own; the record says so before the first byte can come in."""
     state = turn.state
+    if state.offer_at is not None and turn.now < state.offer_at:
+        return
     if any(first(state.sessions, view.settings.name) is None for view in views):
         _begin_sessions(turn, views, is_rebuild=is_rebuild)
         return
@@ -200,15 +205,27 @@ def _offer(turn: Turn, views: tuple[VolumeView, ...], *, is_rebuild: bool) -> No
         )
         progress = pursue(turn, plan)
         if progress is Progress.FAILED:
-            settle(turn)
-            turn.set(
-                sessions=()
-            )  # A fresh session next time; the record still says open, as it must.
+            _put_offer_off(turn)
         if progress is not Progress.REACHED:
             return
+        turn.set(offer_failures=0, offer_at=None, offer_problem="")
         if first(state.synced_images, name) is None:
             turn.do(WatchImage(volume=name, image=view.settings.image, is_on=True))
             turn.set(synced_images=put(turn.state.synced_images, name, turn.now))
+
+
+def _put_offer_off(turn: Turn) -> None:
+    """Try again with a fresh session, later each time; the record still says open, as it must."""
+    failures = turn.state.offer_failures + 1
+    wait = min(_OFFER_RETRY << min(failures - 1, 8), _OFFER_RETRY_LIMIT)
+    turn.note(f"the image cannot be offered: {turn.state.refusal}")
+    turn.set(
+        sessions=(),
+        offer_failures=failures,
+        offer_at=later(turn.now, wait),
+        offer_problem=turn.state.refusal,
+        tries=Tries(),
+    )
 
 
 def _begin_sessions(turn: Turn, views: tuple[VolumeView, ...], *, is_rebuild: bool) -> None:

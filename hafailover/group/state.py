@@ -243,6 +243,10 @@ class GroupState:
 
     sessions: tuple[tuple[str, str], ...] = ()
     """Export session now offered, by volume."""
+    offer_failures: int = 0
+    offer_at: Instant | None = None
+    offer_problem: str = ""
+    """Why this node's image could not be offered; empty once it is."""
     synced_images: tuple[tuple[str, Instant], ...] = ()
 
     pairing: Pairing = field(default_factory=Pairing)

@@ -40,7 +40,7 @@ def is_overdue(turn: Turn) -> bool:
         is_late = turn.views() is None and turn.now - turn.state.facts_at > timers.demote_deadline
     if not is_late:
         return False
-    views = turn.views()
+    views = turn.last_seen()
     return views is None or any(view.mount or view.device_mounts for view in views)
 
 

@@ -102,6 +102,15 @@ class Turn:
             self._views = (facts, known if len(known) == len(seen) else None)
         return self._views[1]
 
+    def last_seen(self) -> tuple[VolumeView, ...] | None:
+        """Return what was last seen of every volume, though a step may have changed it since; None if unknown."""
+        facts = self.state.facts
+        if facts is None:
+            return None
+        seen = [view_volume(volume, facts) for volume in self.settings.volumes]
+        known = tuple(view for view in seen if view is not None)
+        return known if len(known) == len(seen) else None
+
     def look_again(self) -> None:
         """Have the storage looked at before anything is planned."""
         self.set(must_look=True)

@@ -116,7 +116,8 @@ def view_volume(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | N
         exporters=tuple(
             process
             for process in processes
-            if process.program == "ggated" and session_of(process).startswith(f"{settings.mirror}-")
+            if process.program == "ggated"
+            and session_of(process).rpartition("-")[0] == settings.mirror
         ),
         carriers=tuple(
             process
