@@ -1,8 +1,9 @@
 """Which hosts live, whatever their agents do?
 
 A host that answers an ICMP echo lives; so does one whose kernel refuses a TCP connection to the
-port of the peer channel, or accepts it. The ping targets are asked by ICMP. All is asked at once, and
-whoever has not answered within the deadline has not answered.
+port of the peer channel, or accepts it. The ping targets are asked by ICMP. All echoes are asked for at
+once; only a host that does not answer soon is tried by TCP too, which costs both sides far more. Whoever
+has not answered within the deadline has not answered.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from hafailover.group.events import Event, ProbeFinished
 from hafailover.vrrp.advertisement import internet_checksum
 
 DEADLINE_S: Final = 0.3
+KNOCK_S: Final = 0.1
+"""So long an echo may take before a connection is tried."""
 _ECHO: Final = struct.Struct("!BBHHH")
 _ECHO_REQUEST: Final = {4: 8, 6: 128}
 _ECHO_REPLY: Final = {4: 0, 6: 129}
@@ -46,7 +49,7 @@ class _Probing:
     probe_id: int
     hosts: set[str] = field(default_factory=set)
     targets: set[str] = field(default_factory=set)
-    sockets: list[socket.socket] = field(default_factory=list)
+    knocking: set[socket.socket] = field(default_factory=set)
 
 
 class _Echo:
@@ -141,12 +144,13 @@ class ProberPort:
     def probe(self, group: str, probe_id: int) -> None:
         """Probe; ``ProbeFinished`` follows after the deadline."""
         probing = _Probing(group, probe_id)
-        numbers: list[tuple[int, int]] = []
-        for place in self._places:
-            add = probing.hosts.add
-            numbers.append(self._echo(place.peer_address, add, place.network))
-            self._knock(probing, place)
+        numbers = [
+            self._echo(place.peer_address, probing.hosts.add, place.network)
+            for place in self._places
+        ]
         numbers += [self._echo(target, probing.targets.add, target) for target in self._targets]
+        if self._places:
+            self._loop.call_later(KNOCK_S, self._knock_where_silent, probing)
         self._loop.call_later(DEADLINE_S, self._finish, probing, numbers)
 
     def close(self) -> None:
@@ -158,34 +162,45 @@ class ProberPort:
         parsed = ip_address(address)
         return parsed.version, self._echoes[parsed.version].ask(parsed, lambda: add(word))
 
+    def _knock_where_silent(self, probing: _Probing) -> None:
+        for place in self._places:
+            if place.network not in probing.hosts:
+                self._knock(probing, place)
+
     def _knock(self, probing: _Probing, place: PeerPlace) -> None:
         """Try to connect: a refusal comes from the kernel of a host that lives."""
         family = socket.AF_INET6 if ":" in place.peer_address else socket.AF_INET
         link = socket.socket(family, socket.SOCK_STREAM)
         link.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        probing.sockets.append(link)
         try:
             link.bind((place.own_address, 0))
-        except OSError:
-            return
-        result = link.connect_ex((place.peer_address, place.port))
+            result = link.connect_ex((place.peer_address, place.port))
+        except OSError as error:
+            result = error.errno or errno.EIO
         if result == errno.EINPROGRESS:
+            probing.knocking.add(link)
             self._loop.add_writer(link, self._knocked, probing, link, place.network)
-        elif result in (0, errno.ECONNREFUSED):
+            return
+        link.close()
+        if result in (0, errno.ECONNREFUSED):
             probing.hosts.add(place.network)
 
     def _knocked(self, probing: _Probing, link: socket.socket, network: str) -> None:
-        self._loop.remove_writer(link)
         result = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self._give_up(probing, link)
         if result in (0, errno.ECONNREFUSED):
             probing.hosts.add(network)
+
+    def _give_up(self, probing: _Probing, link: socket.socket) -> None:
+        probing.knocking.discard(link)
+        self._loop.remove_writer(link)
+        link.close()
 
     def _finish(self, probing: _Probing, numbers: list[tuple[int, int]]) -> None:
         for version, number in numbers:
             self._echoes[version].forget(number)
-        for link in probing.sockets:
-            self._loop.remove_writer(link)
-            link.close()
+        for link in tuple(probing.knocking):
+            self._give_up(probing, link)
         event = ProbeFinished(
             id=probing.probe_id,
             peer_host=tuple(sorted(probing.hosts)),

@@ -82,6 +82,14 @@ def test_an_echo_alone_proves_a_host(rig: Rig, monkeypatch: pytest.MonkeyPatch) 
     assert rig.probe(place("lan", "203.0.113.1")).peer_host == ()
 
 
+def test_a_host_that_answers_is_spared_the_connection(rig: Rig) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        server.settimeout(0)
+        assert rig.probe(place("lan", "127.0.0.2", server.getsockname()[1])).peer_host == ("lan",)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
 def test_targets_are_counted(rig: Rig) -> None:
     event = rig.probe(targets=("127.0.0.3", "127.0.0.4", "203.0.113.1"))
     assert (event.targets, event.peer_host) == (2, ())
