@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,6 @@ async def measure(interval_ms: int, fsck_s: float) -> dict[str, Any]:
             for burner in burners:
                 burner.terminate()
             status = await agent_view.status(world, "B")
-    print(len(json.loads(text)), [round(x[0]-json.loads(text)[0][0],2) for x in json.loads(text)][-5:], file=sys.stderr)
     return _judge(json.loads(text), interval_ms, fsck_s, status)
 
 
@@ -75,7 +75,7 @@ def _judge(
 ) -> dict[str, Any]:
     """Take the advertisements of the successor: from the longest silence (the takeover) on."""
     times = [at for at, priority in seen if priority > 0]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     begin = gaps.index(max(gaps)) + 1
     promoting = [at for at in times[begin:] if at <= times[begin] + fsck_s]
     return {
