@@ -95,6 +95,7 @@ class Agent:
             describe=self._describe,
             runner=self._edges.runner,
             journal=self._journal,
+            alerts=self._edges.alerts,
             networks=self._edges.networks,
             workers=lambda: self._edges.pool,
         )

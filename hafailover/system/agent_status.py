@@ -9,6 +9,7 @@ from hafailover import __version__
 from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import Journal
 from hafailover.runtime.settings import NodeSettings
+from hafailover.system.alerts import AlertPort
 from hafailover.system.peer_channel import PeerNetwork
 from hafailover.system.runner import Runner
 from hafailover.system.worker import Worker
@@ -29,6 +30,7 @@ class StatusPage:
         describe: Describe,
         runner: Runner,
         journal: Journal,
+        alerts: AlertPort,
         networks: Iterable[PeerNetwork],
         workers: Callable[[], Iterable[Worker]],
     ) -> None:
@@ -38,6 +40,7 @@ class StatusPage:
         self._describe = describe
         self._runner = runner
         self._journal = journal
+        self._alerts = alerts
         self._networks = tuple(networks)
         self._workers = workers
         self._started_ns = time.monotonic_ns()
@@ -56,6 +59,7 @@ class StatusPage:
                 "pid": os.getpid(),
                 "uptime_ms": (time.monotonic_ns() - self._started_ns) // MILLISECOND,
                 "journal_lines_dropped": self._journal.dropped,
+                "alerts_dropped": self._alerts.dropped,
                 "children": self._runner.running,
                 "stuck_children": self._stuck(),
             },
