@@ -37,9 +37,11 @@ def may_go_on_alone(turn: Turn) -> bool:
     state = turn.state
     if turn.settings.arbiter is not ArbiterKind.PING:
         return True
-    signs = [state.gateway_at, state.peer.heard_at]
-    since = state.loss_at if state.loss_at is not None else turn.now
-    return any(sign is not None and sign >= since for sign in signs)
+    if state.loss_at is None:
+        return False
+    has_reached = state.gateway_at is not None and state.gateway_at >= state.loss_at
+    heard_at = state.peer.heard_at
+    return has_reached or (heard_at is not None and heard_at > state.loss_at)
 
 
 def is_sole(turn: Turn) -> bool:

@@ -8,6 +8,8 @@ from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
 from hafailover.units import SECOND, Instant, later
 
+_GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
+
 
 def advance(turn: Turn) -> bool:
     """Notice a loss, or go on letting go. Return whether that is what this node is busy with."""
@@ -83,20 +85,14 @@ def _overdue(turn: Turn) -> str:
 def _dropped_by_kernel(turn: Turn) -> str:
     """The kernel drops a component without asking: an I/O error, a timeout of its own."""
     views = turn.views()
-    if views is None or turn.state.work is not None:
+    if views is None or turn.state.work is not None or not turn.state.pairing.was_inserted:
         return ""
     for view in views:
-        if (
-            view.mirror is not None
-            and dict(turn.state.pairing.units).get(view.settings.name) is not None
-        ):
-            gone = view.remote is None or view.remote.state in (
-                ComponentState.DISCONNECTED,
-                ComponentState.DESTROY,
-                ComponentState.STALE,
-            )
-            if gone and turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
+        gone = view.remote is None or view.remote.state in _GONE
+        if view.mirror is not None and gone:
+            if turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
                 return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
+            return f"the rebuild of the peer's copy of {view.settings.name} ended before it was complete"
     return ""
 
 

@@ -29,6 +29,8 @@ UNANNOUNCED = "the kernel dropped"
 
 def begin(turn: Turn, reason: str) -> None:
     """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
+    if turn.state.loss_at is None:
+        turn.set(loss_at=turn.now)
     if isolation.may_go_on_alone(turn):
         drop(turn, reason)
     # Otherwise a probe is under way; isolation is dealt with by its own rule.

@@ -5,6 +5,7 @@ The secondary records in_sync first, then the primary, then the arbiter: between
 
 from dataclasses import replace
 
+from hafailover.group import parting
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.contact import group_verdict
 from hafailover.group.exports import peer_export, sessions_behind
@@ -143,13 +144,18 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
             reason = f"the peer's copy cannot be taken in: {turn.state.refusal}"
             turn.note(reason)
             settle(turn)
-            turn.set(dropping=Dropping(since=turn.now, reason=reason))
+            if turn.state.pairing.was_inserted:
+                parting.drop(turn, reason)
+            else:
+                turn.set(dropping=Dropping(since=turn.now, reason=reason))
         if progress is not Progress.REACHED:
             return
 
 
 def _note_unit(turn: Turn, view: VolumeView) -> None:
     """Remember which ggate units are in use: what to destroy when nothing can be observed any more."""
+    if view.remote is not None and not turn.state.pairing.was_inserted:
+        turn.set(pairing=replace(turn.state.pairing, was_inserted=True))
     known = turn.state.pairing.units
     for gate in view.gates:
         if (view.settings.name, gate.unit) not in known:

@@ -123,6 +123,7 @@ class Pairing:
         peer_boot: Boot of the peer in which its present session began.
         units: ggate units in use, by volume: what to destroy when nothing can be observed.
         sessions: The peer's export sessions behind them.
+        was_inserted: Whether the peer's copy was seen in the mirror: from then on its loss is an event of its own.
         retry_at: No new try before this.
         failures: Failed tries in a row.
         is_ordered: With ``rejoin: manual``, whether the operator gave the word.
@@ -131,6 +132,7 @@ class Pairing:
     peer_boot: str = ""
     units: tuple[tuple[str, int], ...] = ()
     sessions: tuple[str, ...] = ()
+    was_inserted: bool = False
     retry_at: Instant | None = None
     failures: int = 0
     is_ordered: bool = False
