@@ -69,7 +69,8 @@ def run(
     world.sync_rate = dice.choice((None, None, 300_000))
     for node in pair.NODES:
         world.power_on(node)
-    problem = "" if settle(world, START_NS) else "the pair did not start"
+    if not settle(world, START_NS):
+        return _outcome(world, seed, arbiter, planned, "the pair did not start")
     over_at: int = world.timeline.now
     for fault in planned:
         world.run_for(fault.wait_ns)
@@ -80,17 +81,23 @@ def run(
     settle(world, _SETTLE_NS)
     mend(world)
     is_back = _recover(world)
-    is_excused = world.checker.was_apart and _awaits_choice(world)
+    problem = ""
     if is_back:
         world.checker.in_sync()
-    elif not is_excused and not problem:
-        problem = "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
-    if not is_excused:
         world.checker.ended()
+    elif not world.checker.was_apart or not _awaits_choice(world):
+        world.checker.ended()
+        problem = "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
+    return _outcome(world, seed, arbiter, planned, problem)
+
+
+def _outcome(
+    world: World, seed: int, arbiter: ArbiterKind, faults: tuple[Fault, ...], problem: str
+) -> Outcome:
     return Outcome(
         seed=seed,
         arbiter=arbiter,
-        faults=planned,
+        faults=faults,
         violations=tuple(world.checker.violations),
         problem=problem,
         is_split=world.checker.is_split,
