@@ -12,7 +12,7 @@ from hafailover.group.work import finish_work
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import StorageFacts
-from hafailover.storage.steps import CommandStep, FileStep, StepOutcome
+from hafailover.storage.steps import CommandStep, FileStep, Step, StepOutcome
 from hafailover.units import MILLISECOND, SECOND, later
 
 _UNKNOWN_PAUSE = 500 * MILLISECOND
@@ -57,7 +57,12 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     heard = Heard(network=event.network, at=turn.now, hears_us=event.network in report.hears)
     others = tuple(each for each in peer.heard if each.network != event.network)
     turn.set(
-        peer=replace(peer, report=last if is_older else report, heard=(*others, heard)),
+        peer=replace(
+            peer,
+            report=last if is_older else report,
+            heard=(*others, heard),
+            heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
+        ),
         contact=True,
     )
     if is_older:
@@ -131,6 +136,7 @@ def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
     if state.urgent is not None and state.urgent.id == number:
         turn.set(urgent=None)
         turn.look_again()
+        _note_users_ended(turn, state.urgent.step)
         turn.note(f"{state.urgent.what}: {outcome.problem or f'exit status {outcome.status}'}")
         return
     if state.work is None or state.work.id != number:
@@ -146,6 +152,13 @@ def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
         demotion = turn.state.demotion
         if demotion is not None and step.verb == "umount -f":
             turn.set(demotion=replace(demotion, is_forced=True))
+
+
+def _note_users_ended(turn: Turn, step: Step | None) -> None:
+    demotion = turn.state.demotion
+    is_last = demotion is not None and len(demotion.ended_users) == len(turn.settings.volumes)
+    if demotion is not None and is_last and isinstance(step, FileStep):
+        turn.set(demotion=replace(demotion, users_ended_at=turn.now))
 
 
 def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:

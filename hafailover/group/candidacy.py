@@ -74,6 +74,8 @@ def wants(turn: Turn, report: GroupReport) -> bool:
     """Whether this node would serve if the peer agreed."""
     if refusal(turn) or is_acting(report) or turn.state.token_given is not None:
         return False
+    if not turn.state.is_durable:
+        return False
     if report.digest != turn.settings.digest:
         return False
     verdict = group_verdict(turn, report)
@@ -90,6 +92,8 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
     state = turn.state
     if state.role is not Role.STANDBY or not report.intent or state.token_given is not None:
         return False
+    if not state.is_durable:
+        return False  # The peer judges by what is on disk here; it must be what this node holds for true.
     verdict = group_verdict(turn, report)
     if verdict is Verdict.THEIRS:
         return True

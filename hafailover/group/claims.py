@@ -42,6 +42,10 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
 
     A copy that says in_sync although the peer's no longer followed would let the older one be promoted over it.
     """
+    if turn.state.work is not None:
+        return (
+            False  # A look that falls into a step of this demotion's own shows what the step does.
+        )
     for view in views:
         record = turn.state.record(view.settings.name)
         if record.copy is not CopyState.IN_SYNC or not changes.is_active(record):
@@ -68,6 +72,9 @@ def soften(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     """
     demotion = turn.state.demotion
     if demotion is None or not demotion.is_forced or demotion.is_isolated:
+        return
+    ended_at = demotion.users_ended_at
+    if ended_at is None or turn.state.facts_at <= ended_at or turn.state.urgent is not None:
         return
     report = turn.peer_report
     records = [turn.state.record(view.settings.name) for view in views]

@@ -49,6 +49,7 @@ def begin(
         intent=0,
         consent=0,
         in_sync_since=None,
+        loss_at=None,
     )
     routers.resign(turn)
     addresses.take_down(turn)
@@ -195,6 +196,7 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         sessions=(),
         dropping=None,
         unprotected_since=None,
+        loss_at=None,
         ask_openers=(),
     )
     settle(turn)

@@ -3,6 +3,7 @@
 An isolated node stops, whatever it was doing, within a span that the other one waits for before it takes over.
 """
 
+from hafailover.group.contact import hears_us
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
 from hafailover.lineage.compare import USABLE
@@ -13,18 +14,28 @@ from hafailover.units import Instant, later
 def since(turn: Turn) -> Instant | None:
     """Return since when this node counts as isolated, None if it does not.
 
-    That is the moment at which the peer had been silent for long enough and two probes of the targets in a row had
-    found nobody.
+    That is the moment at which two probes of the targets in a row had found nobody and the peer had not heard this node
+    for long enough: it is the peer that takes over, so what counts is whether *it* hears, not whether it is heard.
     """
     state = turn.state
-    if turn.settings.arbiter is not ArbiterKind.PING or turn.peer_report is not None:
+    if (
+        turn.settings.arbiter is not ArbiterKind.PING
+        or state.gateway_lost_at is None
+        or hears_us(turn)
+    ):
         return None
-    if state.gateway_lost_at is None:
-        return None
-    heard = state.peer.heard_at
-    silent_from = later(heard if heard is not None else state.role_since, turn.settings.silence)
-    unreached_from = later(state.gateway_lost_at, turn.settings.timers.probe_period)
-    found = max(silent_from, unreached_from)
+    timers = turn.settings.timers
+    if turn.peer_report is not None:
+        heard_us = state.peer.heard_us_at
+        unheard_from = later(
+            heard_us if heard_us is not None else state.role_since, timers.heartbeat
+        )
+    else:
+        heard = state.peer.heard_at
+        unheard_from = later(
+            heard if heard is not None else state.role_since, turn.settings.silence
+        )
+    found = max(unheard_from, later(state.gateway_lost_at, timers.probe_period))
     return found if turn.now >= found else None
 
 
@@ -40,8 +51,8 @@ def may_go_on_alone(turn: Turn) -> bool:
     if state.loss_at is None:
         return False
     has_reached = state.gateway_at is not None and state.gateway_at >= state.loss_at
-    heard_at = state.peer.heard_at
-    return has_reached or (heard_at is not None and heard_at > state.loss_at)
+    heard_us_at = state.peer.heard_us_at
+    return has_reached or (heard_us_at is not None and heard_us_at > state.loss_at)
 
 
 def is_sole(turn: Turn) -> bool:

@@ -31,7 +31,8 @@ def begin(turn: Turn, reason: str) -> None:
     """Decide that the peer's copy goes: from here on this node's is the only one that counts."""
     if turn.state.loss_at is None:
         turn.set(loss_at=turn.now)
-    if isolation.may_go_on_alone(turn):
+    # What the kernel has dropped already is gone, whoever is isolated: then the claim only states what is true.
+    if reason.startswith(UNANNOUNCED) or isolation.may_go_on_alone(turn):
         drop(turn, reason)
     # Otherwise a probe is under way; isolation is dealt with by its own rule.
 

@@ -40,6 +40,8 @@ class PeerView:
 
     report: GroupReport | None = None
     heard: tuple[Heard, ...] = ()
+    heard_us_at: Instant | None = None
+    """When it last said that it hears this node on at least one network."""
     life_at: Instant | None = None
     advertised_at: Instant | None = None
 
@@ -87,6 +89,7 @@ class Demotion:
         seen_identical: Volumes whose two components were seen ACTIVE with unmoved counters after the unmount.
         close_ids: The marker of this closing, by volume.
         is_forced: Whether an unmount had to be forced: then the copy is not clean.
+        users_ended_at: When the last of them was ended.
         storage_since: When the services were through and the storage began to be taken down.
         ended_users: Volumes whose users were ended before what they waited for was let go.
         is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
@@ -100,6 +103,7 @@ class Demotion:
     is_forced: bool = False
     is_isolated: bool = False
     ended_users: tuple[str, ...] = ()
+    users_ended_at: Instant | None = None
     storage_since: Instant | None = None
     seen_identical: tuple[str, ...] = ()
     close_ids: tuple[tuple[str, str], ...] = ()
