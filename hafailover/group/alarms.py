@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hafailover.group import contact, routers
+from hafailover.group import contact, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.report import Role
 from hafailover.group.state import RaisedAlert
@@ -12,6 +12,7 @@ from hafailover.units import SECOND
 
 _SETTLED = 2 * SECOND
 _OFFER_FAILURES = 3
+_STALLED = 10 * SECOND
 
 
 def update(turn: Turn) -> None:
@@ -71,6 +72,13 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         )
     if state.demotion is not None and state.refusal and turn.now - state.demotion.since > _SETTLED:
         yield AlertKind.DEMOTION_STUCK, Severity.CRITICAL, state.refusal
+    failing = services.failing(turn)
+    if failing and state.role is Role.PRIMARY:
+        yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
+    stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
+    if stalled and state.role is Role.PRIMARY and state.dropping is None:
+        text = f"no write has been completed for {max(stalled) // SECOND} s: look at this node's own disk"
+        yield AlertKind.LOCAL_COPY_LOST, Severity.CRITICAL, text
     if state.offer_failures >= _OFFER_FAILURES:
         yield (
             AlertKind.REBUILD_STALLED,
@@ -113,7 +121,10 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     report = turn.peer_report
     served = report is not None and contact.is_acting(report)
     asks = ("operator", "hafailover promote", "clear-hold")
-    if not served and any(word in state.candidacy_refusal for word in asks):
+    if not served and report is not None and report.digest != turn.settings.digest:
+        text = f"nobody serves: the configuration of {turn.settings.peer} differs from this node's"
+        yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, text
+    elif not served and any(word in state.candidacy_refusal for word in asks):
         yield (
             AlertKind.WAITING_FOR_OPERATOR,
             Severity.CRITICAL,

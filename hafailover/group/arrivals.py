@@ -170,7 +170,8 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
             elif any(name == volume for name, _ in turn.state.canaries):
                 turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
         case ImageSynced(volume=volume, problem=problem):
-            if not any(name == volume for name, _ in turn.state.synced_images):
+            is_watched = any(name == volume for name, _ in turn.state.synced_images)
+            if not is_watched or not changes.is_exported(turn.state.record(volume)):
                 return
             if not problem:
                 turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
@@ -230,6 +231,12 @@ def late(turn: Turn, late_ns: int) -> None:
         peer=replace(turn.state.peer, life_at=turn.now),
         sent_at=turn.now,
     )
+    timers = turn.settings.timers
+    if turn.state.role is Role.STANDBY and late_ns > timers.canary_period + timers.canary_deadline:
+        # The primary had time to let this copy go and to serve on alone.
+        turn.change_records(
+            lambda _, record: changes.isolated(record) if changes.is_exported(record) else record
+        )
     if turn.state.role not in (Role.PRIMARY, Role.PROMOTING):
         return
     turn.set(listen_until=later(turn.now, turn.settings.silence))

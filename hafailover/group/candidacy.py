@@ -132,6 +132,11 @@ def beside_silence(turn: Turn) -> str:
         return (
             f"{peer}'s host answers on {' and '.join(state.peer_host)} although its agent is silent"
         )
+    if any(record.was_isolated for _, record in state.records):
+        return (
+            "this node was cut off, or stood still, while its peer was silent: the peer may have gone on alone. "
+            "Contact or 'hafailover promote' decides"
+        )
     if turn.settings.arbiter is ArbiterKind.PING:
         return _isolation(turn)
     return ""
@@ -141,11 +146,6 @@ def _isolation(turn: Turn) -> str:
     state = turn.state
     if state.gateway_lost_at is not None or state.gateway_at is None:
         return "no ping target answers: this node may be the isolated one"
-    if any(record.was_isolated for _, record in state.records):
-        return (
-            "this node was isolated while its peer was silent: the peer may have gone on alone. Contact or "
-            "'hafailover promote' decides"
-        )
     return ""
 
 

@@ -49,13 +49,14 @@ def advance(turn: Turn) -> bool:
     reason = _reason(turn)
     if not reason or turn.state.pause is not None or obstacle(turn):
         return False
-    begin(turn, reason)
+    # Resigning for a failing service counts as a failure of this node: its hold-down keeps the peer from handing back.
+    begin(turn, reason, is_failure=reason == services.failing(turn))
     return True
 
 
-def begin(turn: Turn, reason: str) -> None:
+def begin(turn: Turn, reason: str, *, is_failure: bool = False) -> None:
     """Demote in order, naming the peer as successor."""
-    demotion.begin(turn, reason, successor=turn.settings.peer)
+    demotion.begin(turn, reason, successor=turn.settings.peer, is_failure=is_failure)
 
 
 def _reason(turn: Turn) -> str:

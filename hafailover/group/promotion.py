@@ -8,7 +8,7 @@ started, and the addresses last, so that no client reaches a host without data.
 from dataclasses import replace
 
 from hafailover.group import addresses, checking, demotion, routers, services
-from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary
+from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary, WatchImage
 from hafailover.group.contact import REPLICATION, heard_networks
 from hafailover.group.exports import peer_export, sessions_behind
 from hafailover.group.report import HandoverToken, Role
@@ -56,6 +56,7 @@ def begin(
             given_up=given_up,
         ),
         epoch=epoch,
+        demotion=None,
         intent=0,
         consent=0,
         token_spent=max(turn.state.token_spent, token.epoch if token else 0),
@@ -180,7 +181,9 @@ def _touched(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
             record, session=attempt.session, boot=turn.state.boot, epoch=attempt.epoch
         )
     )
-    turn.set(sessions=())
+    for view in views:
+        turn.do(WatchImage(volume=view.settings.name, image=view.settings.image, is_on=False))
+    turn.set(sessions=(), synced_images=())
     return Progress.BUSY
 
 

@@ -16,8 +16,11 @@ from hafailover.lineage import changes
 from hafailover.lineage.changes import booted
 from hafailover.lineage.evidence import misfit, private_writes
 from hafailover.lineage.record import CopyState, LineageRecord
-from hafailover.storage.facts import ComponentState
+from hafailover.storage.facts import ComponentState, TailKind
 from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND, later
+
+_LOOK_AGAIN = SECOND // 2
 
 
 def start(turn: Turn, event: Started) -> None:
@@ -112,6 +115,17 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
 
     A record that does not fit its image is no record; a sector that moved without a record means private writes.
     """
+    if not all(_is_seen(view) for view in views):
+        if all(view.is_mounted for view in views):
+            return (
+                turn.state.is_durable
+            )  # What runs is adopted by its record and its mirror; the image can wait.
+        turn.set(
+            refusal="an image could not be looked at: nothing is concluded from that",
+            must_look=True,
+            look_at=later(turn.now, _LOOK_AGAIN),
+        )
+        return False
     for view in views:
         name = view.settings.name
         record = turn.state.record(name)
@@ -128,6 +142,14 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             alone = changes.went_on_alone(record, lineage=turn.mint(), doubt=writes)
             turn.set_records(((name, changes.activated(alone, None)),))
     return turn.state.is_durable
+
+
+def _is_seen(view: VolumeView) -> bool:
+    """Whether the image was really looked at; that it is not there has been seen, too."""
+    image = view.image
+    return image is not None and (
+        not image.exists or (not image.problem and image.tail is not TailKind.UNREAD)
+    )
 
 
 def _replace_in_memory(turn: Turn, name: str, problem: str) -> None:

@@ -10,6 +10,7 @@ from hafailover.group.actions import Observe, RunStep, WriteRecords
 from hafailover.group.settings import GroupSettings
 from hafailover.group.state import GroupState, Pending
 from hafailover.group.turn import Turn
+from hafailover.lineage.record import CopyState
 from hafailover.storage.steps import (
     CommandStep,
     FileStep,
@@ -145,7 +146,9 @@ def write_records(turn: Turn) -> None:
         return
     pending = turn.ask("lineage records")
     turn.set(writing=pending, being_written=turn.state.records, write_retry_at=None)
-    turn.do(WriteRecords(id=pending.id, records=turn.state.records))
+    # A copy that is unknown only to this life of the agent keeps its record on disk: an operator may need it.
+    known = tuple(each for each in turn.state.records if each[1].copy is not CopyState.UNKNOWN)
+    turn.do(WriteRecords(id=pending.id, records=known))
 
 
 def finish_records(turn: Turn, number: int, problem: str) -> None:

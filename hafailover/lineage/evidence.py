@@ -27,7 +27,10 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
         return "the image file was created at another time than the record says"
     if image.tail is TailKind.UNREAD:
         return image.problem or "the last sector of the image cannot be read"
-    if not record.is_open and image.tail is TailKind.MARKER and image.marker != bound.close_id:
+    is_marked = image.tail is TailKind.MARKER and image.marker == bound.close_id
+    if not record.is_open and record.clean and not is_marked:
+        return "the image does not carry the marker of its last closing: it was overwritten since"
+    if not record.is_open and image.tail is TailKind.MARKER and not is_marked:
         return "the image carries the marker of another closing: it was overwritten with an older copy of itself"
     if image.tail is TailKind.FOREIGN:
         return (
