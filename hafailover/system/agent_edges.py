@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hafailover.group.events import Event, LinkChanged, RecordsWritten
+from hafailover.group.events import Event, LinkChanged, OperatorAsked, OrderKind, RecordsWritten
 from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
@@ -68,7 +68,9 @@ class AgentEdges:
         path = search_path(environment)
         self.runner = Runner(loop, path=path)
         self.pool = WorkerPool(loop, path)
-        self.pauses = PauseStore(loop, self.pool.records, settings.paths.state)
+        self.pauses = PauseStore(
+            loop, self.pool.records, settings.paths.state, ended=self._pause_ended
+        )
         self.records = RecordStore(
             loop,
             self.pool.records,
@@ -200,6 +202,9 @@ class AgentEdges:
                 self._feed(name, LinkChanged(is_up=is_up))
 
         return changed
+
+    def _pause_ended(self, group: str) -> None:
+        self._feed(group, OperatorAsked(id=0, kind=OrderKind.RESUME, reason="its time is over"))
 
     def _tested_records(self, group: str, problem: str) -> None:
         self._feed(group, RecordsWritten(id=TEST_WRITE, problem=problem))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -235,3 +236,14 @@ def test_an_agent_that_does_not_answer_is_given_up(bench: Bench, tmp_path: Path)
     with pytest.raises(ControlTimeoutError, match="did not answer within"):
         bench.loop.run_until_complete(asking)
     fake.server.close()
+
+
+def test_a_pause_ends_by_itself_when_its_time_is_over(rig: Rig, tmp_path: Path) -> None:
+    ended: list[str] = []
+    store = PauseStore(rig.bench.loop, rig.worker, tmp_path, ended=ended.append)
+
+    store.persist("g", int(time.time()) + 1, "for a moment")
+    rig.bench.until(lambda: ended)
+
+    assert ended == ["g"]
+    assert store.load("g") is None
