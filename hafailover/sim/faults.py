@@ -10,7 +10,7 @@ from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.override import override
 from hafailover.sim import pair
-from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.network import LAN, NETWORKS, REPLICATION
 from hafailover.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -33,7 +33,14 @@ class FaultKind(Enum):
     LAN_PORT = "loses its LAN cable for a while"
     ONE_WAY = "is not heard on one network for a while"
     RECORDS = "cannot write its records for a while"
+    LOSSY = "loses a third of its packets on one network for a while"
+    STOP = "has its agent stopped in order, and started again later"
+    BOTH = "and its peer lose power for a while"
     SWITCHOVER = "an operator asks for a switchover"
+
+
+_OF_ONE_NETWORK = (FaultKind.ONE_WAY, FaultKind.LOSSY)
+_LOSS = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Fault:
     @override
     def __str__(self) -> str:
         """Say it as a line of a story."""
-        where = f"{self.network}, " if self.kind is FaultKind.ONE_WAY else ""
+        where = f"{self.network}, " if self.kind in _OF_ONE_NETWORK else ""
         return (
             f"after {self.wait_ns / SECOND:.2f} s: {self.node} {self.kind.value}"
             f" ({where}{self.span_ns / SECOND:.2f} s)"
@@ -62,7 +69,7 @@ def draw(dice: Random, count: int) -> tuple[Fault, ...]:
         Fault(
             kind=dice.choice(list(FaultKind)),
             node=dice.choice(pair.NODES),
-            network=dice.choice((LAN, REPLICATION)),
+            network=dice.choice(NETWORKS),
             span_ns=dice.randrange(200, SPAN_MAX // MILLISECOND) * MILLISECOND,
             wait_ns=dice.choice((dice.randrange(250), dice.randrange(8_000))) * MILLISECOND,
         )
@@ -70,7 +77,7 @@ def draw(dice: Random, count: int) -> tuple[Fault, ...]:
     )
 
 
-def strike(world: World, fault: Fault) -> None:
+def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table of all faults
     """Let one fault happen; its end comes by itself."""
     world.note("fault", str(fault))
     host, later = world.host(fault.node), world.timeline.after
@@ -97,6 +104,18 @@ def strike(world: World, fault: Fault) -> None:
         case FaultKind.RECORDS:
             world.record_problem[fault.node] = "No space left on device"
             later(fault.span_ns, lambda: _repair_records(world, fault.node))
+        case FaultKind.LOSSY:
+            _lose(world, fault.network, _LOSS)
+            later(fault.span_ns, lambda: _lose(world, fault.network, 0.0))
+        case FaultKind.STOP:
+            world.stop_agent(fault.node)
+            later(fault.span_ns, lambda: world.start_agent(fault.node))
+        case FaultKind.BOTH:
+            for each in world.hosts:
+                world.power_off(each.name)
+            first, second = host, world.other(host)
+            later(fault.span_ns, lambda: world.power_on(first.name))
+            later(fault.span_ns // 2, lambda: world.power_on(second.name))
         case FaultKind.SWITCHOVER:
             switch_over(world)
 
@@ -116,6 +135,15 @@ def mend(world: World) -> None:
         if host.is_frozen:
             host.thaw()
         world.power_on(host.name)
+        world.start_agent(host.name)
+    for network in NETWORKS:
+        _lose(world, network, 0.0)
+
+
+def _lose(world: World, network: str, share: float) -> None:
+    """Have a share of the packets between the nodes vanish."""
+    for source, target in (pair.NODES, pair.NODES[::-1]):
+        world.network.direction(network, source, target).loss = share
 
 
 def _thaw(host: Host, life: int) -> None:

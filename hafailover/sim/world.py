@@ -105,6 +105,23 @@ class World:
             if self.restarts:
                 self.timeline.after(_RESTART_NS, self._starter(host, host.life))
 
+    def stop_agent(self, name: str) -> None:
+        """Tell an agent to stop in order."""
+        agent = self.host(name).agent
+        if agent is not None:
+            self.note(name, "AGENT TOLD TO STOP")
+            agent.shut_down()
+
+    def start_agent(self, name: str) -> None:
+        """Start the agent of a running host whose agent has stopped, or was told to and has not: then it is killed."""
+        host = self.host(name)
+        agent = host.agent
+        if host.is_on and agent is not None and (agent.is_stopped or agent.state.is_stopping):
+            self.note(name, "AGENT STARTED")
+            agent.kill()
+            host.agent = None
+            self._starter(host, host.life)()
+
     def _starter(self, host: Host, life: int) -> Callable[[], None]:
         def start() -> None:
             if host.life == life and host.agent is None:

@@ -68,3 +68,57 @@ def test_one_way_silence_on_both_networks_is_named_and_nothing_is_overwritten(
     )
 
     assert outcome.is_good
+
+
+def test_a_restarted_agent_adopts_no_mount_that_is_just_being_taken_down() -> None:
+    """The agent was killed while its umount hung on a late ggate; the umount is a process of its own and goes on."""
+    outcome = run(
+        69,
+        faults=(
+            fault(FaultKind.SWITCHOVER, "A", 1, 0.55),
+            fault(FaultKind.ONE_WAY, "B", 13.78, 4.64),
+            fault(FaultKind.STOP, "B", 2.52, 0.10),
+        ),
+    )
+
+    assert outcome.is_good
+
+
+def test_a_standby_learns_from_a_stopping_primary_that_it_is_behind() -> None:
+    outcome = run(
+        167,
+        faults=(
+            fault(FaultKind.REPLICATION, "A", 3.58, 0.08),
+            fault(FaultKind.STOP, "A", 10.24, 0.19),
+            fault(FaultKind.POWER, "A", 0.66, 7.54),
+        ),
+    )
+
+    assert outcome.is_good
+
+
+def test_a_demotion_under_way_gives_way_to_a_peer_that_serves() -> None:
+    """Its umount hangs when it hears, after a partition, that the peer has taken over."""
+    outcome = run(
+        35,
+        arbiter=ArbiterKind.NONE,
+        faults=(
+            fault(FaultKind.ONE_WAY, "A", 3.59, 2.34),
+            fault(FaultKind.LAN_PORT, "A", 5.45, 0.0),
+        ),
+    )
+
+    assert outcome.violations == ()
+
+
+def test_a_disk_that_takes_records_again_is_noticed() -> None:
+    """The write that failed was taken back: nothing is left to be written, and yet it has to be tried."""
+    outcome = run(
+        361,
+        faults=(
+            fault(FaultKind.BOTH, "A", 6.73, 0.11),
+            fault(FaultKind.RECORDS, "A", 5.18, 7.76),
+        ),
+    )
+
+    assert outcome.is_good
