@@ -85,9 +85,11 @@ def _overdue(turn: Turn) -> str:
 def _dropped_by_kernel(turn: Turn) -> str:
     """The kernel drops a component without asking: an I/O error, a timeout of its own."""
     views = turn.views()
-    if views is None or turn.state.work is not None or not turn.state.pairing.was_inserted:
+    if views is None or turn.state.work is not None or not turn.state.pairing.inserted:
         return ""
     for view in views:
+        if view.settings.name not in turn.state.pairing.inserted:
+            continue
         gone = view.remote is None or view.remote.state in _GONE
         if view.mirror is not None and gone:
             if turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:

@@ -263,7 +263,7 @@ def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
         pairing=Pairing(
             peer_boot=report.boot if report and keeps_peer else "",
             units=units,
-            was_inserted=keeps_peer,
+            inserted=tuple(view.settings.name for view in views if keeps_peer),
             sessions=tuple(session for view in views for session in sessions_behind(view, turn)),
         ),
         in_sync_since=turn.now if keeps_peer else None,

@@ -144,7 +144,7 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
             reason = f"the peer's copy cannot be taken in: {turn.state.refusal}"
             turn.note(reason)
             settle(turn)
-            if turn.state.pairing.was_inserted:
+            if turn.state.pairing.inserted:
                 parting.drop(turn, reason)
             else:
                 turn.set(dropping=Dropping(since=turn.now, reason=reason))
@@ -154,8 +154,9 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
 
 def _note_unit(turn: Turn, view: VolumeView) -> None:
     """Remember which ggate units are in use: what to destroy when nothing can be observed any more."""
-    if view.remote is not None and not turn.state.pairing.was_inserted:
-        turn.set(pairing=replace(turn.state.pairing, was_inserted=True))
+    inserted = turn.state.pairing.inserted
+    if view.remote is not None and view.settings.name not in inserted:
+        turn.set(pairing=replace(turn.state.pairing, inserted=(*inserted, view.settings.name)))
     known = turn.state.pairing.units
     for gate in view.gates:
         if (view.settings.name, gate.unit) not in known:

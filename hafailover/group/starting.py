@@ -201,7 +201,7 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             peer_boot=report.boot if report else "",
             units=tuple((view.settings.name, gate.unit) for view in views for gate in view.gates),
             sessions=tuple(each for view in views for each in sessions_behind(view, turn)),
-            was_inserted=any(view.gates for view in views),
+            inserted=tuple(view.settings.name for view in views if view.gates),
         ),
         in_sync_since=turn.now if is_in_sync else None,
         unprotected_since=None if is_in_sync else turn.now,

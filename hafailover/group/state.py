@@ -127,7 +127,7 @@ class Pairing:
         peer_boot: Boot of the peer in which its present session began.
         units: ggate units in use, by volume: what to destroy when nothing can be observed.
         sessions: The peer's export sessions behind them.
-        was_inserted: Whether the peer's copy was seen in the mirror: from then on its loss is an event of its own.
+        inserted: Volumes in whose mirror the peer's copy was seen: from then on its loss is an event of its own.
         retry_at: No new try before this.
         failures: Failed tries in a row.
         is_ordered: With ``rejoin: manual``, whether the operator gave the word.
@@ -136,7 +136,7 @@ class Pairing:
     peer_boot: str = ""
     units: tuple[tuple[str, int], ...] = ()
     sessions: tuple[str, ...] = ()
-    was_inserted: bool = False
+    inserted: tuple[str, ...] = ()
     retry_at: Instant | None = None
     failures: int = 0
     is_ordered: bool = False

@@ -55,7 +55,9 @@ def pursue(turn: Turn, plan: Plan) -> Progress:
         case Next(step=step, reason=reason):
             return _run(turn, step, reason)
         case Look(openers_of=openers_of):
-            turn.set(must_look=True, ask_openers=openers_of)
+            # Asked for all images at once: two volumes that ask in turn would forget each other's answer.
+            images = tuple(each.image for each in turn.settings.volumes) if openers_of else ()
+            turn.set(must_look=True, ask_openers=images)
             return Progress.BUSY
         case Wait(reason=reason):
             _look_in(turn, _LOOK_SOON * 3)
