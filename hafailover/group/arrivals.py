@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from hafailover.group import addresses, checking, promotion
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
-from hafailover.group.events import CanaryWritten, ImageSynced, ReportReceived, ShutdownAsked
+from hafailover.group.events import (
+    CanaryWritten,
+    Event,
+    ImageSynced,
+    ProbeFinished,
+    ReportReceived,
+    ShutdownAsked,
+)
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.state import Heard
 from hafailover.group.turn import Turn, put
@@ -29,12 +36,27 @@ def lives(turn: Turn) -> None:
     turn.set(peer=replace(turn.state.peer, life_at=turn.now))
 
 
-def says_nothing_new(turn: Turn, event: ReportReceived) -> bool:
-    """Whether a report only repeats the last one, on a network that is not silent: then it is heard, and that is all.
+def says_nothing_new(turn: Turn, event: Event) -> bool:
+    """Whether an event only confirms what is known, so that nothing follows from it but that it came.
 
-    Most of what two healthy nodes say to each other is of this kind; what depends on time alone is looked at with every
-    heartbeat of this node's own.
+    Most of what reaches a healthy group is of this kind; what depends on time alone is looked at with every heartbeat.
     """
+    match event:
+        case ReportReceived():
+            return _repeats(turn, event)
+        case CanaryWritten(problem=problem):
+            return not problem and not turn.state.canary_problem and turn.state.loss_at is None
+        case ImageSynced(problem=problem):
+            return not problem
+        case ProbeFinished(targets=targets):
+            is_well = turn.state.loss_at is None and turn.state.gateway_lost_at is None
+            return turn.peer_report is not None and is_well and targets != 0
+        case _:
+            return False
+
+
+def _repeats(turn: Turn, event: ReportReceived) -> bool:
+    """Whether a report only repeats the last one, on a network that is not silent."""
     last = turn.state.peer.report
     if last is None or replace(event.report, sequence=last.sequence) != last:
         return False

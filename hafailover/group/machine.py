@@ -54,11 +54,7 @@ def step(state: GroupState, event: happened.Event, now: Instant, settings: Group
     late_ns = arrivals.lateness(turn)
     if late_ns:
         arrivals.late(turn, late_ns)
-    is_old_hat = (
-        not late_ns
-        and isinstance(event, happened.ReportReceived)
-        and arrivals.says_nothing_new(turn, event)
-    )
+    is_old_hat = not late_ns and arrivals.says_nothing_new(turn, event)
     _take_in(turn, event)
     if turn.state.incarnation and not is_old_hat:
         _move_on(turn)

@@ -9,6 +9,9 @@ from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState
 from hafailover.units import Instant, later
 
+_WELL = 4
+"""While the peer is heard and a target answers, one probe in so many periods is enough: a loss asks for one at once."""
+
 
 def probe(turn: Turn) -> None:
     """Ask for a probe when one is due."""
@@ -25,8 +28,12 @@ def probe(turn: Turn) -> None:
 
 def next_probe(turn: Turn) -> Instant:
     """Return when the next probe is due, if probes are needed."""
-    probed_at = turn.state.probed_at
-    return turn.now if probed_at is None else later(probed_at, turn.settings.timers.probe_period)
+    state = turn.state
+    if state.probed_at is None:
+        return turn.now
+    is_well = turn.peer_report is not None and state.gateway_lost_at is None
+    period = turn.settings.timers.probe_period
+    return later(state.probed_at, period * _WELL if is_well else period)
 
 
 def _is_needed(turn: Turn) -> bool:
