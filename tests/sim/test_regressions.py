@@ -122,3 +122,17 @@ def test_a_disk_that_takes_records_again_is_noticed() -> None:
     )
 
     assert outcome.is_good
+
+
+def test_a_closing_that_cannot_be_recorded_leaves_a_copy_that_is_still_known() -> None:
+    """The marker in the image must not be newer than anything that the record on disk knows of."""
+    outcome = run(
+        771,
+        faults=(
+            fault(FaultKind.RECORDS, "A", 7.82, 0.61),
+            fault(FaultKind.LAN_PORT, "A", 6.34, 0.17),
+            fault(FaultKind.POWER, "A", 13.03, 2.52),
+        ),
+    )
+
+    assert outcome.is_good
