@@ -51,6 +51,7 @@ def begin(
         in_sync_since=None,
         loss_at=None,
     )
+    turn.change_records(lambda name, record: changes.closing(record, dict(ids)[name]))
     routers.resign(turn)
     addresses.take_down(turn)
     stop_watching(turn)
@@ -69,6 +70,7 @@ def stop_watching(turn: Turn) -> None:
 def advance(turn: Turn) -> None:
     """Do the next thing that a demotion needs."""
     straits.notice_isolation(turn)
+    straits.notice_successor(turn)
     if straits.is_overdue(turn):
         why = turn.state.refusal or turn.state.why
         reset(turn, f"the demotion cannot be shown to be complete: {why}")
@@ -127,7 +129,9 @@ def _finish(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     assert demotion is not None  # noqa: S101
     if any(turn.state.record(view.settings.name).is_open for view in views):
         for view in views:
-            if _is_bound(turn.state.record(view.settings.name), view):
+            if not turn.state.write_problem and _is_bound(
+                turn.state.record(view.settings.name), view
+            ):
                 plan = plan_marked(view, first(demotion.close_ids, view.settings.name))
                 if pursue(turn, plan) is Progress.BUSY:
                     return

@@ -104,9 +104,8 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
             )
         )
         return
-    if report.role is not Role.PRIMARY:
-        return
-    told = first(report.wishes, turn.settings.volumes[0].name) is PeerWish.RECORD_STALE
+    wishes = first(report.wishes, turn.settings.volumes[0].name)
+    told = report.role is Role.PRIMARY and wishes is PeerWish.RECORD_STALE
     copies = dict(report.copies)
     outrun = any(
         volume in copies and record.lineage in copies[volume].record.ancestors
@@ -266,6 +265,11 @@ def _withdraw(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         close_ids=tuple((view.settings.name, turn.mint()) for view in views),
     )
     turn.set(demotion=closing)
+    turn.change_records(
+        lambda name, record: changes.closing(record, first(closing.close_ids, name))
+    )
+    if not turn.state.is_durable or turn.state.write_problem:
+        return
     for view in views:
         plan = plan_marked(view, first(closing.close_ids, view.settings.name))
         if pursue(turn, plan) is Progress.BUSY:

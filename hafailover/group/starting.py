@@ -169,6 +169,10 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     if report is not None and is_acting(report) and report.epoch > state.epoch:
         demotion.begin(turn, f"{turn.settings.peer} serves under a newer epoch")
         return
+    if any(record.closing_id for _, record in state.records):
+        # Its umount may still be running: an adopted mount would go away under the services.
+        demotion.begin(turn, "an earlier life of the agent had begun to take the group down")
+        return
     for view in views:
         record = state.record(view.settings.name)
         known = record.activation

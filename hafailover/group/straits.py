@@ -22,6 +22,17 @@ def notice_isolation(turn: Turn) -> None:
     turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True))
 
 
+def notice_successor(turn: Turn) -> None:
+    """A peer can begin to serve while this node demotes for another reason: then this copy is behind, and gives way."""
+    demotion, report = turn.state.demotion, turn.peer_report
+    if demotion is None or demotion.is_forced or report is None or report.role is not Role.PRIMARY:
+        return
+    if report.epoch <= turn.state.epoch:
+        return
+    parting.give_way(turn, report)
+    turn.set(demotion=replace(demotion, is_forced=True))
+
+
 def is_overdue(turn: Turn) -> bool:
     """Whether the limit has passed while something may still be mounted.
 
@@ -78,7 +89,9 @@ def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
         waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
         has_timed_out = demotion.is_forced
     is_heard = contact.REPLICATION in contact.heard_networks(turn)
-    return waits and (has_timed_out or not is_heard)
+    report = turn.peer_report
+    is_served = report is not None and report.role is Role.PRIMARY
+    return waits and (has_timed_out or not is_heard or is_served)
 
 
 def ends_users(turn: Turn) -> bool:

@@ -142,7 +142,8 @@ def settle(turn: Turn) -> None:
 def write_records(turn: Turn) -> None:
     """Make the records durable as they stand, if they are not and no write is under way."""
     state = turn.state
-    if state.is_durable or state.writing is not None:
+    # After a failed write the disk is tried again until one succeeds, though nothing else may be left to write.
+    if (state.is_durable and not state.write_problem) or state.writing is not None:
         return
     if state.write_retry_at is not None and turn.now < state.write_retry_at:
         return

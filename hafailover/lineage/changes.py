@@ -70,6 +70,7 @@ def exported(record: LineageRecord, *, session: str, boot: str, is_rebuild: bool
     return replace(
         record,
         session=EXPORT + session,
+        closing_id="",
         boot=boot,
         copy=CopyState.SYNCING if is_rebuild else record.copy,
     )
@@ -84,6 +85,7 @@ def touched(record: LineageRecord, *, session: str, boot: str, epoch: int) -> Li
         boot=boot,
         copy=copy,
         clean=False,
+        closing_id="",
         released_to="",
         epoch=max(epoch, record.epoch),
     )
@@ -148,7 +150,12 @@ def diverged(record: LineageRecord, reason: str) -> LineageRecord:
 
 def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> LineageRecord:
     """Nothing can write the copy any more: seen, fsynced, marked in the image's last sector."""
-    return replace(record, session="", clean=clean, binding=binding)
+    return replace(record, session="", closing_id="", clean=clean, binding=binding)
+
+
+def closing(record: LineageRecord, close_id: str) -> LineageRecord:
+    """The copy is about to be closed: what is still up of it is not to be adopted, and this will be its marker."""
+    return replace(record, closing_id=close_id) if record.is_open else record
 
 
 def released(record: LineageRecord, successor: str) -> LineageRecord:

@@ -27,7 +27,8 @@ def misfit(record: LineageRecord, image: ImageFacts, wanted_size: int) -> str:
         return "the image file was created at another time than the record says"
     if image.tail is TailKind.UNREAD:
         return image.problem or "the last sector of the image cannot be read"
-    is_marked = image.tail is TailKind.MARKER and image.marker == bound.close_id
+    known = {bound.close_id, record.closing_id} - {""}
+    is_marked = image.tail is TailKind.MARKER and image.marker in known
     if not record.is_open and record.clean and not is_marked:
         return "the image does not carry the marker of its last closing: it was overwritten since"
     if not record.is_open and image.tail is TailKind.MARKER and not is_marked:

@@ -69,6 +69,7 @@ class LineageRecord:
         clean: Whether the file system was seen unmounted in order.
         epoch: Greatest epoch this node has acted under.
         spoken_boot: Boot of this host in which the peer was last spoken to.
+        closing_id: Marker of the closing that has begun, on disk before the first unmount; empty = none has.
         released_to: Node to which the group was handed over and that has not been heard since; empty = none.
         was_isolated: Whether this node reached nobody since the peer was last heard.
         doubt: Why writes may have been acknowledged that the peer lacked before the record said so; empty = none.
@@ -87,6 +88,7 @@ class LineageRecord:
     binding: ImageBinding | None = None
     activation: Activation | None = None
     spoken_boot: str = ""
+    closing_id: str = ""
     released_to: str = ""
     was_isolated: bool = False
     doubt: str = ""

@@ -64,7 +64,9 @@ def test_both_volumes_move_together() -> None:
 
     agent.order(OrderKind.SWITCHOVER)
 
-    assert world.run_until(lambda: is_settled(world) and mounts(world, "B") >= {"/home/mail"}, MINUTE)
+    assert world.run_until(
+        lambda: is_settled(world) and mounts(world, "B") >= {"/home/mail"}, MINUTE
+    )
     assert mounts(world, "B") >= {"/home/sites", "/home/mail"}
     assert copies(world, "A") == copies(world, "B")
     assert world.checker.violations == []
