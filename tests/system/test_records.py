@@ -21,6 +21,9 @@ from tests.system.conftest import Bench
 FIRST = LineageRecord(sequence=1, lineage="aa", copy=CopyState.IN_SYNC)
 SECOND = replace(FIRST, sequence=2, copy=CopyState.STALE)
 
+LATER = 4_000_000_000
+"""A moment in the year 2096: a pause until then has not ended by itself."""
+
 
 class Rig:
     """A store in a directory, and what it said."""
@@ -180,24 +183,32 @@ def pauses(rig: Rig) -> PauseStore:
 def test_a_pause_survives_and_ends(rig: Rig, pauses: PauseStore) -> None:
     assert pauses.load("g") is None
     said: list[str] = []
-    pauses.persist("g", 1234, "work on the switch")
+    pauses.persist("g", LATER, "work on the switch")
     pauses.when_durable("g", said.append)
     assert said == []
     rig.bench.until(lambda: said)
-    assert (said, pauses.load("g")) == ([""], 1234)
+    assert (said, pauses.load("g")) == ([""], LATER)
     pauses.persist("g", None, "")
     pauses.when_durable("g", said.append)
     rig.bench.until(lambda: len(said) == 2)
     assert pauses.load("g") is None
 
 
+def test_a_pause_whose_time_is_over_is_none(rig: Rig, pauses: PauseStore) -> None:
+    said: list[str] = []
+    pauses.persist("g", 1234, "long ago")
+    pauses.when_durable("g", said.append)
+    rig.bench.until(lambda: said)
+    assert pauses.load("g") is None
+
+
 def test_the_last_of_two_pauses_counts(rig: Rig, pauses: PauseStore) -> None:
     said: list[str] = []
     pauses.persist("g", 1, "")
-    pauses.persist("g", 2, "")
+    pauses.persist("g", LATER, "")
     pauses.when_durable("g", said.append)
     rig.bench.until(lambda: said)
-    assert pauses.load("g") == 2
+    assert pauses.load("g") == LATER
 
 
 def test_without_a_write_under_way_nobody_waits(pauses: PauseStore) -> None:
