@@ -124,7 +124,14 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     if not served and report is not None and report.digest != turn.settings.digest:
         text = f"nobody serves: the configuration of {turn.settings.peer} differs from this node's"
         yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, text
-    elif not served and any(word in state.candidacy_refusal for word in asks):
+    elif not served and (
+        any(word in state.candidacy_refusal for word in asks)
+        or (
+            report is not None
+            and report.refusal
+            and state.candidacy_refusal.startswith("the copy of")
+        )
+    ):
         yield (
             AlertKind.WAITING_FOR_OPERATOR,
             Severity.CRITICAL,

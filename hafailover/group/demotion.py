@@ -13,6 +13,7 @@ from hafailover.group.state import Demotion, Pairing
 from hafailover.group.turn import Turn, first, put
 from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
+from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import ImageBinding, LineageRecord
 from hafailover.storage.closing import plan_closed, plan_marked
 from hafailover.storage.facts import TailKind
@@ -164,6 +165,9 @@ def close(
         if record.binding is None or not marked:
             # The marker could not be written: the record keeps its old binding and is closed all the same.
             changed = replace(record, session="", clean=False)
+            if changes.is_exported(record) and record.copy in USABLE:
+                # The marker is what fsyncs the image: without it, what ggated took may be in memory only.
+                changed = changes.outrun(changed)
         else:
             binding = ImageBinding(
                 device=image.device,
