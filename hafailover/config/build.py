@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hafailover.config.arithmetic import PingSpans
+from hafailover.config.arithmetic import PingSpans, effective_watchdog
+from hafailover.config.build_arbiter import (
+    build_etcd,
+    build_fence,
+    build_fence_agent,
+    build_lease,
+)
 from hafailover.config.build_router import build_routers
 from hafailover.config.canonical import canonical_form, cluster_digest, group_digest
 from hafailover.config.checked import Checked
@@ -17,6 +23,7 @@ from hafailover.group.settings import (
     GroupSettings,
     ServiceSettings,
     TimerSettings,
+    WatchdogSettings,
 )
 from hafailover.runtime.settings import (
     AlertHookSettings,
@@ -60,6 +67,9 @@ def build_node(root: Checked, node: str) -> NodeSettings:
             for name in root.sections("groups")
         ),
         ping_targets=tuple(str(target) for target in targets),
+        etcd=build_etcd(arbiter) if arbiter and _kind(root) is ArbiterKind.ETCD else None,
+        fence=build_fence_agent(arbiter) if arbiter and _kind(root) is ArbiterKind.FENCE else None,
+        watchdog_timeout=Nanoseconds(spans_of(root).watchdog),
         alerts=_alerts(root.section("alerts")),
         journal_bytes_max=paths.take("journal_max", int),
         record_test_period=_span(paths, "record_test_period"),
@@ -130,6 +140,9 @@ def _group(root: Checked, name: str, node: str, peer: str, digest: str) -> Group
         services=tuple(_service(service) for service in group.items("services", Checked)),
         timers=_timers(root),
         arbiter=_kind(root),
+        lease=build_lease(spans_of(root)),
+        fence=build_fence(root),
+        watchdog=_watchdog(root),
         failback=_failback(group.section("failback")),
         rejoin=Automatism(group.take("rejoin", str)),
         is_preferred=_is_preferred(group, node, peer),
@@ -138,6 +151,14 @@ def _group(root: Checked, name: str, node: str, peer: str, digest: str) -> Group
         export_directory=root.section("paths").take("run", str) + "/exports",
         address_first=group.take("address_first", bool),
         digest=digest,
+    )
+
+
+def _watchdog(root: Checked) -> WatchdogSettings:
+    wanted = spans_of(root).watchdog
+    return WatchdogSettings(
+        span=Nanoseconds(effective_watchdog(wanted) if wanted else 0),
+        is_required=root.section("watchdog").take("mode", str) == "required",
     )
 
 
@@ -219,6 +240,7 @@ def _timers(root: Checked) -> TimerSettings:
         demote_deadline=_span(timers, "demote_deadline"),
         forced_demotion=Nanoseconds(spans.forced_demotion),
         host_reset=Nanoseconds(spans.reset),
+        kill=Nanoseconds(spans.kill),
         takeover_margin=Nanoseconds(spans.takeover_margin),
         probe_period=Nanoseconds(
             spans.arbiter.interval if isinstance(spans.arbiter, PingSpans) else PROBE_PERIOD

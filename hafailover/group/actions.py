@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from hafailover.arbiter.requests import Request
 from hafailover.group.report import GroupReport
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.steps import Step
+from hafailover.units import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,25 +70,37 @@ class SendReport:
     report: GroupReport
 
 
-class ArbiterVerb(Enum):
-    """What is asked of the arbiter."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskArbiter:
+    """Ask the arbiter; answered by ``ArbiterAnswered`` within the arbiter's deadline, whatever hangs."""
 
-    TAKE = "take"
-    COMMIT = "commit"
-    RENEW = "renew"
-    DROP_PEER = "drop peer"
-    ADD_PEER = "add peer"
-    RELEASE = "release"
+    id: int
+    request: Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskArbiter:
-    """Ask the arbiter; answered by ``ArbiterAnswered``."""
+class ArmWatchdog:
+    """Arm the host's watchdog(4) for this group; answered by ``WatchdogArmed``.
+
+    From then on it is patted every third of its own span, but only while ``pat_until`` of every group that has armed it
+    lies ahead: the watchdog's span was taken off already, so a host that is patted last just before is reset before the
+    grant ends. Whoever finds it patted late, or not at all, is reset by the kernel.
+    """
 
     id: int
-    verb: ArbiterVerb
-    epoch: int
-    nonce: str
+    pat_until: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatWatchdog:
+    """The group now allows the watchdog to be patted until ``pat_until`` (earlier or later than it said before)."""
+
+    pat_until: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisarmWatchdog:
+    """The group has nothing mounted any more; the watchdog is disarmed when no group needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +243,9 @@ Action = (
     | WriteRecords
     | SendReport
     | AskArbiter
+    | ArmWatchdog
+    | PatWatchdog
+    | DisarmWatchdog
     | Probe
     | WatchCanary
     | WatchImage

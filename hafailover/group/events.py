@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from hafailover.arbiter.answers import Answer
 from hafailover.group.report import GroupReport
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.facts import StorageFacts
@@ -78,13 +79,18 @@ class RecordsWritten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArbiterAnswered:
-    """The arbiter's answer to the request ``id``; ``granted`` None = no answer, unknown."""
+    """The arbiter's answer to the request ``id``."""
 
     id: int
-    granted: bool | None
-    epoch: int = 0
-    lease_ns: int = 0
-    reason: str = ""
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchdogArmed:
+    """The watchdog is armed and patted for the request ``id``, or ``problem`` says why it is not."""
+
+    id: int
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +186,7 @@ Event = (
     | StepFinished
     | RecordsWritten
     | ArbiterAnswered
+    | WatchdogArmed
     | ProbeFinished
     | CanaryWritten
     | ImageSynced

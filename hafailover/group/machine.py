@@ -97,8 +97,8 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             arrivals.step_finished(turn, number, outcome)
         case happened.RecordsWritten(id=number, problem=problem):
             work.finish_records(turn, number, problem)
-        case happened.ArbiterAnswered():
-            pass  # No arbiter is asked by the kinds of this version (ping, none): an answer cannot be meant.
+        case happened.ArbiterAnswered() | happened.WatchdogArmed():
+            pass  # Nothing is asked by the kinds of this version (ping, none): an answer cannot be meant.
         case happened.ProbeFinished():
             probing.finish(turn, event)
         case happened.CanaryWritten() | happened.ImageSynced():

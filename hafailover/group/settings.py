@@ -18,6 +18,42 @@ class ArbiterKind(Enum):
     NONE = "none"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSettings:
+    """What etcd adds (design letters in docs/timers.md), in nanoseconds."""
+
+    lease: Nanoseconds = seconds(10)
+    """L: asked of etcd in whole seconds; what it answers counts."""
+    renew: Nanoseconds = seconds(2)
+    """r: how often the grant is renewed."""
+    renew_deadline: Nanoseconds = seconds(1)
+    """q_r: after this without an answer a request counts as unanswered."""
+    peer_lease: Nanoseconds = seconds(10)
+    """P: for so long a standby promises not to take the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceSettings:
+    """What a fence device adds, in nanoseconds."""
+
+    deadline: Nanoseconds = seconds(20)
+    """The longest that powering a node off and proving it may take."""
+    secondary_delay: Nanoseconds = seconds(25)
+    """How much later the secondary shoots than the primary."""
+    powers_on: bool = True
+    """Whether the node is powered on again after it was proved off (action: reboot)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchdogSettings:
+    """The host's own watchdog(4), as a group sees it."""
+
+    span: Nanoseconds = Nanoseconds(0)
+    """W: after so long without a pat the kernel resets the host, as it really counts; 0 = none is wanted."""
+    is_required: bool = False
+    """Whether a group that cannot have it armed does not serve."""
+
+
 class Automatism(Enum):
     """Whether something happens by itself or on an operator's word."""
 
@@ -63,6 +99,8 @@ class TimerSettings:
     """F: an isolated primary is demoted by force within this span, or resets its host."""
     host_reset: Nanoseconds = milliseconds(500)
     """Z: from the decision to reset the host to its last write."""
+    kill: Nanoseconds = milliseconds(500)
+    """K: ending every process that uses the volumes, and resetting the host."""
     takeover_margin: Nanoseconds = milliseconds(500)
     """Extra silence before a takeover without a strict arbiter."""
     probe_period: Nanoseconds = milliseconds(500)
@@ -105,6 +143,12 @@ class GroupSettings:
     services: tuple[ServiceSettings, ...] = ()
     timers: TimerSettings = field(default_factory=TimerSettings)
     arbiter: ArbiterKind = ArbiterKind.NONE
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Only of meaning with ``etcd``."""
+    fence: FenceSettings = field(default_factory=FenceSettings)
+    """Only of meaning with ``fence``."""
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
+    """Only of meaning with ``etcd``."""
     failback: FailbackSettings = field(default_factory=FailbackSettings)
     rejoin: Automatism = Automatism.AUTO
     is_preferred: bool = True

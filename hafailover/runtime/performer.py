@@ -3,10 +3,13 @@
 from hafailover.group.actions import (
     Action,
     AnnounceAddresses,
+    ArmWatchdog,
     AskArbiter,
     AssignAddresses,
+    DisarmWatchdog,
     Note,
     Observe,
+    PatWatchdog,
     PersistPause,
     Probe,
     RaiseAlert,
@@ -27,9 +30,8 @@ from hafailover.runtime.ports import Ports
 
 _Network = SendAdvertisement | AssignAddresses | ReleaseAddresses | AnnounceAddresses | SendReport
 _Storage = Observe | RunStep | WriteRecords | PersistPause | WatchCanary | WatchImage
-_Others = (
-    AskArbiter | Probe | RunService | RaiseAlert | ResolveAlert | Reply | ResetHost | Stop | Note
-)
+_Host = ArmWatchdog | PatWatchdog | DisarmWatchdog | ResetHost | Stop
+_Others = AskArbiter | Probe | RunService | RaiseAlert | ResolveAlert | Reply | Note
 
 
 def perform(ports: Ports, group: str, action: Action) -> None:
@@ -46,17 +48,11 @@ def perform(ports: Ports, group: str, action: Action) -> None:
         case Observe() | RunStep() | WriteRecords() | PersistPause() | WatchCanary() | WatchImage():
             _perform_storage(ports, group, action)
         case (
-            AskArbiter()
-            | Probe()
-            | RunService()
-            | RaiseAlert()
-            | ResolveAlert()
-            | Reply()
-            | ResetHost()
-            | Stop()
-            | Note()
+            AskArbiter() | Probe() | RunService() | RaiseAlert() | ResolveAlert() | Reply() | Note()
         ):
             _perform_others(ports, group, action)
+        case ArmWatchdog() | PatWatchdog() | DisarmWatchdog() | ResetHost() | Stop():
+            _perform_host(ports, group, action)
 
 
 def _perform_network(ports: Ports, group: str, action: _Network) -> None:
@@ -91,8 +87,8 @@ def _perform_storage(ports: Ports, group: str, action: _Storage) -> None:
 
 def _perform_others(ports: Ports, group: str, action: _Others) -> None:
     match action:
-        case AskArbiter(id=request_id, verb=verb, epoch=epoch, nonce=nonce):
-            ports.arbiter.ask(group, request_id, verb, epoch, nonce)
+        case AskArbiter(id=request_id, request=request):
+            ports.arbiter.ask(group, request_id, request)
         case Probe(id=probe_id):
             ports.prober.probe(group, probe_id)
         case RunService(id=run_id, service=service, verb=service_verb):
@@ -103,9 +99,19 @@ def _perform_others(ports: Ports, group: str, action: _Others) -> None:
             ports.alerts.resolve_alert(group, kind, text)
         case Reply(id=order_id, accepted=accepted, text=text):
             ports.operators.reply(group, order_id, text, accepted=accepted)
+        case Note(text=text):
+            ports.alerts.note(group, text)
+
+
+def _perform_host(ports: Ports, group: str, action: _Host) -> None:
+    match action:
+        case ArmWatchdog(id=arm_id, pat_until=pat_until):
+            ports.watchdog.arm(group, arm_id, pat_until)
+        case PatWatchdog(pat_until=pat_until):
+            ports.watchdog.allow(group, pat_until)
+        case DisarmWatchdog():
+            ports.watchdog.disarm(group)
         case ResetHost(reason=reason):
             ports.host.reset(group, reason)
         case Stop():
             ports.host.stop(group)
-        case Note(text=text):
-            ports.alerts.note(group, text)

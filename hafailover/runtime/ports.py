@@ -8,7 +8,8 @@ each bring their own set.
 from dataclasses import dataclass
 from typing import Protocol
 
-from hafailover.group.actions import AlertKind, ArbiterVerb, ServiceVerb, Severity
+from hafailover.arbiter.requests import Request
+from hafailover.group.actions import AlertKind, ServiceVerb, Severity
 from hafailover.group.report import GroupReport
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.steps import Step
@@ -105,8 +106,24 @@ class PeerLink(Protocol):
 class Arbiter(Protocol):
     """The third party; answered by ``ArbiterAnswered``."""
 
-    def ask(self, group: str, request_id: int, verb: ArbiterVerb, epoch: int, nonce: str) -> None:
-        """Ask it."""
+    def ask(self, group: str, request_id: int, request: Request) -> None:
+        """Ask it; always answered within its deadline, by ``Unknown`` if need be."""
+        ...
+
+
+class Watchdog(Protocol):
+    """The host's own watchdog(4): what resets the host when this process does not pat it any more."""
+
+    def arm(self, group: str, arm_id: int, pat_until: Instant) -> None:
+        """Arm it for a group, and pat it while every armed group allows it; answered by ``WatchdogArmed``."""
+        ...
+
+    def allow(self, group: str, pat_until: Instant) -> None:
+        """Take note until when an armed group allows the patting."""
+        ...
+
+    def disarm(self, group: str) -> None:
+        """A group needs it no longer; disarm it when none does."""
         ...
 
 
@@ -188,6 +205,7 @@ class Ports:
     records: Records
     peer: PeerLink
     arbiter: Arbiter
+    watchdog: Watchdog
     prober: Prober
     watchers: Watchers
     services: Services

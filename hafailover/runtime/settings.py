@@ -69,6 +69,34 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdSettings:
+    """How an etcd cluster is reached, over its JSON gateway."""
+
+    endpoints: tuple[str, ...]
+    """The members' client URLs."""
+    prefix: str = "/hafailover"
+    deadline: Nanoseconds = seconds(1)
+    """Every request is answered within it, over whichever endpoints."""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    user: str = ""
+    password_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceAgentSettings:
+    """The command that powers a node off."""
+
+    command: tuple[str, ...]
+    options: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = field(default=(), repr=False)
+    """By node: the options that the agent reads from its standard input, in the order of the file. Secrets are among
+    them: they are shown and logged nowhere."""
+    deadline: Nanoseconds = seconds(20)
+    """Powering off and proving it, together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """This node, its peer, and its groups."""
 
@@ -80,6 +108,10 @@ class NodeSettings:
     paths: PathSettings = field(default_factory=PathSettings)
     groups: tuple[GroupSettings, ...] = ()
     ping_targets: tuple[str, ...] = ()
+    etcd: EtcdSettings | None = None
+    fence: FenceAgentSettings | None = None
+    watchdog_timeout: Nanoseconds = Nanoseconds(0)
+    """What watchdog(4) is asked for; 0 = it is left alone."""
     alerts: AlertSettings = field(default_factory=AlertSettings)
     journal_bytes_max: int = 64 * 1024 * 1024
     record_test_period: Nanoseconds = seconds(60)

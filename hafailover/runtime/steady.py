@@ -7,14 +7,18 @@ something follows; only something that stands out makes them worth the disk.
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hafailover.arbiter.answers import Answer, Applied, Standing
+from hafailover.arbiter.requests import ChangeStanding, Purpose, ReadStanding, Request
 from hafailover.group.actions import (
     Action,
     AnnounceAddresses,
-    ArbiterVerb,
+    ArmWatchdog,
     AskArbiter,
     AssignAddresses,
+    DisarmWatchdog,
     Note,
     Observe,
+    PatWatchdog,
     PersistPause,
     Probe,
     RaiseAlert,
@@ -51,6 +55,7 @@ from hafailover.group.events import (
     Started,
     StepFinished,
     StorageObserved,
+    WatchdogArmed,
 )
 from hafailover.group.report import GroupReport
 
@@ -67,6 +72,7 @@ class SteadyWatch:
         self._reports: dict[str, GroupReport] = {}
         self._advertisements: dict[int, Advertisement] = {}
         self._probe: ProbeFinished | None = None
+        self._standing = Standing()
 
     def is_news(self, event: Event, actions: tuple[Action, ...]) -> bool:
         """Say whether this step stands out; remembers the event either way."""
@@ -93,8 +99,8 @@ class SteadyWatch:
                 return problem != ""
             case ServiceFinished(outcome=outcome):
                 return outcome.status != 0
-            case ArbiterAnswered(granted=granted):
-                return granted is not True
+            case ArbiterAnswered(answer=answer):
+                return self._answer_is_news(answer)
             case (
                 Started()
                 | SignOfLife()
@@ -104,8 +110,17 @@ class SteadyWatch:
                 | OperatorAsked()
                 | ShutdownAsked()
                 | LatenessSeen()
+                | WatchdogArmed()
             ):
                 return True
+
+    def _answer_is_news(self, answer: Answer) -> bool:
+        """A grant that was renewed, and a look that shows the same record with somebody holding it, are no news."""
+        if not isinstance(answer, Applied):
+            return True
+        known, self._standing = self._standing, answer.standing
+        is_held = answer.standing.holder is not None
+        return answer.standing.record != known.record or is_held != (known.holder is not None)
 
     def _report_is_news(self, network: str, report: GroupReport) -> bool:
         known = self._reports.get(network)
@@ -115,14 +130,14 @@ class SteadyWatch:
 
 def _action_is_news(action: Action) -> bool:
     match action:
-        case SendReport() | Observe() | Probe() | AnnounceAddresses():
+        case SendReport() | Observe() | Probe() | AnnounceAddresses() | PatWatchdog():
             return False
         case SendAdvertisement(priority=priority):
             return priority == 0
         case RunService(verb=verb):
             return verb is not ServiceVerb.CHECK
-        case AskArbiter(verb=arbiter_verb):
-            return arbiter_verb is not ArbiterVerb.RENEW
+        case AskArbiter(request=request):
+            return not _is_routine(request)
         case (
             AssignAddresses()
             | ReleaseAddresses()
@@ -130,6 +145,8 @@ def _action_is_news(action: Action) -> bool:
             | WriteRecords()
             | WatchCanary()
             | WatchImage()
+            | ArmWatchdog()
+            | DisarmWatchdog()
             | RaiseAlert()
             | ResolveAlert()
             | Reply()
@@ -139,3 +156,9 @@ def _action_is_news(action: Action) -> bool:
             | Note()
         ):
             return True
+
+
+def _is_routine(request: Request) -> bool:
+    return isinstance(request, ReadStanding) or (
+        isinstance(request, ChangeStanding) and request.purpose is Purpose.RENEW
+    )

@@ -172,7 +172,7 @@ class Agent:
                 | ask.AnnounceAddresses()
             ):
                 self.world.said(self, action)
-            case ask.AskArbiter():
+            case ask.AskArbiter() | ask.ArmWatchdog() | ask.PatWatchdog() | ask.DisarmWatchdog():
                 raise AssertionError(action)
 
     def _change_addresses(self, number: int, addresses: set[str]) -> None:

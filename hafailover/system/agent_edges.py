@@ -21,7 +21,7 @@ from hafailover.system.pauses import PauseStore
 from hafailover.system.peer_channel import PeerChannel, PeerNetwork
 from hafailover.system.peer_connections import Identity
 from hafailover.system.peer_key import read_key
-from hafailover.system.plain_ports import DurablePort, NoArbiter
+from hafailover.system.plain_ports import DurablePort, NoArbiter, NoWatchdog
 from hafailover.system.prober import PeerPlace, ProberPort
 from hafailover.system.records import RecordStore
 from hafailover.system.runner import Runner, search_path
@@ -156,6 +156,7 @@ class AgentEdges:
             records=DurablePort(self.records, self.pauses),
             peer=self.peer,
             arbiter=NoArbiter(),
+            watchdog=NoWatchdog(),
             prober=self._prober,
             watchers=self._watchers,
             services=self._services,

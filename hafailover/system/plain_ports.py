@@ -1,18 +1,34 @@
 """What stands where a port has nothing behind it in this configuration."""
 
-from hafailover.group.actions import ArbiterVerb
+from hafailover.arbiter.requests import Request
 from hafailover.lineage.record import LineageRecord
 from hafailover.system.pauses import PauseStore
 from hafailover.system.records import RecordStore
+from hafailover.units import Instant
 
 
 class NoArbiter:
     """The arbiters ``ping`` and ``none`` are never asked: there is nobody who could answer."""
 
-    def ask(self, group: str, request_id: int, verb: ArbiterVerb, epoch: int, nonce: str) -> None:
+    def ask(self, group: str, request_id: int, request: Request) -> None:
         """Refuse: the core asks only arbiters that the configuration check lets through."""
-        asked = f"{verb.value} ({request_id}, {epoch}, {nonce})"
-        raise AssertionError(f"{group}: there is nobody to ask for {asked}")
+        raise AssertionError(f"{group}: there is nobody to ask for {request} ({request_id})")
+
+
+class NoWatchdog:
+    """The arbiters ``ping`` and ``none`` have no grant that a watchdog could guard."""
+
+    def arm(self, group: str, arm_id: int, pat_until: Instant) -> None:
+        """Refuse: the core arms it only for a grant."""
+        raise AssertionError(f"{group}: no watchdog ({arm_id}, {pat_until})")
+
+    def allow(self, group: str, pat_until: Instant) -> None:
+        """Refuse: the core arms it only for a grant."""
+        raise AssertionError(f"{group}: no watchdog ({pat_until})")
+
+    def disarm(self, group: str) -> None:
+        """Refuse: the core arms it only for a grant."""
+        raise AssertionError(f"{group}: no watchdog")
 
 
 class DurablePort:

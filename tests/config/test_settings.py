@@ -12,17 +12,22 @@ from hafailover.group.settings import (
     ArbiterKind,
     Automatism,
     FailbackSettings,
+    FenceSettings,
+    LeaseSettings,
     ServiceSettings,
     TimerSettings,
+    WatchdogSettings,
 )
 from hafailover.runtime.settings import (
     AlertHookSettings,
     AlertSettings,
+    EtcdSettings,
+    FenceAgentSettings,
     PathSettings,
     PeerChannelSettings,
 )
 from hafailover.storage.settings import FullCheck, VolumeDeadlines, VolumeSettings
-from hafailover.units import SECOND, Nanoseconds
+from hafailover.units import SECOND, Nanoseconds, milliseconds, seconds
 from hafailover.vrrp.settings import AnnounceSettings, Family, Version
 from tests.config.texts import EXAMPLES, PAIR, PLAIN, changed, read
 
@@ -151,6 +156,50 @@ def test_fence_makes_the_kernel_look_seldom() -> None:
     text = changed("kind: ping\n  targets: [192.0.2.1]", "kind: fence\n  command: [/fence]")
 
     assert read(text).settings("a").groups[0].volumes[0].gate_timeout_s == 600
+
+
+PING = "kind: ping\n  targets: [192.0.2.1]"
+
+
+def test_etcd_is_reached_as_the_file_says_and_its_lease_is_the_groups() -> None:
+    text = changed(
+        PING,
+        "kind: etcd\n  endpoints: [https://e1:2379, https://e2:2379]\n  prefix: /ha\n"
+        "  ca_file: /ca.pem\n  user: ha\n  password_file: /pw\n  lease: 12s\n  renew: 1500ms",
+    )
+    settings = read(text).settings("a")
+
+    assert settings.etcd == EtcdSettings(
+        endpoints=("https://e1:2379", "https://e2:2379"),
+        prefix="/ha",
+        ca_file=Path("/ca.pem"),
+        user="ha",
+        password_file=Path("/pw"),
+    )
+    assert settings.groups[0].lease == LeaseSettings(
+        lease=seconds(12), renew=milliseconds(1500), peer_lease=seconds(12)
+    )
+    assert settings.watchdog_timeout == seconds(4)
+    assert settings.groups[0].watchdog == WatchdogSettings(span=Nanoseconds(1 << 32))
+    assert settings.fence is None
+
+
+def test_what_a_fence_agent_needs_to_know_stands_in_no_text() -> None:
+    text = changed(
+        PING,
+        "kind: fence\n  command: [/fence, -v]\n  action: 'off'\n  deadline: 10s\n"
+        "  options: {b: {stdin: {ip: 10.0.0.2, password: secret}}}",
+    )
+    settings = read(text).settings("a")
+
+    assert settings.fence == FenceAgentSettings(
+        command=("/fence", "-v"),
+        options=(("b", (("ip", "10.0.0.2"), ("password", "secret"))),),
+        deadline=seconds(10),
+    )
+    assert "secret" not in repr(settings)
+    assert settings.groups[0].fence == FenceSettings(deadline=seconds(10), powers_on=False)
+    assert settings.etcd is None
 
 
 def test_a_file_that_is_not_there_is_an_error_of_configuration(tmp_path: Path) -> None:

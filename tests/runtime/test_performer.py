@@ -5,12 +5,14 @@ from typing import get_args
 
 import pytest
 
+from hafailover.arbiter.requests import ReadStanding
 from hafailover.group import actions
 from hafailover.group.report import GroupReport, Role
 from hafailover.lineage.record import LineageRecord
 from hafailover.runtime import ports
 from hafailover.runtime.performer import perform
 from hafailover.storage.steps import SignalStep
+from hafailover.units import Instant
 from tests.runtime.toy import World
 
 REPORT = GroupReport(
@@ -39,9 +41,12 @@ EXPECTED: list[tuple[actions.Action, tuple[object, ...]]] = [
     (actions.WriteRecords(id=5, records=RECORDS), ("records.write", "g", 5, RECORDS)),
     (actions.SendReport(report=REPORT), ("peer.send", "g", REPORT)),
     (
-        actions.AskArbiter(id=6, verb=actions.ArbiterVerb.TAKE, epoch=2, nonce="n"),
-        ("arbiter.ask", "g", 6, actions.ArbiterVerb.TAKE, 2, "n"),
+        actions.AskArbiter(id=6, request=ReadStanding()),
+        ("arbiter.ask", "g", 6, ReadStanding()),
     ),
+    (actions.ArmWatchdog(id=10, pat_until=Instant(5)), ("watchdog.arm", "g", 10, 5)),
+    (actions.PatWatchdog(pat_until=Instant(6)), ("watchdog.allow", "g", 6)),
+    (actions.DisarmWatchdog(), ("watchdog.disarm", "g")),
     (actions.Probe(id=7), ("prober.probe", "g", 7)),
     (
         actions.WatchCanary(volume="v", mount_point="/m", is_on=True),

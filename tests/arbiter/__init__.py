@@ -1,0 +1,1 @@
+"""The arbiters' values: what is asked, what is answered."""
