@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import addresses, checking, promotion
+from hafailover.group import addresses, checking, drilling, promotion
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.events import (
     CanaryWritten,
@@ -152,6 +152,8 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
 def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
     """Take in the end of a step, in whichever lane it ran."""
     state = turn.state
+    if drilling.finish_mark(turn, number, outcome):
+        return
     if state.addressing is not None and state.addressing.id == number:
         addresses.finish(turn, outcome)
         return

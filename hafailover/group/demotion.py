@@ -30,6 +30,7 @@ def begin(
     is_final: bool = False,
     is_forced: bool = False,
     is_isolated: bool = False,
+    gives_up: bool = False,
 ) -> None:
     """Begin to demote: resign, take the address down, stop watching the volumes."""
     turn.become(Role.DEMOTING, reason)
@@ -43,6 +44,7 @@ def begin(
             is_final=is_final,
             is_forced=is_forced,
             is_isolated=is_isolated,
+            gives_up=gives_up,
             close_ids=ids,
         ),
         attempt=None,
@@ -212,6 +214,9 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         _hand_over(turn, demotion.successor)
     elif demotion.successor:
         turn.change_records(lambda _, record: changes.released(record, ""))
+    if demotion.gives_up and claims.are_all_identical(turn, demotion):
+        turn.note(f"this copy is given up: that of {turn.settings.peer} was seen identical")
+        turn.change_records(lambda _, record: changes.outrun(record))
     if demotion.is_failure:
         hold_down(turn)
     turn.become(Role.STOPPED if demotion.is_final else Role.STANDBY, demotion.reason)

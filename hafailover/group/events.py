@@ -146,6 +146,12 @@ class OrderKind(Enum):
     REJOIN = "rejoin"
     PROMOTE = "promote"
     CLEAR_HOLD = "clear-hold"
+    MARK = "mark"
+    """Of a drill: append a line to a file in a volume, durably."""
+    GIVE_UP = "give-up"
+    """Of a drill: lose the primary."""
+    WITHDRAW = "withdraw"
+    """Of a drill: lose the secondary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from hafailover.group import (
     demotion,
     loss,
     orders,
+    passing,
     plain,
     primary,
     probing,
     promotion,
+    rejoin,
     reporting,
     routers,
     services,
@@ -91,6 +93,7 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             arrivals.lives(turn)
         case happened.ReportReceived():
             arrivals.reported(turn, event)
+            _obey_peer(turn, event)
         case happened.StorageObserved(id=number, facts=facts):
             arrivals.observed(turn, number, facts)
         case happened.StepFinished(id=number, outcome=outcome):
@@ -117,6 +120,14 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             assert_never(event)
 
 
+def _obey_peer(turn: Turn, event: happened.ReportReceived) -> None:
+    """Take the order that the peer's last report passes on; an older report was taken in for nothing."""
+    if turn.state.incarnation and turn.state.peer.report is event.report:
+        order = passing.received(turn, event.report)
+        if order is not None:
+            orders.obey(turn, order)
+
+
 def _move_on(turn: Turn) -> None:
     if not turn.settings.has_storage:
         plain.advance(turn)
@@ -125,6 +136,8 @@ def _move_on(turn: Turn) -> None:
     work.write_records(turn)
     _advance_role(turn)
     work.write_records(turn)
+    passing.give_up_waiting(turn)
+    rejoin.note_progress(turn)
     work.observe(turn)
     probing.probe(turn)
     alarms.update(turn)

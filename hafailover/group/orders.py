@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hafailover.group import candidacy, handover, promotion
-from hafailover.group.actions import PersistPause, Reply
+from hafailover.group import candidacy, drilling, handover, passing, promotion
+from hafailover.group.actions import PersistPause
 from hafailover.group.contact import group_verdict, is_acting
 from hafailover.group.events import OperatorAsked, OrderKind
 from hafailover.group.report import GroupReport, Role
@@ -25,6 +25,9 @@ def obey(turn: Turn, order: OperatorAsked) -> None:
             f"the group has moved on: the order was given on epoch {order.seen_epoch}, it is now "
             f"{state.epoch}. Look at the status again",
         )
+        return
+    if passing.concerns_peer(turn, order):
+        passing.pass_on(turn, order)
         return
     match order.kind:
         case OrderKind.SWITCHOVER:
@@ -48,6 +51,12 @@ def obey(turn: Turn, order: OperatorAsked) -> None:
                 pairing=replace(turn.state.pairing, failures=0, retry_at=None),
             )
             _accept(turn, order, "the hold-down is over")
+        case OrderKind.MARK:
+            drilling.mark(turn, order)
+        case OrderKind.GIVE_UP:
+            drilling.give_up(turn, order)
+        case OrderKind.WITHDRAW:
+            drilling.withdraw(turn, order)
 
 
 def _switch_over(turn: Turn, order: OperatorAsked) -> None:
@@ -163,8 +172,8 @@ def _copy_problem(turn: Turn, order: OperatorAsked) -> str:
 
 def _accept(turn: Turn, order: OperatorAsked, text: str) -> None:
     turn.note(f"order {order.kind.value}: {text}")
-    turn.do(Reply(id=order.id, accepted=True, text=text))
+    passing.reply(turn, order.id, text, accepted=True)
 
 
 def _refuse(turn: Turn, order: OperatorAsked, text: str) -> None:
-    turn.do(Reply(id=order.id, accepted=False, text=text))
+    passing.reply(turn, order.id, text, accepted=False)

@@ -12,7 +12,7 @@ from hafailover.group.exports import peer_export, sessions_behind
 from hafailover.group.parting import record_counters
 from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
 from hafailover.group.settings import Automatism
-from hafailover.group.state import Dropping
+from hafailover.group.state import Dropping, RebuildStart
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
@@ -150,6 +150,38 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
                 turn.set(dropping=Dropping(since=turn.now, reason=reason))
         if progress is not Progress.REACHED:
             return
+
+
+def note_progress(turn: Turn) -> None:
+    """Remember when and where each rebuild was first seen, on either side; forget it when none is seen any more."""
+    percents = _percents(turn)
+    if not percents and not turn.state.rebuilds:
+        return
+    known = {each.volume: each for each in turn.state.rebuilds}
+    kept = []
+    for volume, percent in percents:
+        old = known.get(volume)
+        is_same = old is not None and old.percent <= percent
+        fresh = RebuildStart(volume=volume, at=turn.now, percent=percent)
+        kept.append(old if old is not None and is_same else fresh)
+    if tuple(kept) != turn.state.rebuilds:
+        turn.set(rebuilds=tuple(kept))
+
+
+def _percents(turn: Turn) -> tuple[tuple[str, int], ...]:
+    """Return how far each rebuild is: as this node sees it, or as the primary says."""
+    if turn.state.role is Role.PRIMARY:
+        if is_in_sync(turn):
+            return ()
+        found = [
+            (view.settings.name, view.remote.synchronized_percent)
+            for view in turn.views() or ()
+            if view.remote is not None
+        ]
+    else:
+        report = turn.peer_report
+        found = [(name, copy.progress_percent) for name, copy in (report.copies if report else ())]
+    return tuple((name, percent) for name, percent in found if percent is not None)
 
 
 def _note_unit(turn: Turn, view: VolumeView) -> None:

@@ -77,6 +77,26 @@ class HandoverToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOrder:
+    """An operator's order that is the receiver's business, with the epoch that the operator saw."""
+
+    number: int
+    """By which it is obeyed once, and answered."""
+    kind: str
+    seen_epoch: int = -1
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAnswer:
+    """What became of an order that was passed on."""
+
+    number: int
+    accepted: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReport:
     """One heartbeat about one group.
 
@@ -112,3 +132,7 @@ class GroupReport:
     digest: str = ""
     is_leaving: bool = False
     """The reporter is about to stop on purpose: a primary drops its copy first, in order."""
+    asks: PassedOrder | None = None
+    """An order that was given to the reporter and is the receiver's to carry out."""
+    answers: OrderAnswer | None = None
+    """What became of the last order that the receiver passed on."""

@@ -64,6 +64,8 @@ def compose(turn: Turn) -> GroupReport:
         link_up=state.link_is_up,
         digest=turn.settings.digest,
         is_leaving=state.is_stopping,
+        asks=state.passed,
+        answers=state.answered,
     )
 
 

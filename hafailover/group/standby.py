@@ -4,7 +4,7 @@ It closes what it finds, offers its image when the primary asks, and marks its o
 a copy against its own reading of the two records.
 """
 
-from hafailover.group import addresses, candidacy, demotion, promotion, routers
+from hafailover.group import addresses, candidacy, demotion, drilling, promotion, routers
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import group_verdict
 from hafailover.group.report import GroupReport, HandoverToken, PeerWish, Role
@@ -43,6 +43,8 @@ def advance(turn: Turn) -> None:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
     if _found_leftovers(turn, views):
+        return
+    if drilling.advance_withdrawal(turn, views):
         return
     wish = _wish(turn, report)
     if wish is PeerWish.REBUILD:

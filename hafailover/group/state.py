@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from hafailover.group.actions import AlertKind, ServiceVerb
-from hafailover.group.report import GroupReport, HandoverToken, Role
+from hafailover.group.report import GroupReport, HandoverToken, OrderAnswer, PassedOrder, Role
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.facts import StorageFacts
 from hafailover.storage.steps import Step
@@ -93,6 +93,7 @@ class Demotion:
         storage_since: When the services were through and the storage began to be taken down.
         ended_users: Volumes whose users were ended before what they waited for was let go.
         is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
+        gives_up: Whether the copy is given up once it was seen identical to the peer's, for a drill.
     """
 
     since: Instant
@@ -102,6 +103,7 @@ class Demotion:
     is_final: bool = False
     is_forced: bool = False
     is_isolated: bool = False
+    gives_up: bool = False
     ended_users: tuple[str, ...] = ()
     users_ended_at: Instant | None = None
     storage_since: Instant | None = None
@@ -160,6 +162,23 @@ class ServiceCall:
     id: int
     service: str
     verb: ServiceVerb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """A mark that is being written into a volume for a drill; ``order`` is who waits for it."""
+
+    id: int
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildStart:
+    """Where a rebuild of the peer's copy stood when it was first seen: what its rate is counted from."""
+
+    volume: str
+    at: Instant
+    percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,8 +305,19 @@ class GroupState:
     has_news: bool = False
     """Whether a report would say something that the last one did not."""
     alerts: tuple[RaisedAlert, ...] = ()
-    switchover_order: int = 0
-    """Id of the order that is answered when the handover has ended; 0 = none."""
+
+    passed: PassedOrder | None = None
+    """An order that was given here and is on its way to the peer."""
+    passed_for: int = 0
+    """Id under which it was given here."""
+    passed_at: Instant = Instant(0)
+    obeyed: int = 0
+    """Number of the last order that the peer passed on; none is obeyed twice."""
+    answered: OrderAnswer | None = None
+    marking: Marking | None = None
+    withdrawing: int | None = None
+    """Id of the order by which the export is being ended for a drill."""
+    rebuilds: tuple[RebuildStart, ...] = ()
 
     def changed(self, changes: dict[str, object]) -> "GroupState":
         """Return the state with some fields replaced; the names are the caller's to get right."""

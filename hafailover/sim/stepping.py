@@ -31,6 +31,8 @@ def run_step(agent: Agent, number: int, step: Step) -> None:
     match step:
         case CommandStep():
             _command(agent, number, step)
+        case FileStep(task=FileTask.APPEND_MARK):
+            _mark(agent, number, step)
         case FileStep():
             _within(agent, number, step, _FILE_NS, lambda: _file(agent, step))
         case SignalStep():
@@ -68,6 +70,26 @@ def _command(agent: Agent, number: int, step: CommandStep) -> None:
         agent.world.timeline.after(step.deadline, lambda: finish(late))
 
 
+def _mark(agent: Agent, number: int, step: FileStep) -> None:
+    """Write and flush a block, as long as the disks take; the deadline abandons it."""
+    is_answered = [False]
+
+    def finish(outcome: StepOutcome) -> None:
+        if not is_answered[0]:
+            is_answered[0] = True
+            if agent.is_usable:
+                _finish(agent, number, step, outcome)
+
+    volume = next(each for each in agent.settings.volumes if each.name == step.volume)
+    agent.world.workload.write_canary(
+        agent.host,
+        volume,
+        lambda error: finish(StepOutcome(status=error, stderr=f"error {error}" if error else "")),
+    )
+    late = StepOutcome(status=None, problem="did not end within its deadline")
+    agent.world.timeline.after(step.deadline, lambda: finish(late))
+
+
 def _within(agent: Agent, number: int, step: Step, span_ns: int, act: Callable[[], str]) -> None:
     def done() -> None:
         if not agent.is_usable:
@@ -103,6 +125,8 @@ def _file(agent: Agent, step: FileStep) -> str:
             return ""
         case FileTask.REMOVE_EXPORT | FileTask.GUARD_MOUNT_POINT:
             return ""
+        case FileTask.APPEND_MARK:
+            raise AssertionError(step)  # It waits for the disk, and is not done at once.
 
 
 def _replace_tail(host: Host, step: FileStep, sector: bytes) -> str:

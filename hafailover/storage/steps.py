@@ -19,6 +19,7 @@ class FileTask(Enum):
     REMOVE_EXPORT = "remove the session's path and its exports file"
     GUARD_MOUNT_POINT = "make the bare mount point unwritable"
     KILL_USERS = "end the processes that use the mount point"
+    APPEND_MARK = "append a line to the drill's file in the volume and fsync it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,13 @@ class SignalStep:
 Step = CommandStep | FileStep | SignalStep
 
 _UNSEEN_TASKS = frozenset(
-    {FileTask.SYNC_IMAGE, FileTask.PREPARE_EXPORT, FileTask.REMOVE_EXPORT, FileTask.KILL_USERS}
+    {
+        FileTask.SYNC_IMAGE,
+        FileTask.PREPARE_EXPORT,
+        FileTask.REMOVE_EXPORT,
+        FileTask.KILL_USERS,
+        FileTask.APPEND_MARK,
+    }
 )
 
 

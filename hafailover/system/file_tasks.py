@@ -10,6 +10,7 @@ Arguments of each ``FileStep``, by task (``path`` and ``deadline`` are fields of
   which the image is exported; ``client``, the only IPv4 address that may connect.
 * REMOVE_EXPORT: ``directory`` and ``session``.
 * GUARD_MOUNT_POINT, KILL_USERS: ``path`` the mount point.
+* APPEND_MARK: ``path`` the mount point; ``line``.
 """
 
 import hashlib
@@ -63,6 +64,8 @@ def request_of(step: FileStep) -> tuple[str, dict[str, Any]]:
             limit = step.deadline / SECOND
             # TERM gets a third of the time, and the answer must be back before the deadline.
             return "kill_users", {"path": step.path, "patience": limit / 3, "limit": limit * 0.8}
+        case FileTask.APPEND_MARK:
+            return "append_mark", {"mount_point": step.path, "line": given["line"]}
 
 
 def outcome_of(step: FileStep, answer: Answer) -> StepOutcome:

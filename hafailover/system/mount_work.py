@@ -27,6 +27,8 @@ NOTICE: Final = "NOTHING-IS-MOUNTED-HERE"
 NOTICE_TEXT: Final = b"hafailover guards this directory while its volume is not mounted on it.\n"
 CANARY_DIRECTORY: Final = ".hafailover"
 CANARY_FILE: Final = "canary"
+MARKS_FILE: Final = "drill"
+_MARKS_SIZE_MAX: Final = 4 * 1024 * 1024
 _CANARY_SIZE: Final = 512
 _POLL_SECONDS: Final = 0.1
 _TERM: Final = 15
@@ -114,6 +116,32 @@ def canary(*, mount_point: str, sequence: int) -> dict[str, Any]:
     if is_fresh:
         sync_directory(directory)
     return {"sequence": sequence}
+
+
+def append_mark(*, mount_point: str, line: str) -> dict[str, Any]:
+    """Append a line to the drill's file in the volume and wait until it is durable.
+
+    A drill's first line begins with ``begin`` and empties the file; a file that has grown too large takes no more.
+    """
+    if not is_mounted(mount_point):
+        raise Refusal(f"nothing is mounted on {mount_point}")
+    directory = f"{mount_point}/{CANARY_DIRECTORY}"
+    _make_directory(directory, 0o700)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(f"{directory}/{MARKS_FILE}", flags, 0o600)
+    try:
+        if line.startswith("begin "):
+            os.ftruncate(descriptor, 0)
+        size = os.fstat(descriptor).st_size
+        if size > _MARKS_SIZE_MAX:
+            raise Refusal(f"{directory}/{MARKS_FILE} has grown too large")
+        write_whole(descriptor, f"{line}\n".encode(), size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if size == 0:
+        sync_directory(directory)
+    return {"size": size}
 
 
 def is_mounted(path: str) -> bool:

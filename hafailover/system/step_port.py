@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hafailover.group.events import Event, StepFinished
-from hafailover.storage.steps import CommandStep, FileStep, SignalStep, Step, StepOutcome
+from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, Step, StepOutcome
 from hafailover.system.child import Ended
 from hafailover.system.file_tasks import run_file_step
 from hafailover.system.runner import Runner
@@ -57,7 +57,9 @@ class StepPort:
         )
 
     async def _run_file(self, group: str, step_id: int, step: FileStep) -> None:
-        worker = self._worker_for(group, step.volume)
+        # A mark can hang with the volume; whoever ends the volume's users must not wait behind it.
+        is_mark = step.task is FileTask.APPEND_MARK
+        worker = self._worker_for(group, f"{step.volume} marks" if is_mark else step.volume)
         self._answer(group, step_id, await run_file_step(worker, step))
 
     def _answer(self, group: str, step_id: int, outcome: StepOutcome) -> None:

@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "guard_mount_point": mount_work.guard_mount_point,
     "kill_users": mount_work.kill_users,
     "canary": mount_work.canary,
+    "append_mark": mount_work.append_mark,
     "create_record": state_work.create_record,
     "write_record": state_work.write_record,
     "read_file": state_work.read_file,

@@ -1,0 +1,147 @@
+"""What a drill does to a pair: one node is lost on purpose, the other serves, everything comes back."""
+
+from hafailover.group.actions import Action, Reply
+from hafailover.group.events import OrderKind
+from hafailover.group.report import Role
+from hafailover.lineage.record import CopyState
+from hafailover.sim.agent import Agent
+from hafailover.sim.schedule import settle
+from hafailover.sim.world import World
+from hafailover.units import SECOND
+from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
+
+
+def answers_of(world: World) -> list[tuple[str, Reply]]:
+    """Have every answer to an order written into the list that is returned."""
+    found: list[tuple[str, Reply]] = []
+    said = world.said
+
+    def listen(agent: Agent, action: Action) -> None:
+        if isinstance(action, Reply):
+            found.append((agent.host.name, action))
+        said(agent, action)
+
+    world.said = listen  # type: ignore[method-assign]
+    return found
+
+
+def order(world: World, node: str, kind: OrderKind, **options: str) -> None:
+    agent = world.host(node).agent
+    assert agent is not None
+    agent.order(kind, **options)
+
+
+def test_a_primary_that_is_given_up_is_taken_over_from_and_rebuilt() -> None:
+    world = running()
+    answers = answers_of(world)
+    world.run_for(2 * SECOND)
+
+    order(world, "A", OrderKind.GIVE_UP)
+
+    assert world.run_until(lambda: serving(world) == ["B"], 15 * SECOND)
+    assert world.workload.lost(world.host("B")) == []
+    assert copies(world)["B"] is CopyState.SOLE
+    assert [(node, answer.accepted) for node, answer in answers] == [("A", True)]
+    assert settle(world, MINUTE)
+    assert_in_order(world)
+    assert serving(world) == ["B"]
+
+
+def test_a_primary_is_not_given_up_when_the_peer_is_lost_on_the_way() -> None:
+    world = running()
+    world.run_for(2 * SECOND)
+
+    order(world, "A", OrderKind.GIVE_UP)
+    world.run_for(SECOND // 100)
+    world.power_off("B")
+    world.run_for(MINUTE)
+
+    assert copies(world)["A"] not in (CopyState.STALE, CopyState.SYNCING)
+    world.power_on("B")
+    assert settle(world, MINUTE)
+    assert_in_order(world)
+
+
+def test_a_primary_is_not_given_up_in_a_pair_that_is_not_healthy() -> None:
+    world = running()
+    world.power_off("B")
+    world.run_for(5 * SECOND)
+    answers = answers_of(world)
+
+    order(world, "A", OrderKind.GIVE_UP)
+    world.run_for(5 * SECOND)
+
+    assert [answer.accepted for _, answer in answers] == [False]
+    assert serving(world) == ["A"]
+
+
+def test_a_secondary_that_withdraws_on_the_primarys_word_is_dropped_and_rebuilt() -> None:
+    world = running()
+    answers = answers_of(world)
+    world.run_for(2 * SECOND)
+
+    order(world, "A", OrderKind.WITHDRAW)
+
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, 10 * SECOND)
+    assert [(node, answer.accepted) for node, answer in answers] == [("A", True)]
+    assert serving(world) == ["A"]
+    assert settle(world, MINUTE)
+    assert_in_order(world)
+    assert world.workload.longest_stall_ns <= 2500 * SECOND // 1000
+
+
+def test_a_switchover_can_be_ordered_on_either_node() -> None:
+    world = running()
+    answers = answers_of(world)
+
+    order(world, "B", OrderKind.SWITCHOVER)
+    assert world.run_until(lambda: serving(world) == ["B"], 15 * SECOND)
+    assert settle(world, MINUTE)
+    order(world, "A", OrderKind.SWITCHOVER)
+    assert world.run_until(lambda: serving(world) == ["A"], 15 * SECOND)
+
+    assert [(node, answer.accepted) for node, answer in answers] == [("B", True), ("A", True)]
+    assert settle(world, MINUTE)
+    assert_in_order(world)
+
+
+def test_a_refusal_of_the_peer_is_told_to_who_asked() -> None:
+    world = running()
+    answers = answers_of(world)
+    order(world, "A", OrderKind.PAUSE)
+
+    order(world, "B", OrderKind.SWITCHOVER)
+    world.run_for(SECOND)
+
+    assert [(node, answer.accepted) for node, answer in answers] == [("A", True), ("B", False)]
+    assert "paused" in answers[-1][1].text
+
+
+def test_a_mark_is_written_by_whoever_serves_and_answered_where_it_was_asked_for() -> None:
+    world = running()
+    answers = answers_of(world)
+
+    order(world, "A", OrderKind.MARK, reason="sites 1 from A")
+    world.run_for(SECOND)
+    order(world, "B", OrderKind.MARK, reason="sites 2 from B")
+    world.run_for(SECOND)
+    order(world, "B", OrderKind.MARK, reason="photos 3 from B")
+    world.run_for(SECOND)
+
+    assert [(node, answer.accepted) for node, answer in answers] == [
+        ("A", True),
+        ("B", True),
+        ("B", False),
+    ]
+    assert role(world, "A") is Role.PRIMARY
+
+
+def test_an_order_for_a_peer_that_has_just_died_is_answered_in_the_end() -> None:
+    world = running()
+    answers = answers_of(world)
+    world.power_off("A")
+
+    order(world, "B", OrderKind.MARK, reason="sites 1 from B")
+    world.run_for(10 * SECOND)
+
+    assert [(node, answer.accepted) for node, answer in answers] == [("B", False)]
