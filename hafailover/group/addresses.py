@@ -5,6 +5,8 @@ from hafailover.group.actions import AssignAddresses, ReleaseAddresses
 from hafailover.group.turn import Turn
 from hafailover.storage.steps import StepOutcome
 
+DUPLICATED = "duplicated"
+
 
 def bring_up(turn: Turn) -> None:
     """Put the addresses up; once they are, everybody is told."""
@@ -32,11 +34,16 @@ def finish(turn: Turn, outcome: StepOutcome) -> None:
 
 
 def are_up(turn: Turn) -> bool | None:
-    """Whether every virtual address is seen on the interface; None = not known."""
+    """Whether every virtual address is seen on the interface; None = not known.
+
+    One that another host answered for (duplicate address detection, RFC 4862 section 5.4) is not up.
+    """
     seen = _seen(turn)
     if seen is None:
         return None
-    return all(str(address) in seen for address in turn.settings.addresses)
+    return all(
+        seen.get(str(address), DUPLICATED) != DUPLICATED for address in turn.settings.addresses
+    )
 
 
 def are_down(turn: Turn) -> bool | None:
@@ -68,14 +75,26 @@ def keep_down(turn: Turn) -> None:
         take_down(turn)
 
 
+def changed(turn: Turn, *, is_gone: bool) -> None:
+    """The kernel says that a virtual address came or went: look now, or, where nobody looks, put it back."""
+    if turn.settings.has_storage:
+        turn.set(look_at=turn.now)
+    elif is_gone and turn.state.addresses_wanted and turn.state.addressing is None:
+        turn.note("a virtual address was taken off the interface; it is put back")
+        _assign(turn)
+
+
 def _assign(turn: Turn) -> None:
     pending = turn.ask("assign addresses")
     turn.set(addressing=pending)
     turn.do(AssignAddresses(id=pending.id))
 
 
-def _seen(turn: Turn) -> set[str] | None:
+def _seen(turn: Turn) -> dict[str, str] | None:
+    """Return how each address of the interface stands: ``tentative``, ``duplicated`` or nothing."""
     facts = turn.state.facts
     if facts is None or facts.addresses is None or turn.state.must_look:
         return None
-    return {entry.split(" ")[0] for entry in facts.addresses}
+    return {
+        address: state for address, _, state in (entry.partition(" ") for entry in facts.addresses)
+    }

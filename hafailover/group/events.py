@@ -130,6 +130,14 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged:
+    """A virtual address of the group came onto the interface or went from it, whoever did that."""
+
+    address: str
+    is_gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFinished:
     """A service command (start, stop, check) ended."""
 
@@ -197,6 +205,7 @@ Event = (
     | CanaryWritten
     | ImageSynced
     | LinkChanged
+    | AddressChanged
     | ServiceFinished
     | OperatorAsked
     | ShutdownAsked

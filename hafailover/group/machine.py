@@ -7,6 +7,7 @@ matters for what is safe: the next thing to do is always derived from the whole 
 from typing import NamedTuple, assert_never
 
 from hafailover.group import (
+    addresses,
     alarms,
     arrivals,
     demotion,
@@ -108,6 +109,8 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             arrivals.watched(turn, event)
         case happened.LinkChanged(is_up=is_up):
             turn.set(link_is_up=is_up)
+        case happened.AddressChanged(is_gone=is_gone):
+            addresses.changed(turn, is_gone=is_gone)
         case happened.ServiceFinished(id=number, outcome=outcome):
             services.finish(turn, number, outcome)
         case happened.OperatorAsked():

@@ -37,6 +37,7 @@ from hafailover.group.actions import (
     WriteRecords,
 )
 from hafailover.group.events import (
+    AddressChanged,
     AdvertisementAccepted,
     ArbiterAnswered,
     CanaryWritten,
@@ -107,6 +108,7 @@ class SteadyWatch:
                 | StepFinished()
                 | RecordsWritten()
                 | LinkChanged()
+                | AddressChanged()
                 | OperatorAsked()
                 | ShutdownAsked()
                 | LatenessSeen()

@@ -15,7 +15,14 @@ from hafailover.errors import EdgeError
 from hafailover.group.events import Event, StepFinished
 from hafailover.storage.steps import StepOutcome
 from hafailover.system.child import Ended
-from hafailover.system.ifconfig import Interface, assign_command, release_command
+from hafailover.system.ifconfig import (
+    Interface,
+    NotUnderstood,
+    assign_command,
+    look_command,
+    parse_interface,
+    release_command,
+)
 from hafailover.system.linux_addresses import LinuxAddresses
 from hafailover.system.runner import Runner
 from hafailover.units import seconds
@@ -53,17 +60,25 @@ class IfconfigAddressPort:
         self._feed = feed
         self._running: dict[str, _Order] = {}
         self._waiting: dict[str, _Order] = {}
+        self._assigned: set[str] = set()
 
     def assign(self, group: str, step_id: int) -> None:
-        """Put them on."""
+        """Put them on; a second time only those that are missing or that another host had.
+
+        To the kernel, putting an IPv4 address on that is there is taking it off first (in.c).
+        """
         scope = self._scopes[group]
-        commands = (assign_command(scope.interface, address) for address in scope.addresses)
-        self._order(group, _Order(step_id, deque(commands)))
+        commands = deque(assign_command(scope.interface, address) for address in scope.addresses)
+        if group in self._assigned:
+            commands = deque([look_command(scope.interface)])
+        self._assigned.add(group)
+        self._order(group, _Order(step_id, commands))
 
     def release(self, group: str, step_id: int) -> None:
         """Take them off; ifconfig exits 1 for one that is not there."""
         scope = self._scopes[group]
         commands = (release_command(scope.interface, address) for address in scope.addresses)
+        self._assigned.discard(group)
         self._order(group, _Order(step_id, deque(commands)))
 
     def _order(self, group: str, order: _Order) -> None:
@@ -86,7 +101,10 @@ class IfconfigAddressPort:
 
         def ended(result: Ended) -> None:
             order.took_ns += result.took_ns
-            if result.status != 0:
+            if argv == look_command(self._scopes[group].interface):
+                text = result.stdout.decode(errors="replace")
+                order.commands.extend(missing_commands(self._scopes[group], text))
+            elif result.status != 0:
                 order.status = result.status
                 order.stderr.append(result.problem or result.stderr.decode(errors="replace"))
             self._next(group)
@@ -107,6 +125,23 @@ class IfconfigAddressPort:
             problem=text if order.status is None else "",
         )
         self._feed(group, StepFinished(id=order.step_id, outcome=outcome))
+
+
+def missing_commands(scope: AddressScope, text: str) -> tuple[tuple[str, ...], ...]:
+    """Return what puts on the addresses that are not usable by what ifconfig(8) printed.
+
+    One that was found duplicated has to be taken off first: put on again it would stay so (nd6.c).
+    """
+    view = parse_interface(text)
+    if isinstance(view, NotUnderstood):
+        return tuple(assign_command(scope.interface, address) for address in scope.addresses)
+    commands = []
+    for address in scope.addresses:
+        if address in view.duplicated:
+            commands.append(release_command(scope.interface, address))
+        if address in view.duplicated or address not in view.addresses:
+            commands.append(assign_command(scope.interface, address))
+    return tuple(commands)
 
 
 class NetlinkAddressPort:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hafailover.errors import EdgeError
-from hafailover.system.advert_socket import AdvertSocket, Received
+from hafailover.system.advert_socket import Received
 from hafailover.vrrp.advertisement import Advertisement, Malformed, decode
 
 
@@ -17,11 +17,19 @@ class Listener(Protocol):
         ...
 
 
+class AdvertSource(Protocol):
+    """Where messages come in."""
+
+    def receive(self) -> list[Received]:
+        """Take what is there, or raise ``EdgeError``."""
+        ...
+
+
 class AdvertReceiver:
     """Reads the socket that the routers of one interface and family share."""
 
     def __init__(
-        self, wire: AdvertSocket, on_error: Callable[[EdgeError], None] = lambda _: None
+        self, wire: AdvertSource, on_error: Callable[[EdgeError], None] = lambda _: None
     ) -> None:
         """Listen on ``wire``; errors of the socket go to ``on_error``."""
         self._wire = wire

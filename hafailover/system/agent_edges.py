@@ -4,7 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hafailover.group.events import Event, LinkChanged, OperatorAsked, OrderKind, RecordsWritten
+from hafailover.group.events import (
+    AddressChanged,
+    Event,
+    LinkChanged,
+    OperatorAsked,
+    OrderKind,
+    RecordsWritten,
+)
 from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
@@ -14,7 +21,9 @@ from hafailover.system.control import ControlServer, OperatorPort
 from hafailover.system.frame_building import Frames
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.host import HostPort
+from hafailover.system.ifconfig import Interface
 from hafailover.system.image_looks import ImageLooks
+from hafailover.system.link_watch import LinkWatcher, watch_link
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.observer import GroupScope, HostObserver
 from hafailover.system.pauses import PauseStore
@@ -138,9 +147,8 @@ class AgentEdges:
             finished=finished,
         )
         self._links = tuple(
-            interfaces.LinkWatch(loop, interface, self._link_changed(interface))
+            watch_link(loop, interface, self._link_watcher(interface), uses_netlink=has_netlink())
             for interface in {group.interface for group in groups}
-            if has_netlink()
         )
 
     def ports(self, clock: Clock, alarm: Alarm) -> Ports:
@@ -173,7 +181,13 @@ class AgentEdges:
         """
         groups = self._settings.groups
         networks = {network.interface: network.name for network in self._settings.networks}
-        self.vrrp.open(groups, frames, networks, interfaces.open_sender)
+        self.vrrp.open(
+            groups,
+            frames,
+            networks,
+            open_sender=interfaces.open_sender,
+            open_wire=interfaces.open_wire,
+        )
         await self.peer.start()
         await self.control.start()
 
@@ -195,14 +209,20 @@ class AgentEdges:
         self.pool.close()
         self.runner.close()
 
-    def _link_changed(self, interface: str) -> Callable[[bool], None]:
-        names = [group.name for group in self._settings.groups if group.interface == interface]
+    def _link_watcher(self, interface: str) -> LinkWatcher:
+        groups = [group for group in self._settings.groups if group.interface == interface]
 
-        def changed(is_up: bool) -> None:  # noqa: FBT001 - what the kernel says
-            for name in names:
-                self._feed(name, LinkChanged(is_up=is_up))
+        def link_changed(is_up: bool) -> None:  # noqa: FBT001 - what the kernel says
+            for group in groups:
+                self._feed(group.name, LinkChanged(is_up=is_up))
 
-        return changed
+        def address_changed(address: Interface, is_gone: bool) -> None:  # noqa: FBT001
+            for group in groups:
+                if address in group.addresses:
+                    event = AddressChanged(address=str(address), is_gone=is_gone)
+                    self._feed(group.name, event)
+
+        return LinkWatcher(link_changed=link_changed, address_changed=address_changed)
 
     def _pause_ended(self, group: str) -> None:
         self._feed(group, OperatorAsked(id=0, kind=OrderKind.RESUME, reason="its time is over"))

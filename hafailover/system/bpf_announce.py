@@ -5,26 +5,10 @@ of IPv6 are left to us.
 """
 
 import errno
-import fcntl
 import os
-import struct
-from typing import Final
 
-from hafailover.errors import NotPermittedError
 from hafailover.system.advert_socket import WireError
-
-DEVICE: Final = "/dev/bpf"
-"""Each open of it makes a new instance."""
-
-BIOCSETIF: Final = 0x8020426C
-"""_IOW('B', 108, struct ifreq): bind to an interface."""
-
-BIOCSHDRCMPLT: Final = 0x80044275
-"""_IOW('B', 117, u_int): the source address stands in the frame already."""
-
-_IFREQ: Final = struct.Struct("16s16x")
-_UINT: Final = struct.Struct("=I")
-_NAME_MAX: Final = 15
+from hafailover.system.bpf import Bpf
 
 
 class BpfAnnouncer:
@@ -38,21 +22,9 @@ class BpfAnnouncer:
             WireError: there is no such interface, or no bpf in the kernel.
         """
         self.interface = interface
-        if len(interface) > _NAME_MAX:
-            raise WireError(interface, "the name is longer than an interface's can be")
-        try:
-            # Only for writing: the kernel then keeps no traffic of the interface for a reader.
-            self._descriptor = os.open(DEVICE, os.O_WRONLY | os.O_CLOEXEC)
-        except PermissionError as error:
-            raise NotPermittedError(f"opening {DEVICE} for announcements") from error
-        except OSError as error:
-            raise WireError(interface, f"cannot open {DEVICE}: {error}") from error
-        try:
-            fcntl.ioctl(self._descriptor, BIOCSETIF, _IFREQ.pack(interface.encode()))
-            fcntl.ioctl(self._descriptor, BIOCSHDRCMPLT, _UINT.pack(1))
-        except OSError as error:
-            os.close(self._descriptor)
-            raise WireError(interface, f"cannot attach {DEVICE}: {error}") from error
+        # Only for writing: the kernel then keeps no traffic of the interface for a reader.
+        self._bpf = Bpf(interface, os.O_WRONLY)
+        self._bpf.for_sending()
 
     def send(self, frames: tuple[bytes, ...]) -> None:
         """Send the frames, one after the other.
@@ -62,11 +34,11 @@ class BpfAnnouncer:
         """
         try:
             for frame in frames:
-                os.write(self._descriptor, frame)
+                os.write(self._bpf.descriptor, frame)
         except OSError as error:
             down = "the interface is down" if error.errno == errno.ENETDOWN else str(error)
             raise WireError(self.interface, f"cannot announce: {down}") from error
 
     def close(self) -> None:
         """Close the instance."""
-        os.close(self._descriptor)
+        self._bpf.close()

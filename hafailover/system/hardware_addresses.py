@@ -30,6 +30,15 @@ def _hardware_address(interface: str) -> str:
     if has_netlink():
         with LinuxAddresses(interface) as edge:
             return edge.link().mac
+    return look_once(interface).mac
+
+
+def look_once(interface: str) -> InterfaceView:
+    """Ask ifconfig(8) of an interface, at start only: this one waits.
+
+    Raises:
+        EdgeError: There is no such interface.
+    """
     try:
         done = subprocess.run(
             ("/sbin/ifconfig", *look_command(interface)[1:]),
@@ -44,4 +53,4 @@ def _hardware_address(interface: str) -> str:
     view = parse_interface(done.stdout)
     if not isinstance(view, InterfaceView):
         raise EdgeError(f"{interface}: {done.stderr.strip() or 'ifconfig is not understood'}")
-    return view.mac
+    return view

@@ -36,8 +36,11 @@ class InterfaceView:
     """Empty for an interface that has none."""
 
     addresses: tuple[Interface, ...]
-    unusable: tuple[Interface, ...]
-    """Those of them that are tentative or duplicated: the kernel does not answer for these."""
+    tentative: tuple[Interface, ...]
+    """Those of them that are being probed for (RFC 4862 section 5.4), for about a second."""
+
+    duplicated: tuple[Interface, ...]
+    """Those that another host answered for: the kernel does not use them until they are put on anew."""
 
     has_carrier: bool | None
     """None where the driver does not tell."""
@@ -72,7 +75,7 @@ def parse_interface(text: str) -> InterfaceView | NotUnderstood:
     if head is None:
         return NotUnderstood(text=text)
     addresses: list[Interface] = []
-    unusable: list[Interface] = []
+    states: dict[str, list[Interface]] = {"tentative": [], "duplicated": []}
     mac, carrier = "", None
     for line in lines[1:]:
         word, _, rest = line.strip().partition(" ")
@@ -80,10 +83,11 @@ def parse_interface(text: str) -> InterfaceView | NotUnderstood:
             found = _address(line)
             if found is None:
                 return NotUnderstood(text=text)
-            address, is_usable = found
+            address, words = found
             addresses.append(address)
-            if not is_usable:
-                unusable.append(address)
+            for state, those in states.items():
+                if state in words:
+                    those.append(address)
         elif word == "ether":
             mac = rest.strip()
         elif word == "status:":
@@ -94,7 +98,8 @@ def parse_interface(text: str) -> InterfaceView | NotUnderstood:
         is_up="UP" in flags and "RUNNING" in flags,
         mac=mac,
         addresses=tuple(addresses),
-        unusable=tuple(unusable),
+        tentative=tuple(states["tentative"]),
+        duplicated=tuple(states["duplicated"]),
         has_carrier=carrier,
     )
 
@@ -103,14 +108,13 @@ def _family(address: Interface) -> str:
     return "inet" if isinstance(address, IPv4Interface) else "inet6"
 
 
-def _address(line: str) -> tuple[Interface, bool] | None:
-    """Read one address, and whether the kernel uses it."""
+def _address(line: str) -> tuple[Interface, list[str]] | None:
+    """Read one address, and the words that say how it stands."""
     four = _INET.match(line)
     if four is not None:
         prefix = f"{int(four['mask'], 16):032b}".rstrip("0").count("1")
-        return ip_interface(f"{four['address']}/{prefix}"), True
+        return ip_interface(f"{four['address']}/{prefix}"), []
     six = _INET6.match(line)
     if six is None:
         return None
-    is_usable = {"tentative", "duplicated"}.isdisjoint(six["words"].split())
-    return ip_interface(f"{six['address']}/{six['prefix']}"), is_usable
+    return ip_interface(f"{six['address']}/{six['prefix']}"), six["words"].split()

@@ -6,7 +6,13 @@ from typing import Final
 
 from hafailover.errors import EdgeError
 from hafailover.storage.observation import ObservationError
-from hafailover.system.ifconfig import NotUnderstood, look_command, parse_interface
+from hafailover.system.ifconfig import (
+    Interface,
+    InterfaceView,
+    NotUnderstood,
+    look_command,
+    parse_interface,
+)
 from hafailover.system.linux_addresses import LinuxAddresses
 from hafailover.system.looks import CommandLook, Seen
 from hafailover.system.observer import InterfaceFacts
@@ -38,12 +44,14 @@ def interface_facts(text: str) -> InterfaceFacts:
     view = parse_interface(text)
     if isinstance(view, NotUnderstood):
         raise ObservationError("ifconfig(8)", view.text)
-    addresses = tuple(
-        # The kernel does not answer for these: tentative and duplicated are the same to us.
-        f"{address} tentative" if address in view.unusable else str(address)
-        for address in view.addresses
-    )
+    addresses = tuple(f"{address}{_state(view, address)}" for address in view.addresses)
     return InterfaceFacts(addresses=addresses, link_up=view.is_up and view.has_carrier is not False)
+
+
+def _state(view: InterfaceView, address: Interface) -> str:
+    if address in view.duplicated:
+        return " duplicated"
+    return " tentative" if address in view.tentative else ""
 
 
 class NetlinkLook:

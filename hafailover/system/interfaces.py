@@ -16,15 +16,18 @@ from hafailover.system.address_port import (
     IfconfigAddressPort,
     NetlinkAddressPort,
 )
+from hafailover.system.advert_socket import AdvertSocket
+from hafailover.system.bpf_advert_socket import BpfAdvertSocket
 from hafailover.system.bpf_announce import BpfAnnouncer
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
-from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
+from hafailover.system.kernel_modules import is_carp_loaded
+from hafailover.system.linux_addresses import LinuxAddresses
 from hafailover.system.linux_announce import LinuxAnnouncer
 from hafailover.system.observer import InterfaceLook
-from hafailover.system.rtnetlink import Link
 from hafailover.system.runner import Runner
-from hafailover.system.vrrp_port import FrameSender
+from hafailover.system.vrrp_port import FrameSender, Wire
+from hafailover.vrrp.settings import Address, Family
 
 Feed = Callable[[str, Event], None]
 
@@ -45,6 +48,17 @@ def open_sender(interface: str) -> FrameSender:
         EdgeError: It cannot be opened.
     """
     return LinuxAnnouncer(interface) if has_netlink() else BpfAnnouncer(interface)
+
+
+def open_wire(interface: str, family: Family, primary_address: Address) -> Wire:
+    """Open what advertisements go through.
+
+    Raises:
+        EdgeError: It cannot be opened.
+    """
+    through_bpf = not has_netlink() and is_carp_loaded()
+    kind = BpfAdvertSocket if through_bpf else AdvertSocket
+    return kind(interface, family, primary_address)
 
 
 def edges_for(
@@ -79,33 +93,3 @@ def edges_for(
         ),
         looks={group.name: NetlinkLook(loop, sockets[group.interface]) for group in groups},
     )
-
-
-class LinkWatch:
-    """Tells when an interface loses or gains its carrier, where the system says so (Linux)."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, interface: str, changed: Callable[[bool], None]
-    ) -> None:
-        self._loop = loop
-        self._changed = changed
-        self._events = LinuxLinkEvents(interface)
-        with LinuxAddresses(interface) as edge:
-            self._is_up = edge.link().is_up
-        loop.add_reader(self._events.fileno(), self._read)
-
-    def tell(self) -> None:
-        """Tell how it is now, to who has just begun and expects the best."""
-        if not self._is_up:
-            self._changed(False)  # noqa: FBT003 - what the kernel says
-
-    def close(self) -> None:
-        """Watch no longer."""
-        self._loop.remove_reader(self._events.fileno())
-        self._events.close()
-
-    def _read(self) -> None:
-        for notice in self._events.read():
-            if isinstance(notice, Link) and notice.is_up != self._is_up:
-                self._is_up = notice.is_up
-                self._changed(notice.is_up)

@@ -31,17 +31,19 @@ def spawn(
         OSError: It cannot be started.
     """
     policy = os.sched_getscheduler(0)
-    if not _RESET or not policy & _RESET:
+    if policy == os.SCHED_OTHER:
         return _spawn(program, argv, environment, file_actions)
     parameters = os.sched_getparam(0)
-    os.sched_setscheduler(0, policy & ~_RESET, parameters)
+    if policy & _RESET:
+        os.sched_setscheduler(0, policy & ~_RESET, parameters)
     try:
         pid = _spawn(program, argv, environment, file_actions)
         # It may have ended already.
         with suppress(ProcessLookupError):
             os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
     finally:
-        os.sched_setscheduler(0, policy, parameters)
+        if policy & _RESET:
+            os.sched_setscheduler(0, policy, parameters)
     return pid
 
 

@@ -13,13 +13,13 @@ from typing import Final, Protocol
 from hafailover.errors import EdgeError
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
 from hafailover.group.settings import GroupSettings
-from hafailover.system.advert_receiver import AdvertReceiver
-from hafailover.system.advert_socket import AdvertSocket, Received
-from hafailover.system.frame_set import FrameSet
+from hafailover.system.advert_receiver import AdvertReceiver, AdvertSource
+from hafailover.system.advert_socket import Received
+from hafailover.system.frame_set import FrameSet, Outgoing
 from hafailover.system.second_reading import SecondReading
 from hafailover.vrrp.acceptance import Accepted, Ignored, IgnoredReason, accept
 from hafailover.vrrp.advertisement import Advertisement, Malformed
-from hafailover.vrrp.settings import RouterSettings
+from hafailover.vrrp.settings import Address, Family, RouterSettings
 
 _SIGN_PERIOD_S: Final = 0.25
 _LIVING: Final = frozenset(
@@ -49,6 +49,31 @@ class FrameSender(Protocol):
     def close(self) -> None:
         """Send no more."""
         ...
+
+
+class Wire(AdvertSource, Protocol):
+    """Sends and receives the advertisements of one interface and family."""
+
+    @property
+    def interface(self) -> str:
+        """Whose they are."""
+        ...
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when one is there."""
+        ...
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Send one, or raise ``EdgeError``."""
+        ...
+
+    def close(self) -> None:
+        """Send and receive no more."""
+        ...
+
+
+OpenWire = Callable[[str, Family, Address], Wire]
+"""Opens one for an interface, a family and this node's own address there."""
 
 
 class _Ear:
@@ -96,7 +121,7 @@ class VrrpPort:
         self.ignored: Counter[tuple[str, IgnoredReason]] = Counter()
         self._say = say
         self._frames: dict[tuple[str, int], FrameSet] = {}
-        self._wires: dict[tuple[str, int], AdvertSocket] = {}
+        self._wires: dict[tuple[str, int], Wire] = {}
         self._receivers: dict[tuple[str, int], AdvertReceiver] = {}
         self._senders: dict[str, FrameSender] = {}
         self._groups: dict[str, GroupSettings] = {}
@@ -108,7 +133,9 @@ class VrrpPort:
         groups: Iterable[GroupSettings],
         frames: Mapping[tuple[str, int], FrameSet],
         networks: Mapping[str, str],
+        *,
         open_sender: Callable[[str], FrameSender],
+        open_wire: OpenWire,
     ) -> None:
         """Open the sockets and begin to listen.
 
@@ -117,6 +144,7 @@ class VrrpPort:
             frames: What each (group, family) sends.
             networks: The name of the network that each interface is on.
             open_sender: Opens what sends frames on an interface.
+            open_wire: Opens what advertisements go through.
 
         Raises:
             EdgeError: A socket cannot be opened.
@@ -129,7 +157,8 @@ class VrrpPort:
             for router in group.routers:
                 network = networks.get(group.interface, "lan")
                 ear = _Ear(self, group.name, network, router)
-                self._receiver(group.interface, router).listen(router.vrid, ear)
+                receiver = self._receiver(group.interface, router, open_wire)
+                receiver.listen(router.vrid, ear)
 
     def read(self) -> None:
         """Take what has arrived: before a deadline, since what came in time must count."""
@@ -173,10 +202,12 @@ class VrrpPort:
         for sender in self._senders.values():
             sender.close()
 
-    def _receiver(self, interface: str, router: RouterSettings) -> AdvertReceiver:
+    def _receiver(
+        self, interface: str, router: RouterSettings, open_wire: OpenWire
+    ) -> AdvertReceiver:
         key = (interface, int(router.family))
         if key not in self._receivers:
-            wire = AdvertSocket(interface, router.family, router.primary_address)
+            wire = open_wire(interface, router.family, router.primary_address)
             receiver = AdvertReceiver(wire, lambda error: self._failed(interface, error.message))
             self._wires[key], self._receivers[key] = wire, receiver
             self.loop.add_reader(wire.fileno(), receiver.read)

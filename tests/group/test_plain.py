@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from hafailover.group import actions, machine
 from hafailover.group.events import (
+    AddressChanged,
     AdvertisementAccepted,
     DeadlineReached,
     Event,
@@ -134,6 +135,19 @@ def test_without_a_link_it_takes_no_part_and_gives_the_address_up() -> None:
 
     assert isinstance(story.state.routers[0], Initialize)
     assert "ReleaseAddresses" in story.kinds()
+
+
+def test_an_address_that_somebody_takes_off_is_put_back() -> None:
+    story = master()
+    assert story.state.addressing is not None
+    gone = AddressChanged(address="192.0.2.100/32", is_gone=True)
+    story.feed(gone)
+    assert "AssignAddresses" not in story.kinds()
+    story.feed(StepFinished(id=story.state.addressing.id, outcome=StepOutcome(status=0)))
+
+    story.feed(gone)
+
+    assert "AssignAddresses" in story.kinds()
 
 
 def test_when_the_link_is_back_it_listens_first() -> None:

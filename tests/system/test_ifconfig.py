@@ -71,7 +71,8 @@ def test_what_an_interface_has() -> None:
         is_up=True,
         mac="52:54:00:bb:00:02",
         addresses=addresses,
-        unusable=addresses[3:],
+        tentative=addresses[3:4],
+        duplicated=addresses[4:],
         has_carrier=True,
     )
 

@@ -14,7 +14,7 @@ from hafailover.group.events import CanaryWritten, Event, ImageSynced, ServiceFi
 from hafailover.group.settings import ServiceSettings, TimerSettings
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, StepOutcome
 from hafailover.system import watchers as watchers_module
-from hafailover.system.address_port import AddressScope, IfconfigAddressPort
+from hafailover.system.address_port import AddressScope, IfconfigAddressPort, missing_commands
 from hafailover.system.host import HostPort, boot_id
 from hafailover.system.interface_looks import interface_facts
 from hafailover.system.runner import Runner, search_path
@@ -168,6 +168,34 @@ def test_a_newer_order_replaces_one_that_waits(rig: Rig, addresses: IfconfigAddr
     assert found[2].problem == "replaced by a newer order"
     assert (found[1].status, found[3].status) == (0, 0)
     assert all(call.endswith(" alias") for call in rig.calls("ifconfig"))
+
+
+SECOND_TIME = """\
+lnc1: flags=8863<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 0 mtu 1500
+\tinet 192.0.2.1 netmask 0xffffffff broadcast 192.0.2.1
+\tinet6 2001:db8::1 prefixlen 128 duplicated
+"""
+
+
+def test_a_second_time_only_what_is_not_usable_is_put_on(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: len(rig.events) == 1)
+    rig.tool("ifconfig", f"[ $# -gt 1 ] || printf '%s' '{SECOND_TIME}'")
+    addresses.assign("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert rig.calls("ifconfig")[2:] == [
+        "lnc1",
+        "lnc1 inet6 2001:db8::1 -alias",
+        "lnc1 inet6 2001:db8::1/128 alias",
+    ]
+
+
+def test_what_cannot_be_read_is_put_on_as_a_whole() -> None:
+    addresses = (ip_interface("192.0.2.1/32"),)
+    scope = AddressScope(interface="lnc1", addresses=addresses)
+    assert missing_commands(scope, "?") == (("ifconfig", "lnc1", "inet", "192.0.2.1/32", "alias"),)
 
 
 def test_a_refusal_of_ifconfig_is_told(rig: Rig, addresses: IfconfigAddressPort) -> None:

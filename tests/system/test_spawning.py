@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hafailover.system import spawning
 from hafailover.system.spawning import spawn
 
 SHOW = "import os; print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, os.getpgrp() == os.getpid())"
@@ -51,6 +52,16 @@ def test_a_realtime_process_starts_ordinary_ones_and_stays_what_it_is(realtime: 
     assert start() == f"{os.SCHED_OTHER} True"
     assert os.sched_getscheduler(0) == realtime
     assert os.sched_getparam(0).sched_priority == 1
+
+
+def test_where_children_inherit_the_priority_they_are_made_ordinary(
+    realtime: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on FreeBSD, which has no SCHED_RESET_ON_FORK."""
+    monkeypatch.setattr(spawning, "_RESET", 0)
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    assert start() == f"{os.SCHED_OTHER} True"
+    assert os.sched_getscheduler(0) == os.SCHED_FIFO
 
 
 def test_a_failed_start_leaves_the_priority_too(realtime: int) -> None:

@@ -76,7 +76,7 @@ def router(world: World, settings: RouterSettings) -> tuple[VirtualRouter, Adver
         ),
         announcements=(b"frame",),
     )
-    receiver = AdvertReceiver(world, world.failed)  # type: ignore[arg-type]
+    receiver = AdvertReceiver(world, world.failed)
     edges = RouterEdges(
         wire=world,  # type: ignore[arg-type]
         receiver=receiver,
