@@ -1,6 +1,7 @@
 """``hafailover``: every command by name, loaded when it is called, and what an error ends with."""
 
 import importlib
+import keyword
 import sys
 from typing import Final
 
@@ -20,11 +21,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "promote": ("hafailover.cli.orders", "make this node primary by force"),
     "clear-hold": ("hafailover.cli.orders", "try again after failed promotions"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
+    "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),
     "sample": ("hafailover.cli.sample", "print an annotated configuration"),
     "lab": ("hafailover.cli.lab", "play with a pair of emulated hosts on Linux"),
     "simulate": ("hafailover.cli.simulate", "strike a simulated pair with random faults"),
 }
-"""Name, module, one line for the overview. The object in the module is named like the command."""
+"""Name, module, one line for the overview.
+
+The object in the module is named like the command, with ``_`` behind it if that is a word of Python.
+"""
 
 
 class LazyGroup(click.Group):
@@ -42,7 +47,8 @@ class LazyGroup(click.Group):
             return None
         module_name, _ = COMMANDS[cmd_name]
         module = importlib.import_module(module_name)
-        command = getattr(module, cmd_name.replace("-", "_"))
+        attribute = cmd_name.replace("-", "_")
+        command = getattr(module, attribute + "_" * keyword.iskeyword(attribute))
         assert isinstance(command, click.Command), cmd_name  # noqa: S101
         return command
 
