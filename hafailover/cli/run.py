@@ -30,8 +30,9 @@ _ARBITERS: Final = frozenset({ArbiterKind.PING, ArbiterKind.NONE})
 def run(config: Path, node: str | None) -> int:
     """Run the agent in the foreground.
 
-    SIGTERM ends it: a serving node hands its groups down in order first. It writes what it does to
-    standard error and to syslog; daemon(8) keeps it running.
+    SIGTERM ends it: a serving node hands its groups down in order first. SIGUSR1 ends it and leaves
+    mounts, addresses, exports and services up for the next life of the agent, which daemon(8)
+    starts; the peer is told, and waits. It writes what it does to standard error and to syslog.
     """
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())

@@ -21,6 +21,7 @@ from hafailover.group.settings import (
     Automatism,
     FailbackSettings,
     GroupSettings,
+    RebuildSettings,
     ServiceSettings,
     TimerSettings,
     WatchdogSettings,
@@ -145,6 +146,7 @@ def _group(root: Checked, name: str, node: str, peer: str, digest: str) -> Group
         watchdog=_watchdog(root),
         failback=_failback(group.section("failback")),
         rejoin=Automatism(group.take("rejoin", str)),
+        rebuild=_rebuild(group.section("rebuild")),
         is_preferred=_is_preferred(group, node, peer),
         own_replication_address=_text(nodes[node].maybe("replication", object)),
         peer_replication_address=_text(nodes[peer].maybe("replication", object)) if peer else "",
@@ -226,6 +228,15 @@ def _failback(failback: Checked) -> FailbackSettings:
     )
 
 
+def _rebuild(rebuild: Checked) -> RebuildSettings:
+    return RebuildSettings(
+        attempts=rebuild.take("attempts", int),
+        backoff=_span(rebuild, "backoff"),
+        backoff_limit=_span(rebuild, "backoff_limit"),
+        sync_requests=rebuild.maybe("sync_requests", int),
+    )
+
+
 def _timers(root: Checked) -> TimerSettings:
     spans = spans_of(root)
     timers, recovery = root.section("timers"), root.section("recovery")
@@ -249,6 +260,10 @@ def _timers(root: Checked) -> TimerSettings:
         hold_down_limit=_span(recovery, "hold_down_limit"),
         promotion_failures=recovery.take("promotion_failures", int),
         release_hold=_span(recovery, "release_hold"),
+        failovers=recovery.take("failovers", int),
+        failover_window=_span(recovery, "failover_window"),
+        restart_hold=_span(recovery, "restart_hold"),
+        local_patience=_span(recovery, "local_patience"),
         unprotected_reminder=_span(timers, "unprotected_reminder"),
     )
 

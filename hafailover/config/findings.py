@@ -24,13 +24,9 @@ _NOT_YET: Final = (
     "metrics",
     "drill",
     "watchdog",
-    "recovery.failovers",
-    "recovery.failover_window",
     "arbiter.required",
 )
 """Sections and keys that are checked here and that this version acts on in no way."""
-
-_NOT_YET_IN_GROUPS: Final = ("rebuild", "failback.window", "address_first")
 
 _AVAILABLE_ARBITERS: Final = (ArbiterKind.PING, ArbiterKind.NONE)
 
@@ -85,8 +81,6 @@ def _not_yet(configuration: Configuration, settings: NodeSettings) -> Iterator[F
             remedy="use ping, or none with i_accept_split_brain: true",
         )
     given = [key for key in _NOT_YET if _is_given(root, key)]
-    for name, group in root.sections("groups").items():
-        given += [f"groups.{name}.{key}" for key in _NOT_YET_IN_GROUPS if _is_given(group, key)]
     for key in given:
         if key != "watchdog" or not _is_off(configuration):
             yield Finding(

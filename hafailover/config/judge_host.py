@@ -16,6 +16,7 @@ RELEASE_MIN: Final = 13
 SYSCTLS: Final = (
     "kern.geom.debugflags",
     "kern.geom.mirror.disconnect_on_failure",
+    "kern.geom.mirror.sync_requests",
     "kern.vm_guest",
 )
 
@@ -36,6 +37,7 @@ def judge_host(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
     yield from _system(facts, with_data=with_data)
     if with_data:
         yield from _kernel(facts)
+        yield from _rebuild(settings, facts)
         yield from _virtual_machine(settings, facts)
     yield from _key_file(settings, facts)
     yield from _state_directory(settings, facts)
@@ -86,6 +88,20 @@ def _kernel(facts: HostFacts) -> Iterator[Finding]:
             "sysctl(8)",
             "sysctl kern.geom.mirror.disconnect_on_failure=1",
         )
+
+
+def _rebuild(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
+    """Compare the one brake on a rebuild that gmirror has: a loader tunable of the whole host (g_mirror.c)."""
+    name = "kern.geom.mirror.sync_requests"
+    seen = facts.sysctls.get(name)
+    for group in settings.groups:
+        wanted = group.rebuild.sync_requests
+        if wanted is not None and seen is not None and seen != str(wanted):
+            yield warning(
+                f"{name} is {seen}, configured are {wanted}",
+                f"groups.{group.name}.rebuild.sync_requests",
+                f"put {name}={wanted} into /boot/loader.conf; it counts from the next boot on",
+            )
 
 
 def _virtual_machine(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:

@@ -182,8 +182,26 @@ _RECOVERY: Final = (
         "How long the successor named in a handover has the right to the group.",
         high=HOUR,
     ),
-    integer("failovers", "3", "So many automatic failovers per window, then a human.", (1, 1000)),
+    integer(
+        "failovers",
+        "3",
+        "So many automatic failovers to one node per window, then a human; each makes the next wait longer.",
+        (1, 1000),
+    ),
     duration("failover_window", "1h", "That window.", low=MINUTE, high=7 * DAY),
+    duration(
+        "restart_hold",
+        "30s",
+        "How long the peer, without a strict arbiter, waits for an agent that leaves everything up.",
+        high=HOUR,
+    ),
+    duration(
+        "local_patience",
+        "10s",
+        "After so long without a write to its own disk a primary gives its own copy up.",
+        low=5 * SECOND,
+        high=HOUR,
+    ),
 )
 
 _WATCHDOG: Final = (

@@ -206,17 +206,19 @@ _FAILBACK: Final = (
 )
 
 _REBUILD: Final = (
-    size(
-        "rate_limit",
+    integer(
+        "sync_requests",
         Presence.OPTIONAL,
-        "Bytes per second at most.",
-        kind=Size(low=64 << 10, high=1 << 40),
-        sample="50M",
+        "So many blocks of a rebuild are under way at a time, as the loader was told; check compares. It is the "
+        "only brake that gmirror has: there is no limit in bytes per second.",
+        (1, 64),
+        sample="1",
     ),
     integer(
-        "attempts", "5", "After so many failed rebuilds in a row the operator is asked.", (1, 1000)
+        "attempts", "10", "After so many failed rebuilds in a row the operator is asked.", (1, 1000)
     ),
-    duration("backoff", "30s", "Pause after a failed rebuild; doubles each time.", high=HOUR),
+    duration("backoff", "2s", "Pause after a failed rebuild; doubles each time.", high=HOUR),
+    duration("backoff_limit", "5m", "The longest such pause.", high=DAY),
 )
 
 GROUP: Final = Section(

@@ -39,6 +39,23 @@ class MdClass(Untasting):
         self._topology = topology
         self._files = files
         self.units: dict[int, MdUnit] = {}
+        self._hanging: set[str] = set()
+        self._waiting: list[tuple[MdUnit, Bio]] = []
+
+    def hang(self, path: str) -> None:
+        """Have the disk under a file take no request any more: md has no timeout, whoever asks it waits."""
+        self._hanging.add(path)
+
+    def go_on(self, path: str) -> None:
+        """Have the disk under a file answer what waits, and everything after."""
+        self._hanging.discard(path)
+        waiting, self._waiting = self._waiting, []
+        for md, bio in waiting:
+            self._start(md, bio)
+
+    def hangs(self, path: str) -> bool:
+        """Whether the disk under a file takes no requests."""
+        return path in self._hanging
 
     def attach(self, path: str, unit: int | None, *, readonly: bool, sector: int) -> int | MdUnit:
         """Attach a file; the unit, or an error number. No lock is taken on the file."""
@@ -79,6 +96,9 @@ class MdClass(Untasting):
         return 0
 
     def _start(self, md: MdUnit, bio: Bio) -> None:
+        if md.path in self._hanging:
+            self._waiting.append((md, bio))
+            return
         error, data = self._do(md, bio)
         bio.done(error, data)
 

@@ -177,6 +177,7 @@ class AlertKind(Enum):
     LATENESS = "lateness"
     OBSERVATION_UNKNOWN = "observation-unknown"
     WAITING_FOR_OPERATOR = "waiting-for-operator"
+    FLAPPING = "flapping"
     HOST_RESET = "host-reset"
 
 

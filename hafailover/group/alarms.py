@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hafailover.group import contact, routers, services
+from hafailover.group import contact, flapping, rejoin, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.report import Role
 from hafailover.group.state import RaisedAlert
@@ -13,6 +13,7 @@ from hafailover.units import SECOND
 _SETTLED = 2 * SECOND
 _OFFER_FAILURES = 3
 _STALLED = 10 * SECOND
+_HOUR = 3600 * SECOND
 
 
 def update(turn: Turn) -> None:
@@ -44,7 +45,7 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield (
             AlertKind.UNPROTECTED,
             Severity.WARNING,
-            f"only {turn.settings.node} has the data: {peer} has no copy in sync",
+            f"only {turn.settings.node} has the data{_for_so_long(turn)}: {peer} has no copy in sync",
         )
     if any(record.copy is CopyState.DIVERGED for _, record in state.records):
         yield (
@@ -85,8 +86,29 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
             Severity.WARNING,
             f"the image cannot be offered: {state.offer_problem}",
         )
+    if flapping.is_exhausted(turn):
+        yield AlertKind.FLAPPING, Severity.CRITICAL, flapping.sentence(turn)
+    if state.role is Role.PRIMARY:
+        yield from _rebuild_causes(turn)
     yield from _peer_causes(turn)
     yield from _operator_causes(turn)
+
+
+def _for_so_long(turn: Turn) -> str:
+    since = turn.state.unprotected_since
+    hours = 0 if since is None else (turn.now - since) // _HOUR
+    return f" for {hours} h" if hours else ""
+
+
+def _rebuild_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    peer, name = turn.settings.peer, turn.settings.name
+    if rejoin.is_given_up(turn):
+        failures = turn.state.pairing.failures
+        text = f"{failures} rebuilds of the copy of {peer} failed in a row: repair the cause, then "
+        yield AlertKind.REBUILD_STALLED, Severity.CRITICAL, f"{text}'hafailover rejoin {name}'"
+    if rejoin.awaits_word(turn):
+        text = f"the copy of {peer} can be rebuilt: 'hafailover rejoin {name}' begins it"
+        yield AlertKind.WAITING_FOR_OPERATOR, Severity.WARNING, text
 
 
 def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
@@ -105,13 +127,19 @@ def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
                 Severity.WARNING,
                 f"{peer} is heard but does not hear {turn.settings.node}",
             )
-    elif turn.state.peer_host and turn.state.contact:
+    elif turn.state.peer_host and turn.state.contact and not _is_awaited(turn):
         where = " and ".join(turn.state.peer_host)
         yield (
             AlertKind.PEER_AGENT_SILENT,
             Severity.CRITICAL,
             f"the host of {peer} answers on {where}, its agent does not",
         )
+
+
+def _is_awaited(turn: Turn) -> bool:
+    """Whether the peer's agent said that it is being restarted, a moment ago."""
+    by = turn.state.peer.returns_by
+    return by is not None and turn.now < by
 
 
 def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:

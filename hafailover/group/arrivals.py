@@ -12,8 +12,8 @@ from hafailover.group.events import (
     ReportReceived,
     ShutdownAsked,
 )
+from hafailover.group.peer_view import Heard
 from hafailover.group.report import GroupReport, Role
-from hafailover.group.state import Heard
 from hafailover.group.turn import Turn, put
 from hafailover.group.work import finish_work
 from hafailover.lineage import changes
@@ -84,6 +84,8 @@ def reported(turn: Turn, event: ReportReceived) -> None:
             report=last if is_older else report,
             heard=(*others, heard),
             heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
+            has_served=peer.has_served or report.role is Role.PRIMARY,
+            returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,
         ),
         contact=True,
     )
@@ -195,7 +197,13 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
                 turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
         case ImageSynced(volume=volume, problem=problem):
             is_watched = any(name == volume for name, _ in turn.state.synced_images)
-            if not is_watched or not changes.is_exported(turn.state.record(volume)):
+            record = turn.state.record(volume)
+            if not is_watched or not record.is_open:
+                return
+            if changes.is_active(record):
+                # Of a primary's own image: only that it takes writes counts; an error is the mirror's to notice.
+                if not problem:
+                    turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
                 return
             if not problem:
                 turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
@@ -212,11 +220,18 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
 
 
 def shutdown(turn: Turn, event: ShutdownAsked) -> None:
-    """The agent shall stop: in order, or at once and leaving everything as it runs."""
-    if event.keep_running:
-        turn.become(Role.STOPPED, "the agent is restarted and leaves what runs to its next life")
+    """The agent shall stop: in order, or leaving everything as it runs. A plain router has nothing to leave."""
+    if event.keep_running and turn.settings.has_storage:
+        if turn.state.restarting_since is None and not turn.state.is_stopping:
+            turn.note("the agent is restarted and leaves what runs to its next life")
+            turn.set(restarting_since=turn.now)
     elif turn.state.stopping_since is None:
-        turn.set(stopping_since=turn.now)
+        turn.set(stopping_since=turn.now, restarting_since=None)
+
+
+def clock(turn: Turn, minute: int) -> None:
+    """Take in what time of the day it is."""
+    turn.set(minute=minute, minute_at=turn.now)
 
 
 def lateness(turn: Turn) -> int:
@@ -252,6 +267,7 @@ def late(turn: Turn, late_ns: int) -> None:
     # What came while this process was away says nothing about how late the peer is.
     turn.set(
         canaries=tuple((name, turn.now) for name, _ in turn.state.canaries),
+        synced_images=tuple((name, turn.now) for name, _ in turn.state.synced_images),
         peer=replace(turn.state.peer, life_at=turn.now),
         sent_at=turn.now,
     )

@@ -1,5 +1,6 @@
 """May this node become primary now? If not, one sentence says why; it is what ``status`` and ``explain`` show."""
 
+from hafailover.group import flapping
 from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_since
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
@@ -19,7 +20,7 @@ def _standing_refusal(turn: Turn) -> str:
     state = turn.state
     if state.role is not Role.STANDBY:
         return f"this node is {state.role.value}"
-    if state.is_stopping:
+    if state.is_stopping or state.restarting_since is not None:
         return "the agent is stopping"
     if state.pause is not None:
         return "role changes are paused" + (f": {state.pause.reason}" if state.pause.reason else "")
@@ -33,7 +34,7 @@ def _standing_refusal(turn: Turn) -> str:
         )
     if not state.link_is_up:
         return f"interface {turn.settings.interface} has no link"
-    return ""
+    return flapping.refusal(turn)
 
 
 def _copy_refusal(turn: Turn) -> str:
@@ -114,6 +115,8 @@ def beside_silence(turn: Turn) -> str:
         return f"the group was released to {peer}: it is taken back on contact or on an order only"
     heard = silent_since(state)
     since = state.started_at if heard is None else heard
+    if state.peer.returns_by is not None and turn.now < state.peer.returns_by:
+        return f"the agent of {peer} is being restarted and has asked to be waited for"
     if not _has_spoken(turn):
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "

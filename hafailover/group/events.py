@@ -138,6 +138,13 @@ class AddressChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WallClockTold:
+    """What time of the day it is: minutes after local midnight. Told again and again while somebody needs to know."""
+
+    minute: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFinished:
     """A service command (start, stop, check) ended."""
 
@@ -178,7 +185,7 @@ class OperatorAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownAsked:
-    """The agent was told to stop. ``keep_running`` leaves mount and address to the next life of the agent."""
+    """The agent was told to stop. ``keep_running`` leaves mount, address and export to the next life of the agent."""
 
     keep_running: bool = False
 
@@ -206,6 +213,7 @@ Event = (
     | ImageSynced
     | LinkChanged
     | AddressChanged
+    | WallClockTold
     | ServiceFinished
     | OperatorAsked
     | ShutdownAsked

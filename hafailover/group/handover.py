@@ -1,12 +1,17 @@
 """When does a primary hand the group over in order: on a word, on failback, or because its LAN leg is broken?"""
 
-from hafailover.group import demotion, services
+from hafailover.group import demotion, flapping, services
 from hafailover.group.contact import hears_us
 from hafailover.group.rejoin import is_in_sync
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import Automatism
 from hafailover.group.turn import Turn
 from hafailover.lineage.record import CopyState
+from hafailover.units import SECOND
+
+_FAILBACK = "failback"
+_MINUTE_AGE_MAX = 180 * SECOND
+"""What time it was so long ago says nothing about now."""
 
 
 def obstacle(turn: Turn) -> str:
@@ -49,6 +54,11 @@ def advance(turn: Turn) -> bool:
     reason = _reason(turn)
     if not reason or turn.state.pause is not None or obstacle(turn):
         return False
+    is_failure = not reason.startswith(_FAILBACK)
+    if is_failure and flapping.is_exhausted(turn):
+        return False
+    if is_failure:
+        flapping.note(turn)
     # Resigning for a failing service counts as a failure of this node: its hold-down keeps the peer from handing back.
     begin(turn, reason, is_failure=reason == services.failing(turn))
     return True
@@ -80,6 +90,17 @@ def _failback_reason(turn: Turn) -> str:
     since = turn.state.in_sync_since
     if settings.failback.mode is not Automatism.AUTO or settings.is_preferred or since is None:
         return ""
-    if turn.now - since < settings.failback.hold:
+    if turn.now - since < flapping.failback_hold(turn) or not _is_in_window(turn):
         return ""
-    return f"failback: {settings.peer} is the preferred node and both copies are in sync"
+    return f"{_FAILBACK}: {settings.peer} is the preferred node and both copies are in sync"
+
+
+def _is_in_window(turn: Turn) -> bool:
+    """Whether a failback may happen at this time of the day; where the time is not known, it may not."""
+    window, minute = turn.settings.failback.window, turn.state.minute
+    if window is None:
+        return True
+    if minute is None or turn.now - turn.state.minute_at > _MINUTE_AGE_MAX:
+        return False
+    start, end = window
+    return start <= minute < end if start < end else minute >= start or minute < end

@@ -8,6 +8,8 @@ from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
 from hafailover.units import SECOND, Instant, later
 
+IMAGE_PERIOD = SECOND
+"""How often an image is fsynced while it is watched."""
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
 
 
@@ -42,10 +44,36 @@ def canary_due(turn: Turn) -> Instant | None:
     oldest = min(at for _, at in state.canaries)
     overdue = later(oldest, timers.canary_period + timers.canary_deadline)
     heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
-    if not heard:
-        return overdue
-    silent = later(heard[0], turn.settings.silence)
-    return min(max(overdue, silent), later(oldest, timers.canary_patience))
+    due = overdue
+    if heard:
+        silent = later(heard[0], turn.settings.silence)
+        due = min(max(overdue, silent), later(oldest, timers.canary_patience))
+    stalled = _own_image_overdue(turn)
+    return None if stalled is not None and stalled <= due else due
+
+
+def _own_image_overdue(turn: Turn) -> Instant | None:
+    """Return when this node's own image counts as hung, unless it is seen to take writes before then.
+
+    An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's.
+    """
+    synced = turn.state.synced_images
+    if not synced:
+        return None
+    patience = IMAGE_PERIOD + turn.settings.timers.canary_deadline
+    return later(min(at for _, at in synced), patience)
+
+
+def local_stall(turn: Turn) -> str:
+    """Say that this node's own disk takes no writes any more, and has not for long; empty if it does."""
+    state, timers = turn.state, turn.settings.timers
+    if not state.synced_images or not state.canaries or state.dropping or state.listen_until:
+        return ""
+    since = min(at for _, at in state.synced_images)
+    written = min(at for _, at in state.canaries)
+    if min(turn.now - since, turn.now - written) <= timers.local_patience:
+        return ""
+    return f"this node's own image has taken no write for {(turn.now - since) // SECOND} s"
 
 
 def _loss(turn: Turn) -> str:

@@ -20,6 +20,7 @@ from hafailover.group import (
     promotion,
     rejoin,
     reporting,
+    restarting,
     routers,
     services,
     standby,
@@ -111,6 +112,8 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             turn.set(link_is_up=is_up)
         case happened.AddressChanged(is_gone=is_gone):
             addresses.changed(turn, is_gone=is_gone)
+        case happened.WallClockTold(minute=minute):
+            arrivals.clock(turn, minute)
         case happened.ServiceFinished(id=number, outcome=outcome):
             services.finish(turn, number, outcome)
         case happened.OperatorAsked():
@@ -145,6 +148,7 @@ def _move_on(turn: Turn) -> None:
     probing.probe(turn)
     alarms.update(turn)
     reporting.speak(turn)
+    restarting.leave(turn)
 
 
 def _advance_role(turn: Turn) -> None:

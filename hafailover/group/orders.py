@@ -48,6 +48,7 @@ def obey(turn: Turn, order: OperatorAsked) -> None:
             turn.set(
                 hold_until=None,
                 failures=0,
+                failovers=(),
                 pairing=replace(turn.state.pairing, failures=0, retry_at=None),
             )
             _accept(turn, order, "the hold-down is over")
@@ -121,7 +122,7 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
     last = state.peer.report
     forced = order.force_copy and _needs_force(turn, last)
     given_up = tuple(copy.record.lineage for _, copy in (last.copies if last else ()))
-    turn.set(hold_until=None, failures=0, token_given=None)
+    turn.set(hold_until=None, failures=0, failovers=(), token_given=None)
     _accept(turn, order, "promoting by an operator's order")
     promotion.begin(
         turn,

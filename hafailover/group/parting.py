@@ -20,8 +20,7 @@ from hafailover.storage.pairing import plan_dropped
 from hafailover.storage.view import VolumeView
 from hafailover.units import SECOND, later
 
-_RETRY_FIRST = 2 * SECOND
-_RETRY_LIMIT = 300 * SECOND
+_RETRY_SOON = 2 * SECOND
 _SPENT_MAX = 32
 UNANNOUNCED = "the kernel dropped"
 """A reason that begins so means: writes may have been acknowledged before any record said so."""
@@ -39,7 +38,10 @@ def begin(turn: Turn, reason: str) -> None:
 
 def drop(turn: Turn, reason: str) -> None:
     """Let the peer's copy go, with the claim that this node's is the one that counts, if it is still usable."""
-    turn.set(dropping=Dropping(since=turn.now, reason=reason), in_sync_since=None)
+    dropping = Dropping(
+        since=turn.now, reason=reason, is_failed_rebuild=turn.state.in_sync_since is None
+    )
+    turn.set(dropping=dropping, in_sync_since=None)
     claim(turn, reason)
 
 
@@ -100,14 +102,19 @@ def let_go(turn: Turn) -> Progress:
         progress = pursue(turn, plan_dropped(view, turn.state.tries))
         if progress is not Progress.REACHED:
             return progress
-    _end(turn, views)
+    _end(turn, views, dropping)
     return Progress.REACHED
 
 
-def _end(turn: Turn, views: tuple[VolumeView, ...]) -> None:
-    """Record the counters as they stand after the drop, and wait a little before the next try."""
-    failures = turn.state.pairing.failures + 1
-    wait = min(_RETRY_FIRST << min(failures - 1, 10), _RETRY_LIMIT)
+def _end(turn: Turn, views: tuple[VolumeView, ...], dropping: Dropping) -> None:
+    """Record the counters as they stand after the drop, and wait a little before the next try.
+
+    A copy that was in sync and is lost may come back at once; a rebuild that failed is put off, longer each time.
+    """
+    failures, wait = 0, _RETRY_SOON
+    if dropping.is_failed_rebuild:
+        failures, rebuild = turn.state.pairing.failures + 1, turn.settings.rebuild
+        wait = min(rebuild.backoff << min(failures - 1, 20), rebuild.backoff_limit)
     spent = (*turn.state.spent_sessions, *turn.state.pairing.sessions)[-_SPENT_MAX:]
     turn.set(
         dropping=None,

@@ -1,5 +1,7 @@
 """What does a primary do while it serves? It keeps the address up, watches its own copy first and then the peer's."""
 
+from dataclasses import replace
+
 from hafailover.group import (
     addresses,
     demotion,
@@ -74,6 +76,10 @@ def _listens(turn: Turn) -> bool:
 
 def _local_lost(turn: Turn) -> bool:
     """The local copy can be the one that is lost: then the peer's is the newest, and is never dropped."""
+    stalled = loss.local_stall(turn)
+    if stalled:
+        _give_up_local(turn, turn.last_seen() or (), stalled, is_forced=True)
+        return True
     views = turn.views()
     if views is None or turn.state.work is not None:
         return False
@@ -98,8 +104,10 @@ def _local_problem(view: VolumeView) -> str:
     return ""
 
 
-def _give_up_local(turn: Turn, views: tuple[VolumeView, ...], problem: str) -> None:
-    peer_has_all = all(
+def _give_up_local(
+    turn: Turn, views: tuple[VolumeView, ...], problem: str, *, is_forced: bool = False
+) -> None:
+    peer_has_all = bool(views) and all(
         view.remote is not None and view.remote.state is ComponentState.ACTIVE for view in views
     )
     turn.do(RaiseAlert(kind=AlertKind.LOCAL_COPY_LOST, severity=Severity.CRITICAL, text=problem))
@@ -109,9 +117,12 @@ def _give_up_local(turn: Turn, views: tuple[VolumeView, ...], problem: str) -> N
             turn,
             f"{problem}; the copy of {turn.settings.peer} is now the newest",
             successor=turn.settings.peer,
+            is_forced=is_forced,
         )
+        if turn.state.demotion is not None:
+            turn.set(demotion=replace(turn.state.demotion, is_local_lost=True))
         return
-    demotion.begin(turn, problem)
+    demotion.begin(turn, problem, is_forced=is_forced)
 
 
 def claims_apart(turn: Turn) -> bool:

@@ -7,7 +7,7 @@ started, and the addresses last, so that no client reaches a host without data.
 
 from dataclasses import replace
 
-from hafailover.group import addresses, checking, demotion, routers, services
+from hafailover.group import addresses, checking, demotion, flapping, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary, WatchImage
 from hafailover.group.contact import REPLICATION, heard_networks
 from hafailover.group.exports import peer_export, sessions_behind
@@ -41,6 +41,7 @@ def begin(
     is_forced: bool = False,
     accepts_mixture: bool = False,
     given_up: tuple[str, ...] = (),
+    is_failover: bool = False,
 ) -> None:
     """Begin to promote under ``epoch``."""
     turn.become(Role.PROMOTING, reason)
@@ -54,6 +55,7 @@ def begin(
             is_forced=is_forced,
             accepts_mixture=accepts_mixture,
             given_up=given_up,
+            is_failover=is_failover,
         ),
         epoch=epoch,
         demotion=None,
@@ -86,6 +88,8 @@ def advance(turn: Turn) -> None:
     if _makes_no_progress(turn):
         fail(turn, f"nothing has moved for a while: {turn.state.refusal or turn.state.why}")
         return
+    if turn.settings.address_first and not turn.state.addresses_wanted and routers.is_master(turn):
+        addresses.bring_up(turn)
     if views is None or not turn.state.is_durable:
         return
     for stage in stages:
@@ -306,6 +310,8 @@ def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
             kind=kind, severity=Severity.WARNING, text=f"{turn.settings.node} serves: {reason}"
         )
     )
+    if _attempt(turn).is_failover:
+        flapping.note(turn)
     turn.set(attempt=None, failures=0, hold_until=None)
     turn.become(Role.PRIMARY, reason)
     addresses.bring_up(turn)
@@ -313,7 +319,13 @@ def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
 
 
 def watch(turn: Turn, view: VolumeView) -> None:
-    """Begin to write the canary."""
+    """Begin to write the canary, and to see that this node's own image takes writes: so a stall has a place."""
     name = view.settings.name
-    turn.do(WatchCanary(volume=name, mount_point=view.settings.mount_point, is_on=True))
-    turn.set(canaries=put(turn.state.canaries, name, turn.now))
+    turn.do(
+        WatchCanary(volume=name, mount_point=view.settings.mount_point, is_on=True),
+        WatchImage(volume=name, image=view.settings.image, is_on=True),
+    )
+    turn.set(
+        canaries=put(turn.state.canaries, name, turn.now),
+        synced_images=put(turn.state.synced_images, name, turn.now),
+    )

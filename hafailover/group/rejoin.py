@@ -21,8 +21,26 @@ from hafailover.lineage.record import CopyState
 from hafailover.storage.pairing import plan_paired
 from hafailover.storage.view import VolumeView
 
-FAILURES_MAX = 10
-"""After so many failed tries in a row an operator is asked."""
+_REBUILDABLE = (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
+
+
+def is_given_up(turn: Turn) -> bool:
+    """Whether so many rebuilds failed in a row that an operator is asked."""
+    pairing = turn.state.pairing
+    return pairing.failures >= turn.settings.rebuild.attempts and not pairing.is_ordered
+
+
+def awaits_word(turn: Turn) -> bool:
+    """Whether the peer's copy could be rebuilt, and an operator has to say so first (``rejoin: manual``)."""
+    report = turn.peer_report
+    if turn.settings.rejoin is not Automatism.MANUAL or turn.state.pairing.is_ordered:
+        return False
+    return (
+        report is not None
+        and report.role is Role.STANDBY
+        and not turn.state.pairing.units
+        and group_verdict(turn, report) in _REBUILDABLE
+    )
 
 
 def advance(turn: Turn) -> None:
@@ -55,12 +73,12 @@ def wants_peer(turn: Turn, report: GroupReport) -> bool:
     state = turn.state
     if report.role is not Role.STANDBY or report.is_leaving or state.is_stopping:
         return False
-    if group_verdict(turn, report) not in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL):
+    if group_verdict(turn, report) not in _REBUILDABLE:
         return False
     pairing = state.pairing
     if turn.settings.rejoin is Automatism.MANUAL and not pairing.is_ordered:
         return False
-    if pairing.failures >= FAILURES_MAX and not pairing.is_ordered:
+    if is_given_up(turn):
         return False
     return pairing.retry_at is None or turn.now >= pairing.retry_at
 
@@ -147,7 +165,7 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
             if turn.state.pairing.inserted:
                 parting.drop(turn, reason)
             else:
-                turn.set(dropping=Dropping(since=turn.now, reason=reason))
+                turn.set(dropping=Dropping(since=turn.now, reason=reason, is_failed_rebuild=True))
         if progress is not Progress.REACHED:
             return
 

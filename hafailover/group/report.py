@@ -136,3 +136,5 @@ class GroupReport:
     """An order that was given to the reporter and is the receiver's to carry out."""
     answers: OrderAnswer | None = None
     """What became of the last order that the receiver passed on."""
+    restart_hold_ns: int = 0
+    """The reporter's agent is being restarted and leaves everything up; it asks for so long. 0 = it is not."""

@@ -66,6 +66,7 @@ def compose(turn: Turn) -> GroupReport:
         is_leaving=state.is_stopping,
         asks=state.passed,
         answers=state.answered,
+        restart_hold_ns=0 if state.restarting_since is None else turn.settings.timers.restart_hold,
     )
 
 

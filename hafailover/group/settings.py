@@ -112,6 +112,13 @@ class TimerSettings:
     """After so many failed promotions in a row the operator is asked."""
     release_hold: Nanoseconds = seconds(20)
     """How long the successor named in a handover has the right to the group before others may take it."""
+    failovers: int = 3
+    """So many automatic failovers to this node within ``failover_window``, then a human."""
+    failover_window: Nanoseconds = seconds(3600)
+    restart_hold: Nanoseconds = seconds(30)
+    """So long the peer waits for an agent that said that it is being restarted."""
+    local_patience: Nanoseconds = seconds(10)
+    """After so long without a completed write to its own image a primary gives its own copy up."""
     unprotected_reminder: Nanoseconds = seconds(3600)
     """How often the alert 'unprotected' is repeated."""
 
@@ -124,6 +131,19 @@ class FailbackSettings:
     hold: Nanoseconds = seconds(60)
     window: tuple[int, int] | None = None
     """Minutes after local midnight, start and end (the end may lie on the next day)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildSettings:
+    """How often, and how soon again, a rebuild of the peer's copy is tried."""
+
+    attempts: int = 10
+    """After so many failed rebuilds in a row an operator is asked."""
+    backoff: Nanoseconds = seconds(2)
+    """After a failed rebuild; doubles with each failure."""
+    backoff_limit: Nanoseconds = seconds(300)
+    sync_requests: int | None = None
+    """What kern.geom.mirror.sync_requests has to be; None = whatever it is. Only ``check`` looks at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +171,7 @@ class GroupSettings:
     """Only of meaning with ``etcd``."""
     failback: FailbackSettings = field(default_factory=FailbackSettings)
     rejoin: Automatism = Automatism.AUTO
+    rebuild: RebuildSettings = field(default_factory=RebuildSettings)
     is_preferred: bool = True
     """Whether this node has the higher configured priority of the two."""
     own_replication_address: str = ""

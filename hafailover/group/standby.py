@@ -73,7 +73,12 @@ def _take_over(turn: Turn) -> bool:
             if report
             else f"{turn.settings.peer} is silent on every channel"
         )
-        promotion.begin(turn, reason, epoch=candidacy.epoch_to_take(turn))
+        promotion.begin(
+            turn,
+            reason,
+            epoch=candidacy.epoch_to_take(turn),
+            is_failover=report is None or turn.state.peer.has_served,
+        )
         return True
     return False
 

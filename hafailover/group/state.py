@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from hafailover.group.actions import AlertKind, ServiceVerb
+from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, HandoverToken, OrderAnswer, PassedOrder, Role
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.facts import StorageFacts
@@ -26,32 +27,6 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """When the peer was last heard on one network, and whether it says that it hears us there."""
-
-    network: str
-    at: Instant
-    hears_us: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerView:
-    """What is known of the peer. ``life_at``: the last sign of life of any kind, advertisements included."""
-
-    report: GroupReport | None = None
-    heard: tuple[Heard, ...] = ()
-    heard_us_at: Instant | None = None
-    """When it last said that it hears this node on at least one network."""
-    life_at: Instant | None = None
-    advertised_at: Instant | None = None
-
-    @property
-    def heard_at(self) -> Instant | None:
-        """When its last report came, over whatever network."""
-        return max((each.at for each in self.heard), default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One promotion under way.
 
@@ -62,6 +37,7 @@ class Attempt:
         checked: Volumes whose file system fsck has just found or made clean.
         repaired: Volumes that needed the full check, with its number of runs.
         given_up: Lineages that an operator gave up by force.
+        is_failover: Whether nobody asked for it: it follows a peer that has failed.
     """
 
     epoch: int
@@ -76,6 +52,7 @@ class Attempt:
     is_forced: bool = False
     accepts_mixture: bool = False
     given_up: tuple[str, ...] = ()
+    is_failover: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +71,7 @@ class Demotion:
         ended_users: Volumes whose users were ended before what they waited for was let go.
         is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
         gives_up: Whether the copy is given up once it was seen identical to the peer's, for a drill.
+        is_local_lost: Whether this node's own copy failed: the peer's is the newest then, and is never let go.
     """
 
     since: Instant
@@ -104,6 +82,7 @@ class Demotion:
     is_forced: bool = False
     is_isolated: bool = False
     gives_up: bool = False
+    is_local_lost: bool = False
     ended_users: tuple[str, ...] = ()
     users_ended_at: Instant | None = None
     storage_since: Instant | None = None
@@ -119,6 +98,8 @@ class Dropping:
     reason: str
     destroyed: tuple[tuple[str, int], ...] = ()
     """(volume, unit) already destroyed without looking."""
+    is_failed_rebuild: bool = False
+    """Whether the copy never got in sync: then the next try is put off, longer each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +202,15 @@ class GroupState:
     demotion: Demotion | None = None
     hold_until: Instant | None = None
     failures: int = 0
+    failovers: tuple[Instant, ...] = ()
+    """When this node took the group over, or resigned, without being asked, newest last."""
     pause: Pause | None = None
     stopping_since: Instant | None = None
+    restarting_since: Instant | None = None
+    """When the agent was told to end and to leave everything as it runs."""
+    minute: int | None = None
+    """Minutes after local midnight, as last told at ``minute_at``."""
+    minute_at: Instant = Instant(0)
 
     records: Records = ()
     durable: Records = ()

@@ -60,9 +60,12 @@ def free_stuck(turn: Turn) -> None:
 
     Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. If
     the peer serves already, this node's copy is behind: its users are ended before anything is acknowledged to them.
+    Not when it is this node's own disk that hangs either: the peer's copy is the only whole one.
     """
     state, demotion = turn.state, turn.state.demotion
     if demotion is None or demotion.is_isolated or not state.pairing.units:
+        return
+    if demotion.is_local_lost:
         return
     if state.dropping is None and _is_stuck(turn, demotion):
         report = turn.peer_report

@@ -56,6 +56,7 @@ from hafailover.group.events import (
     Started,
     StepFinished,
     StorageObserved,
+    WallClockTold,
     WatchdogArmed,
 )
 from hafailover.group.report import GroupReport
@@ -82,7 +83,7 @@ class SteadyWatch:
 
     def _event_is_news(self, event: Event) -> bool:
         match event:
-            case DeadlineReached():
+            case DeadlineReached() | WallClockTold():
                 return False
             case AdvertisementAccepted(family=family, advertisement=advertisement):
                 known = self._advertisements.get(family)

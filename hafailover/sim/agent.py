@@ -40,6 +40,7 @@ class Agent:
         self.is_alive = True
         self.host_life = host.life
         self.is_stopped = False
+        self._makes_way = False
         self.watchers = Watchers(self)
         self._wake_at: int | None = None
         self._wakes = (0, 0)
@@ -98,6 +99,11 @@ class Agent:
     def shut_down(self) -> None:
         """Ask the agent to stop in order."""
         self.feed(happened.ShutdownAsked(keep_running=False))
+
+    def make_way(self) -> None:
+        """Ask the agent to end and to leave everything up for its next life."""
+        self._makes_way = True
+        self.feed(happened.ShutdownAsked(keep_running=True))
 
     def _arm(self) -> None:
         if not self.is_usable:
@@ -164,6 +170,8 @@ class Agent:
             case ask.Stop():
                 self.is_stopped = True
                 self.is_alive = False
+                if self._makes_way:
+                    self.world.comes_back(self.host)
             case (
                 ask.Reply()
                 | ask.Note()

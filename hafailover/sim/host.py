@@ -210,6 +210,16 @@ class Host:
         elif text.endswith("launched (2/2)."):
             self.world.checker.joined(self)
 
+    def hang_disk(self) -> None:
+        """Have the disk under the images take no request any more, until power is lost."""
+        if self.kernel is not None:
+            for image in self.world.images(self.name):
+                self.kernel.machine.md.hang(image)
+
+    def hangs(self, image: str) -> bool:
+        """Whether the disk under an image takes no requests."""
+        return self.kernel is not None and self.kernel.machine.md.hangs(image)
+
     def wrote(self, image: str, writer: str) -> None:
         """Tell the checker who wrote an image."""
         self.world.checker.image_written(self.name, image, writer)

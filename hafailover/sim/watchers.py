@@ -52,7 +52,7 @@ class Watchers:
         def sync() -> None:
             if not self._holds(f"image {action.volume}", token):
                 return
-            if not agent.host.is_frozen:
+            if not agent.host.is_frozen and not agent.host.hangs(action.image):
                 problem = looking.sync(agent.host, action.image)
                 agent.feed(happened.ImageSynced(volume=action.volume, problem=problem))
             after(SECOND, sync)

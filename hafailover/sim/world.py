@@ -112,6 +112,18 @@ class World:
             self.note(name, "AGENT TOLD TO STOP")
             agent.shut_down()
 
+    def restart_agent(self, name: str) -> None:
+        """Tell an agent to make way for its next life and to leave everything up; its supervisor starts it again."""
+        agent = self.host(name).agent
+        if agent is not None:
+            self.note(name, "AGENT RESTARTED")
+            agent.make_way()
+
+    def comes_back(self, host: Host) -> None:
+        """The agent of a host has ended by itself, and its supervisor starts it again."""
+        host.agent = None
+        self.timeline.after(_RESTART_NS, self._starter(host, host.life))
+
     def start_agent(self, name: str) -> None:
         """Start the agent of a running host whose agent has stopped, or was told to and has not: then it is killed."""
         host = self.host(name)

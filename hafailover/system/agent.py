@@ -116,6 +116,7 @@ class Agent:
             loop.set_exception_handler(lambda _, context: self._fail(context))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._shut_down, number)
+            loop.add_signal_handler(signal.SIGUSR1, self._make_way)
             loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
             period = self._settings.record_test_period
             testing = loop.create_task(self._edges.records.watch(period))
@@ -141,7 +142,7 @@ class Agent:
                 pause_until_wall=self._edges.pauses.load(name),
             )
             self._feed(name, started)
-        self._edges.tell_links()
+        self._edges.tell_surroundings()
 
     def _feed(self, group: str, event: Event) -> None:
         if self._exit_status:
@@ -194,6 +195,11 @@ class Agent:
         self._log.say(f"{number.name}: the agent stops")
         for name in self._groups:
             self._feed(name, ShutdownAsked())
+
+    def _make_way(self) -> None:
+        self._log.say("SIGUSR1: the agent makes way for its next life and leaves everything up")
+        for name in self._groups:
+            self._feed(name, ShutdownAsked(keep_running=True))
 
     def _ignore_hangup(self) -> None:
         self._log.say("SIGHUP is ignored: a changed configuration needs a restart")

@@ -37,6 +37,7 @@ from hafailover.system.runner import Runner, search_path
 from hafailover.system.service_port import ServicePort
 from hafailover.system.step_port import StepPort
 from hafailover.system.vrrp_port import VrrpPort
+from hafailover.system.wall_clock import WallClock
 from hafailover.system.watchers import WatcherPort
 from hafailover.system.worker_pool import WorkerPool
 
@@ -135,6 +136,7 @@ class AgentEdges:
         self._steps = StepPort(loop, runner, self.pool.for_steps, feed)
         services = {(group.name, each.name): each for group in groups for each in group.services}
         self._services = ServicePort(loop, runner, services, feed)
+        self._wall_clock = WallClock(loop, groups, feed)
         self._watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
         self._prober = ProberPort(
             loop, places=_places(settings), targets=settings.ping_targets, feed=feed
@@ -191,16 +193,18 @@ class AgentEdges:
         await self.peer.start()
         await self.control.start()
 
-    def tell_links(self) -> None:
-        """Tell the groups of interfaces that have no carrier."""
+    def tell_surroundings(self) -> None:
+        """Tell the groups of interfaces that have no carrier, and what time it is."""
         for link in self._links:
             link.tell()
+        self._wall_clock.start()
 
     async def close(self) -> None:
         """Close everything; children that still run are killed."""
         await self.control.close()
         await self.peer.close()
         await self.vrrp.close()
+        self._wall_clock.close()
         self._watchers.close()
         self._prober.close()
         for link in self._links:

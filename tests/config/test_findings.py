@@ -377,21 +377,22 @@ def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
         ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
         ("groups:", "metrics: {port: 9000}\ngroups:", "metrics"),
         ("groups:", "watchdog: {timeout: 4s}\ngroups:", "watchdog"),
-        ("groups:", "recovery: {failovers: 2}\ngroups:", "recovery.failovers"),
         ("[192.0.2.1]", "[192.0.2.1]\n  required: 1", "arbiter.required"),
-        ("    volumes:", "    rebuild: {attempts: 2}\n    volumes:", "groups.web.rebuild"),
-        (
-            "    volumes:",
-            "    failback: {window: 1:00-5:00}\n    volumes:",
-            "groups.web.failback.window",
-        ),
-        ("    volumes:", "    address_first: false\n    volumes:", "groups.web.address_first"),
     ],
 )
 def test_what_nothing_acts_on_yet_is_told(old: str, new: str, key: str) -> None:
     assert said(HEALTHY, changed(old, new, TEXT)) == [
         f"warning: {key} is checked, but this version does not act on it"
     ]
+
+
+def test_a_brake_on_the_rebuild_that_the_loader_was_not_told_of_is_named() -> None:
+    text = changed("    volumes:", "    rebuild: {sync_requests: 1}\n    volumes:", TEXT)
+
+    assert said(with_sysctl("kern.geom.mirror.sync_requests", "2"), text) == [
+        "warning: kern.geom.mirror.sync_requests is 2, configured are 1"
+    ]
+    assert said(with_sysctl("kern.geom.mirror.sync_requests", "1"), text) == []
 
 
 def test_commands_that_hear_of_alerts_are_acted_on() -> None:
