@@ -17,6 +17,7 @@ from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
 from hafailover.system import interfaces
 from hafailover.system.alerts import AlertPort
+from hafailover.system.arbiter_edges import arbiter_for, watchdog_for
 from hafailover.system.control import ControlServer, OperatorPort
 from hafailover.system.frame_building import Frames
 from hafailover.system.hardware_addresses import has_netlink
@@ -30,7 +31,7 @@ from hafailover.system.pauses import PauseStore
 from hafailover.system.peer_channel import PeerChannel, PeerNetwork
 from hafailover.system.peer_connections import Identity
 from hafailover.system.peer_key import read_key
-from hafailover.system.plain_ports import DurablePort, NoArbiter, NoWatchdog
+from hafailover.system.plain_ports import DurablePort
 from hafailover.system.prober import PeerPlace, ProberPort
 from hafailover.system.records import RecordStore
 from hafailover.system.runner import Runner, search_path
@@ -141,11 +142,13 @@ class AgentEdges:
         self._prober = ProberPort(
             loop, places=_places(settings), targets=settings.ping_targets, feed=feed
         )
+        self._arbiter = arbiter_for(settings, loop, runner, feed)
+        self._watchdog = watchdog_for(settings, loop, environment, feed=feed, say=self._alarm)
         self._host = HostPort(
             loop,
             runner,
             frozenset(group.name for group in groups),
-            say=lambda text: self._log.say(text, CRITICAL),
+            say=self._alarm,
             finished=finished,
         )
         self._links = tuple(
@@ -165,8 +168,8 @@ class AgentEdges:
             observer=self._observer,
             records=DurablePort(self.records, self.pauses),
             peer=self.peer,
-            arbiter=NoArbiter(),
-            watchdog=NoWatchdog(),
+            arbiter=self._arbiter,
+            watchdog=self._watchdog,
             prober=self._prober,
             watchers=self._watchers,
             services=self._services,
@@ -205,6 +208,8 @@ class AgentEdges:
         await self.peer.close()
         await self.vrrp.close()
         self._wall_clock.close()
+        await self._arbiter.close()
+        self._watchdog.close()
         self._watchers.close()
         self._prober.close()
         for link in self._links:
@@ -227,6 +232,9 @@ class AgentEdges:
                     self._feed(group.name, event)
 
         return LinkWatcher(link_changed=link_changed, address_changed=address_changed)
+
+    def _alarm(self, text: str) -> None:
+        self._log.say(text, CRITICAL)
 
     def _pause_ended(self, group: str) -> None:
         self._feed(group, OperatorAsked(id=0, kind=OrderKind.RESUME, reason="its time is over"))

@@ -14,6 +14,9 @@ class NoArbiter:
         """Refuse: the core asks only arbiters that the configuration check lets through."""
         raise AssertionError(f"{group}: there is nobody to ask for {request} ({request_id})")
 
+    async def close(self) -> None:
+        """Nothing is under way."""
+
 
 class NoWatchdog:
     """The arbiters ``ping`` and ``none`` have no grant that a watchdog could guard."""
@@ -29,6 +32,9 @@ class NoWatchdog:
     def disarm(self, group: str) -> None:
         """Refuse: the core arms it only for a grant."""
         raise AssertionError(f"{group}: no watchdog")
+
+    def close(self) -> None:
+        """Nothing is armed."""
 
 
 class DurablePort:

@@ -1,0 +1,149 @@
+"""Who pats the watchdog, and when not?
+
+Every third of its span the event loop orders one pat, if every armed group allows it; a thread looks at
+the clock once more and carries it out. So a loop that stands still orders none, and a device that takes
+its time (one behind an IPMI controller waits for that controller) keeps nobody else waiting.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from hafailover.group.events import Event, WatchdogArmed
+from hafailover.system.watchdog_device import WatchdogDevice, explain
+from hafailover.units import SECOND, Instant, Nanoseconds
+
+PATS_PER_SPAN: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pat:
+    """Pat once, if it is not too late; ``done`` gets the problem, empty if there is none."""
+
+    until_ns: int
+    done: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Disarm:
+    """Switch it off; ``done`` gets the problem, empty if there is none."""
+
+    done: Callable[[str], None]
+
+
+class WatchdogPort:
+    """The watchdog port over a device."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        device: WatchdogDevice,
+        *,
+        span: Nanoseconds,
+        feed: Callable[[str, Event], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """Touch nothing yet.
+
+        Args:
+            loop: Where answers are delivered.
+            device: What is patted.
+            span: After so long without a pat it resets the host; a power of two.
+            feed: Takes the answers.
+            say: Takes what people should know.
+        """
+        self._loop = loop
+        self._device = device
+        self._span = span
+        self._feed = feed
+        self._say = say
+        self._allowed: dict[str, Instant] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_held_back = False
+        self._orders: queue.SimpleQueue[_Pat | _Disarm | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def arm(self, group: str, arm_id: int, pat_until: Instant) -> None:
+        """Arm it for a group; answered by ``WatchdogArmed``."""
+        self._allowed[group] = pat_until
+
+        def answer(problem: str) -> None:
+            self._feed(group, WatchdogArmed(id=arm_id, problem=problem))
+
+        self._order(_Pat(until_ns=min(self._allowed.values()), done=answer))
+        self._wind_up()
+
+    def allow(self, group: str, pat_until: Instant) -> None:
+        """Take note until when an armed group allows the patting."""
+        if group in self._allowed:
+            self._allowed[group] = pat_until
+
+    def disarm(self, group: str) -> None:
+        """Disarm it when no group needs it."""
+        if self._allowed.pop(group, None) is not None and not self._allowed:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._order(_Disarm(done=self._disarmed))
+
+    def close(self) -> None:
+        """End the patting. Whoever has not disarmed it wants to be reset."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._thread is not None:
+            self._orders.put(None)
+            self._thread.join(SECOND / 1e9)
+
+    def _wind_up(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._span / PATS_PER_SPAN / 1e9, self._tick)
+
+    def _tick(self) -> None:
+        self._wind_up()
+        until = min(self._allowed.values())
+        is_late = time.monotonic_ns() >= until
+        if is_late and not self._is_held_back:
+            self._say("the watchdog is not patted any more: the grant ends. The host is reset soon")
+        self._is_held_back = is_late
+        if not is_late and self._orders.empty():
+            self._order(_Pat(until_ns=until, done=self._patted))
+
+    def _patted(self, problem: str) -> None:
+        if problem:
+            self._say(f"the watchdog could not be patted: {problem}")
+
+    def _disarmed(self, problem: str) -> None:
+        if problem:
+            self._say(f"the watchdog could not be disarmed and may reset the host: {problem}")
+
+    def _order(self, order: _Pat | _Disarm) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="watchdog", daemon=True)
+            self._thread.start()
+        self._orders.put(order)
+
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None:
+            problem = self._carry_out(order)
+            try:
+                self._loop.call_soon_threadsafe(order.done, problem)
+            except RuntimeError:
+                # The loop is closed: nobody wants to know any more.
+                return
+
+    def _carry_out(self, order: _Pat | _Disarm) -> str:
+        try:
+            if isinstance(order, _Disarm):
+                self._device.disarm()
+            elif time.monotonic_ns() < order.until_ns:
+                self._device.pat(self._span)
+            else:
+                return "it came too late"
+        except OSError as error:
+            return explain(error)
+        return ""
