@@ -34,7 +34,7 @@ def render(topology: Topology, modules: set[str]) -> str:
     """Return the whole document, ending with a newline."""
     lines = ["<mesh>"]
     for cls in topology.classes:
-        if _MODULES.get(cls.name, "kernel") not in modules:
+        if not is_loaded(cls.name, modules):
             continue
         lines.append(f'  <class id="{CLASS_ADDRESSES[cls.name]}">')
         lines.append(f"    <name>{cls.name}</name>")
@@ -45,6 +45,11 @@ def render(topology: Topology, modules: set[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def is_loaded(name: str, modules: set[str]) -> bool:
+    """Whether a class takes part: it belongs to the kernel itself, or its module is loaded."""
+    return _MODULES.get(name, "kernel") in modules
+
+
 def _geom(geom: Geom) -> Iterator[str]:
     yield f'    <geom id="{geom.address:#x}">'
     yield f'      <class ref="{CLASS_ADDRESSES[geom.cls.name]}"/>'
@@ -53,7 +58,7 @@ def _geom(geom: Geom) -> Iterator[str]:
     described = geom.cls.name in _WITH_CONFIG and not geom.name.endswith(".sync")
     if described:
         yield "      <config>"
-        yield from _indented("\t", _geom_config(geom))
+        yield from _indented("\t", geom_config(geom))
         yield "      </config>"
     for consumer in geom.consumers:
         yield from _consumer(consumer, described=described)
@@ -71,7 +76,7 @@ def _consumer(consumer: Consumer, *, described: bool) -> Iterator[str]:
         yield "\t  <config>"
         disk = consumer.private
         if isinstance(disk, Disk):
-            yield from _indented("\t    ", _disk_config(consumer.geom.softc, disk))
+            yield from _indented("\t    ", disk_config(consumer.geom.softc, disk))
         yield "\t  </config>"
     yield "\t</consumer>"
 
@@ -88,7 +93,7 @@ def _provider(provider: Provider) -> Iterator[str]:
     offset = fixed.stripeoffset if isinstance(fixed, Fixed) else 0
     yield f"\t  <stripeoffset>{offset}</stripeoffset>"
     yield "\t  <config>"
-    yield from _indented("\t    ", _provider_config(provider))
+    yield from _indented("\t    ", provider_config(provider))
     yield "\t  </config>"
     yield "\t</provider>"
 
@@ -98,7 +103,8 @@ def _indented(indent: str, fields: list[tuple[str, object]]) -> Iterator[str]:
         yield f"{indent}<{name}>{value}</{name}>"
 
 
-def _geom_config(geom: Geom) -> list[tuple[str, object]]:
+def geom_config(geom: Geom) -> list[tuple[str, object]]:
+    """Return what a geom says of itself (dumpconf without a consumer or provider)."""
     softc = geom.softc
     if isinstance(softc, GateUnit):
         return [
@@ -127,7 +133,8 @@ def _geom_config(geom: Geom) -> list[tuple[str, object]]:
     return []
 
 
-def _disk_config(mirror: Mirror, disk: Disk) -> list[tuple[str, object]]:
+def disk_config(mirror: Mirror, disk: Disk) -> list[tuple[str, object]]:
+    """Return what a mirror says of one of its components (g_mirror_dumpconf)."""
     fields: list[tuple[str, object]] = [("ID", disk.did)]
     if disk.state is DiskState.SYNCHRONIZING:
         done = disk.offset_done
@@ -165,7 +172,8 @@ def mirror_flags(mflags: int) -> str:
     return ", ".join(word for bit, word in words if mflags & bit) or "NONE"
 
 
-def _provider_config(provider: Provider) -> list[tuple[str, object]]:
+def provider_config(provider: Provider) -> list[tuple[str, object]]:
+    """Return what a geom says of one of its providers."""
     softc = provider.geom.softc
     if isinstance(softc, MdUnit):
         return [

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 
 from hafailover.emulation.bootdisk import add_boot_disk
+from hafailover.emulation.confxml import render
 from hafailover.emulation.devices import DevClass, LabelClass, NamedClass, ProbingClass
 from hafailover.emulation.effects import (
     Effect,
@@ -67,6 +68,8 @@ class Machine:
         self.labels = {"ufsid": 1, "ufs": 1}
         self.settings = MirrorSettings(sync_rate=config.sync_rate)
         self.handles: dict[int, Provider] = {}
+        self.tell_tree = render
+        """How ``kern.geom.confxml`` is written; who reads the tree past its text puts something cheaper here."""
         self._next_address = _FIRST_ADDRESS
         self._next_work = 0
         self._works: dict[int, Completion] = {}

@@ -47,7 +47,7 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
             Severity.WARNING,
             f"only {turn.settings.node} has the data{_for_so_long(turn)}: {peer} has no copy in sync",
         )
-    if any(record.copy is CopyState.DIVERGED for _, record in state.records):
+    if CopyState.DIVERGED in [record.copy for _, record in state.records]:
         yield (
             AlertKind.DIVERGED,
             Severity.CRITICAL,

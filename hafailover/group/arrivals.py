@@ -13,7 +13,7 @@ from hafailover.group.events import (
     ShutdownAsked,
 )
 from hafailover.group.peer_view import Heard
-from hafailover.group.report import GroupReport, Role
+from hafailover.group.report import GroupReport, Role, says_the_same
 from hafailover.group.turn import Turn, put
 from hafailover.group.work import finish_work
 from hafailover.lineage import changes
@@ -58,7 +58,7 @@ def says_nothing_new(turn: Turn, event: Event) -> bool:
 def _repeats(turn: Turn, event: ReportReceived) -> bool:
     """Whether a report only repeats the last one, on a network that is not silent."""
     last = turn.state.peer.report
-    if last is None or replace(event.report, sequence=last.sequence) != last:
+    if last is None or not says_the_same(event.report, last):
         return False
     since = [each.at for each in turn.state.peer.heard if each.network == event.network]
     return bool(since) and turn.now - since[0] <= turn.settings.silence
@@ -106,7 +106,9 @@ def _note_contact(turn: Turn, report: GroupReport) -> None:
         lambda _, record: (
             record
             if record.copy is CopyState.UNKNOWN
-            else changes.released(met_now(record, boot), "" if is_over else record.released_to)
+            else changes.released(met_now(record, boot), "")
+            if is_over and record.released_to
+            else met_now(record, boot)
         )
     )
 

@@ -25,14 +25,25 @@ _WEIGHT = {
 
 def group_verdict(turn: Turn, report: GroupReport) -> Verdict:
     """Compare all volumes; a group moves as one, so the gravest answer counts, and a contradiction is divergence."""
-    verdicts = {verdict for _, verdict in volume_verdicts(turn, report)}
-    if {Verdict.MINE, Verdict.THEIRS} <= verdicts:
+    verdicts = [verdict for _, verdict in volume_verdicts(turn, report)]
+    if len(verdicts) == 1:
+        return verdicts[0]
+    if Verdict.MINE in verdicts and Verdict.THEIRS in verdicts:
         return Verdict.DIVERGED
     return max(verdicts, key=_WEIGHT.__getitem__, default=Verdict.UNKNOWN)
 
 
 def volume_verdicts(turn: Turn, report: GroupReport) -> tuple[tuple[str, Verdict], ...]:
-    """Compare each volume's two records."""
+    """Compare each volume's two records; asked for several times in a turn, and worked out once."""
+    durable, role = turn.state.durable, turn.state.role
+    known = turn.compared
+    if known is None or known[0] is not durable or known[1] is not role or known[2] is not report:
+        known = turn.compared = (durable, role, report, _compare_volumes(turn, report))
+    found: tuple[tuple[str, Verdict], ...] = known[3]
+    return found
+
+
+def _compare_volumes(turn: Turn, report: GroupReport) -> tuple[tuple[str, Verdict], ...]:
     copies = dict(report.copies)
     is_serving = turn.state.role in _SERVING
     found = []

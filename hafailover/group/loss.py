@@ -2,6 +2,8 @@
 
 from hafailover.group import addresses, demotion, isolation, parting
 from hafailover.group.contact import REPLICATION, is_acting
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, try_again_later
 from hafailover.lineage.record import CopyState
@@ -31,36 +33,35 @@ def advance(turn: Turn) -> bool:
     return turn.state.dropping is not None
 
 
-def canary_due(turn: Turn) -> Instant | None:
+def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when the peer's copy counts as lost because no write is completed, if none is until then.
 
     Peer health is I/O progress. A late canary is borne a little longer while the peer's heartbeats on the replication
     link are in time, since then it may be this node's own disk that is slow.
     """
-    state = turn.state
     if not state.canaries or not state.pairing.units or state.dropping or state.listen_until:
         return None
-    timers = turn.settings.timers
-    oldest = min(at for _, at in state.canaries)
+    timers = settings.timers
+    oldest = min([at for _, at in state.canaries])
     overdue = later(oldest, timers.canary_period + timers.canary_deadline)
     heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
     due = overdue
     if heard:
-        silent = later(heard[0], turn.settings.silence)
+        silent = later(heard[0], settings.silence)
         due = min(max(overdue, silent), later(oldest, timers.canary_patience))
-    stalled = _own_image_overdue(turn)
+    stalled = _own_image_overdue(state, settings)
     return None if stalled is not None and stalled <= due else due
 
 
-def _own_image_overdue(turn: Turn) -> Instant | None:
+def _own_image_overdue(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when this node's own image counts as hung, unless it is seen to take writes before then.
 
     An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's.
     """
-    synced = turn.state.synced_images
+    synced = state.synced_images
     if not synced:
         return None
-    patience = IMAGE_PERIOD + turn.settings.timers.canary_deadline
+    patience = IMAGE_PERIOD + settings.timers.canary_deadline
     return later(min(at for _, at in synced), patience)
 
 
@@ -103,7 +104,7 @@ def _says_stale(turn: Turn) -> bool:
 
 def _overdue(turn: Turn) -> str:
     """Say that no write is completed any more."""
-    due = canary_due(turn)
+    due = canary_due(turn.state, turn.settings)
     if due is None or turn.now < due:
         return ""
     late = turn.now - min(at for _, at in turn.state.canaries)

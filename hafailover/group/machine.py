@@ -71,15 +71,14 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
         return None
     due = [routers.deadline(state.routers), announcement.deadline(state.announcing)]
     if settings.has_storage:
-        turn = Turn(state, Instant(0), settings)
-        due.append(reporting.next_report(turn) if state.sent_at is not None else None)
-        canary_due = loss.canary_due(turn)
+        due.append(None if state.sent_at is None else reporting.next_report(state, settings))
+        canary_due = loss.canary_due(state, settings)
         # What was due and is still not settled is looked at with the next heartbeat, not without end.
         due.append(canary_due if canary_due is None or canary_due > state.moved_at else None)
         due.append(work.look_due(state, settings))
     else:
         due.append(services.next_check(state, settings))
-    return min((each for each in due if each is not None), default=None)
+    return min([each for each in due if each is not None], default=None)
 
 
 def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 - one flat table of all events

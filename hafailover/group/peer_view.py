@@ -33,4 +33,8 @@ class PeerView:
     @property
     def heard_at(self) -> Instant | None:
         """When its last report came, over whatever network."""
-        return max((each.at for each in self.heard), default=None)
+        latest: Instant | None = None
+        for each in self.heard:
+            if latest is None or each.at > latest:
+                latest = each.at
+        return latest

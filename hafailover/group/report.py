@@ -4,8 +4,9 @@ A report carries state, not orders: it may be lost, doubled or late, and the nex
 wants of the other stands in ``Wish``; the other acts on it only if its own record agrees.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
+from operator import attrgetter
 
 from hafailover.lineage.record import LineageRecord
 
@@ -138,3 +139,11 @@ class GroupReport:
     """What became of the last order that the receiver passed on."""
     restart_hold_ns: int = 0
     """The reporter's agent is being restarted and leaves everything up; it asks for so long. 0 = it is not."""
+
+
+_said = attrgetter(*(field.name for field in fields(GroupReport) if field.name != "sequence"))
+
+
+def says_the_same(one: GroupReport, other: GroupReport) -> bool:
+    """Whether two reports differ in nothing but their number."""
+    return bool(_said(one) == _said(other))

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from hafailover.group import candidacy, contact, rejoin, routers
 from hafailover.group.actions import SendReport
-from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role
+from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role, says_the_same
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn, first
 from hafailover.lineage.changes import is_exported
 from hafailover.storage.exporting import export_path
@@ -20,22 +22,21 @@ def speak(turn: Turn) -> None:
     if not turn.settings.has_storage or not state.incarnation or not turn.settings.peer:
         return
     report = compose(turn)
-    is_news = state.sent is None or report != replace(state.sent, sequence=report.sequence)
+    is_news = state.sent is None or not says_the_same(report, state.sent)
     if is_news != state.has_news:
         turn.set(has_news=is_news)
-    if turn.now < next_report(turn):
+    sent_at = turn.state.sent_at
+    if sent_at is not None and turn.now < next_report(turn.state, turn.settings):
         return
     report = replace(report, sequence=state.sequence + 1)
     turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now, has_news=False)
     turn.do(SendReport(report=report))
 
 
-def next_report(turn: Turn) -> Instant:
+def next_report(state: GroupState, settings: GroupSettings) -> Instant:
     """Return when the next report is due: news soon, but never so often that two nodes could excite each other."""
-    sent_at = turn.state.sent_at
-    if sent_at is None:
-        return turn.now
-    return later(sent_at, _NEWS_GAP if turn.state.has_news else turn.settings.timers.heartbeat)
+    assert state.sent_at is not None  # noqa: S101
+    return later(state.sent_at, _NEWS_GAP if state.has_news else settings.timers.heartbeat)
 
 
 def compose(turn: Turn) -> GroupReport:

@@ -34,7 +34,7 @@ def receive(turn: Turn, family: int, advertisement: Advertisement) -> None:
 def deadline(routers: tuple[State, ...]) -> Instant | None:
     """Return the earliest deadline of the routers."""
     due = [machine.deadline(router) for router in routers]
-    return min((each for each in due if each is not None), default=None)
+    return min([each for each in due if each is not None], default=None)
 
 
 def reach_deadlines(turn: Turn) -> None:

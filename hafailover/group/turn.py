@@ -23,7 +23,7 @@ _FIELDS = frozenset(field.name for field in fields(GroupState))
 class Turn:
     """State, time and settings of one step, with the actions collected so far."""
 
-    __slots__ = ("_views", "actions", "now", "settings", "state")
+    __slots__ = ("_fresh", "_views", "actions", "compared", "now", "settings", "state")
 
     def __init__(self, state: GroupState, now: Instant, settings: GroupSettings) -> None:
         self.state = state
@@ -31,6 +31,9 @@ class Turn:
         self.settings = settings
         self.actions: list[Action] = []
         self._views: tuple[object, tuple[VolumeView, ...] | None] = (None, None)
+        self._fresh: tuple[object, GroupReport | None] = (None, None)
+        self.compared: tuple[Records, Role, GroupReport, Any] | None = None
+        """Which records were compared last in this turn, and what came of it; kept by ``contact``."""
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
@@ -72,15 +75,11 @@ class Turn:
 
     def set_records(self, changed: Records) -> None:
         """State what the records shall say; the machine makes them durable before anything depends on them."""
-        current = dict(self.state.records)
-        current.update(changed)
-        numbered = tuple(
-            (volume, self._numbered(record))
-            if record != dict(self.state.records).get(volume)
-            else (volume, record)
-            for volume, record in current.items()
-        )
-        self.set(records=numbered)
+        before = dict(self.state.records)
+        news = {name: record for name, record in changed if record != before.get(name)}
+        if news:
+            numbered = ((name, self._numbered(record)) for name, record in news.items())
+            self.set(records=tuple({**before, **dict(numbered)}.items()))
 
     def _numbered(self, record: LineageRecord) -> LineageRecord:
         return replace(
@@ -118,10 +117,12 @@ class Turn:
     @property
     def peer_report(self) -> GroupReport | None:
         """The peer's last report, if it is fresh enough to act on."""
-        heard_at = self.state.peer.heard_at
-        if heard_at is None or self.now - heard_at > self.settings.silence:
-            return None
-        return self.state.peer.report
+        peer = self.state.peer
+        if self._fresh[0] is not peer:
+            heard_at = peer.heard_at
+            is_silent = heard_at is None or self.now - heard_at > self.settings.silence
+            self._fresh = (peer, None if is_silent else peer.report)
+        return self._fresh[1]
 
 
 def first(items: "tuple[tuple[str, Any], ...]", key: str) -> Any:

@@ -10,9 +10,9 @@ from typing import Final
 
 from hafailover.lineage.record import CopyState, LineageRecord
 
-USABLE: Final = frozenset({CopyState.IN_SYNC, CopyState.SOLE, CopyState.TOUCHED})
+USABLE: Final = (CopyState.IN_SYNC, CopyState.SOLE, CopyState.TOUCHED)
 """Copies that may be promoted, if the rules of taking over hold."""
-BEHIND: Final = frozenset({CopyState.STALE, CopyState.SYNCING})
+BEHIND: Final = (CopyState.STALE, CopyState.SYNCING)
 
 
 class Verdict(Enum):

@@ -17,6 +17,7 @@ from hafailover.emulation.effects import (
 from hafailover.emulation.files import FileError, MemoryFileStore
 from hafailover.emulation.kernel import Kernel
 from hafailover.emulation.machine import KernelConfig
+from hafailover.sim.mesh import Trees
 from hafailover.sim.processes import Processes
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Host:
         self.is_frozen = False
         self.agent: Agent | None = None
         self.processes = Processes(self)
+        self.trees = Trees()
         self.virtual: set[str] = set()
         self.thawed_at: int | None = None
         self.link_up = True
@@ -72,6 +74,7 @@ class Host:
             ),
             self.files,
         )
+        self.kernel.machine.tell_tree = self.trees.tell
         self.kernel.tick(self.now)
         self.drain()
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from hafailover.emulation.files import FileError
 from hafailover.group.events import StorageObserved
 from hafailover.storage.facts import ImageFacts, Opener, StorageFacts
-from hafailover.storage.geom_facts import see_geom
 from hafailover.storage.mounts import parse_mounts
 from hafailover.storage.processes import parse_processes
 from hafailover.storage.tail import decode_tail
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _LIMIT_NS = 2 * SECOND
 
 # Most looks find what the last one found: what a text means is worked out once.
-_geom = lru_cache(maxsize=64)(see_geom)
 _mounts = lru_cache(maxsize=64)(parse_mounts)
 _processes = lru_cache(maxsize=64)(parse_processes)
 _tail = lru_cache(maxsize=64)(decode_tail)
@@ -72,7 +70,7 @@ def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> 
             addresses=addresses,
             problem=problem,
         )
-    geom = _geom(texts["geom"])
+    geom = host.trees.read(texts["geom"])
     return StorageFacts(
         memory_disks=geom.memory_disks,
         gates=geom.gates,

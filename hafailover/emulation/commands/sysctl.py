@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final
 
 from hafailover.emulation.commands.result import Result, UsageError, failed, read_options
-from hafailover.emulation.confxml import render
 from hafailover.emulation.machine import Machine
 from hafailover.emulation.tasks import Coroutine
 from hafailover.units import SECOND
@@ -77,7 +76,7 @@ def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
 
 def _document(machine: Machine) -> Coroutine[str]:
     yield from ()
-    return render(machine.topology, machine.modules)
+    return machine.tell_tree(machine.topology, machine.modules)
 
 
 def _dynamic(machine: Machine) -> dict[str, Callable[[], str]]:
