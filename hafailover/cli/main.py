@@ -14,12 +14,18 @@ from hafailover.override import override
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("hafailover.cli.run", "run the agent in the foreground"),
     "status": ("hafailover.cli.status", "show who serves, and how the copies stand"),
+    "history": ("hafailover.cli.history", "tell what happened, and why"),
+    "explain": ("hafailover.cli.explain", "say why this node is primary, or why not"),
+    "plan": ("hafailover.cli.plan", "show the commands that would be run now; runs none"),
     "switchover": ("hafailover.cli.orders", "move a group to the other node, in order"),
     "pause": ("hafailover.cli.orders", "stop changes of role"),
     "resume": ("hafailover.cli.orders", "end a pause"),
     "rejoin": ("hafailover.cli.orders", "let the peer's copy be rebuilt"),
     "promote": ("hafailover.cli.orders", "make this node primary by force"),
     "clear-hold": ("hafailover.cli.orders", "try again after failed promotions"),
+    "replay": ("hafailover.cli.replay", "check a journal against the core, bit for bit"),
+    "support": ("hafailover.cli.support", "pack what somebody else needs to see"),
+    "completion": ("hafailover.cli.completion", "print what a shell completes commands with"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
     "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),
     "sample": ("hafailover.cli.sample", "print an annotated configuration"),
@@ -68,7 +74,7 @@ def entry() -> None:
 def main() -> None:
     """Run the command line and end with its exit status."""
     try:
-        status = entry.main(standalone_mode=False)
+        status = entry.main(prog_name="hafailover", standalone_mode=False)
     except HaFailoverError as error:
         _say(error.message, error.hint)
         sys.exit(error.exit_status)

@@ -8,9 +8,21 @@ import click
 
 from hafailover.runtime.settings import PathSettings
 
-_DEFAULT_CONFIG: Final = Path("/usr/local/etc/hafailover.yaml")
+DEFAULT_CONFIG: Final = Path("/usr/local/etc/hafailover.yaml")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def config_option(function: Function) -> Function:
+    """Add the option by which the configuration is found."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT_CONFIG,
+        show_default=True,
+        envvar="HAFAILOVER_CONFIG",
+        help="The configuration file.",
+    )(function)
 
 
 def reaching_options(function: Function) -> Function:
@@ -18,7 +30,7 @@ def reaching_options(function: Function) -> Function:
     config = click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
-        default=_DEFAULT_CONFIG,
+        default=DEFAULT_CONFIG,
         show_default=True,
         envvar="HAFAILOVER_CONFIG",
         help="The configuration file; it says where the control socket is.",
@@ -40,7 +52,7 @@ def socket_path(config: Path, socket: Path | None) -> Path:
     """
     if socket is not None:
         return socket
-    if config == _DEFAULT_CONFIG and not config.exists():
+    if config == DEFAULT_CONFIG and not config.exists():
         return PathSettings().control_socket
     # Costs a tenth of a second (YAML), which who names the socket need not pay.
     from hafailover.config.load import load  # noqa: PLC0415

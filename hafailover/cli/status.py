@@ -1,12 +1,12 @@
 """``hafailover status``: who serves, how the copies stand, and how old each of these facts is."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from hafailover.cli.live import wants_colour, watch
 from hafailover.cli.reaching import reaching_options, socket_path
 from hafailover.cli.status_text import render_status
 from hafailover.errors import AgentNotRunningError, ControlError
@@ -19,13 +19,25 @@ UNKNOWN: Final = 3
 @click.command()
 @reaching_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--watch", "is_live", is_flag=True, help="Show it live, both nodes side by side, until Ctrl-C."
+)
 @click.argument("group", required=False)
-def status(config: Path, socket: Path | None, group: str | None, *, as_json: bool) -> int:
+def status(
+    config: Path, socket: Path | None, group: str | None, *, as_json: bool, is_live: bool
+) -> int:
     """Show the state of all groups, or of GROUP.
 
     Exit status: 0 healthy, 1 degraded (served without a second copy in sync), 2 not served,
-    3 unknown (no agent answers). Of several groups the worst one counts.
+    3 unknown (no agent answers). Of several groups the worst one counts. Colours are left out where
+    NO_COLOR is set, and where the output is no terminal.
     """
+    if is_live and as_json:
+        raise click.UsageError(
+            "--watch is for a person; a program asks again, or reads the metrics"
+        )
+    if is_live:
+        watch(socket_path(config, socket), group)
     try:
         client = ControlClient(socket_path(config, socket))
         try:
@@ -37,7 +49,7 @@ def status(config: Path, socket: Path | None, group: str | None, *, as_json: boo
     if as_json:
         click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(render_status(document, colour=sys.stdout.isatty()))
+        click.echo(render_status(document, colour=wants_colour()))
     return exit_status(document)
 
 

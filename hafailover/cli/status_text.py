@@ -104,7 +104,7 @@ def _volume(volume: dict[str, Any], group: dict[str, Any]) -> list[str]:
         parts = ", ".join(f"{part['provider']} {part['state']}" for part in mirror["components"])
         lines += _wrapped("", f"mirror {mirror['name']} {mirror['state']}: {parts}")
     if volume["rebuild_percent"] is not None:
-        lines += _wrapped("", f"rebuild {_bar(volume['rebuild_percent'])}")
+        lines += _wrapped("", f"rebuild {bar(volume['rebuild_percent'])}{pace_text(volume)}")
     if volume["doubt"]:
         lines += _wrapped("", f"doubt: {volume['doubt']}")
     return lines
@@ -151,20 +151,45 @@ def _ago(age: str) -> str:
     return age if age in ("now", "never") else f"{age} ago"
 
 
-def _bar(percent: int) -> str:
+def bar(percent: int) -> str:
+    """Return a bar with its percentage."""
     full = percent * _BAR // 100
     return f"[{'#' * full}{'.' * (_BAR - full)}] {percent} %"
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    """Return the text behind its label, folded at the width of the page."""
+def pace_text(volume: dict[str, Any]) -> str:
+    """Return how fast a rebuild is, and how long it will take; empty if that is not known yet."""
+    rebuild = volume["rebuild"]
+    if rebuild is None or rebuild["bytes_per_s"] is None:
+        return ""
+    rate, left = size_text(rebuild["bytes_per_s"]), age_text(rebuild["left_ms"])
+    return f", {rate}/s, {'done soon' if left == 'now' else f'{left} left'}"
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in words: ``512 B``, ``12 MB`` (of 1024 each)."""
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Return the text in lines of at most ``width``, if its words allow it."""
     lines, line = [], ""
     for word in text.split():
-        if line and len(line) + 1 + len(word) > WIDTH - _LABEL - 2:
+        if line and len(line) + 1 + len(word) > width:
             lines.append(line)
             line = word
         else:
             line = f"{line} {word}" if line else word
-    lines.append(line)
+    return [*lines, line]
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    """Return the text behind its label, folded at the width of the page."""
+    lines = folded(text, WIDTH - _LABEL - 2)
     labels = [label, *[""] * (len(lines) - 1)]
     return [f"  {name:<{_LABEL}}{part}".rstrip() for name, part in zip(labels, lines, strict=True)]

@@ -117,7 +117,7 @@ def beside_silence(turn: Turn) -> str:
     since = state.started_at if heard is None else heard
     if state.peer.returns_by is not None and turn.now < state.peer.returns_by:
         return f"the agent of {peer} is being restarted and has asked to be waited for"
-    if not _has_spoken(turn):
+    if not has_spoken(turn):
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
             "whose data counts"
@@ -125,11 +125,7 @@ def beside_silence(turn: Turn) -> str:
     left = since + turn.settings.takeover_silence - turn.now
     if left > 0:
         return f"{peer} is silent; a takeover waits {(left + SECOND - 1) // SECOND} s more"
-    if (
-        state.probed_at is None
-        or turn.now - state.probed_at > _PROBE_AGE_MAX
-        or state.probed_at < since
-    ):
+    if not is_probed(turn):
         return f"{peer}'s host is being probed"
     if state.peer_host:
         return (
@@ -145,6 +141,13 @@ def beside_silence(turn: Turn) -> str:
     return ""
 
 
+def is_probed(turn: Turn) -> bool:
+    """Whether the peer's host was probed lately, and since it fell silent."""
+    at, heard = turn.state.probed_at, silent_since(turn.state)
+    since = turn.state.started_at if heard is None else heard
+    return at is not None and turn.now - at <= _PROBE_AGE_MAX and at >= since
+
+
 def _isolation(turn: Turn) -> str:
     state = turn.state
     if state.gateway_lost_at is not None or state.gateway_at is None:
@@ -152,7 +155,7 @@ def _isolation(turn: Turn) -> str:
     return ""
 
 
-def _has_spoken(turn: Turn) -> bool:
+def has_spoken(turn: Turn) -> bool:
     """Whether the peer was spoken to in this boot of the host, by this life of the agent or an earlier one."""
     state = turn.state
     return state.contact or any(record.spoken_boot == state.boot for _, record in state.durable)

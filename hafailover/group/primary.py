@@ -84,14 +84,15 @@ def _local_lost(turn: Turn) -> bool:
     if views is None or turn.state.work is not None:
         return False
     for view in views:
-        problem = _local_problem(view)
+        problem = local_problem(view)
         if problem:
             _give_up_local(turn, views, problem)
             return True
     return False
 
 
-def _local_problem(view: VolumeView) -> str:
+def local_problem(view: VolumeView) -> str:
+    """Say what is wrong with this node's own copy of a volume that it serves; empty if nothing is."""
     name = view.settings.name
     if not view.is_mounted:
         return f"{view.settings.mount_point} is not mounted any more"

@@ -237,6 +237,7 @@ def _finish(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> N
     turn.set(
         in_sync_since=turn.now,
         unprotected_since=None,
+        refusal="",
         pairing=replace(turn.state.pairing, failures=0, retry_at=None, is_ordered=False),
     )
     turn.do(

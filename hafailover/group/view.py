@@ -3,12 +3,13 @@
 from typing import Any
 
 from hafailover.group import candidacy, contact, handover, rejoin
-from hafailover.group.report import GroupReport, Role
+from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
+from hafailover.storage.settings import VolumeSettings
 from hafailover.storage.view import VolumeView, view_volume
-from hafailover.units import MILLISECOND, Instant
+from hafailover.units import MILLISECOND, SECOND, Instant
 from hafailover.vrrp.settings import RouterSettings
 from hafailover.vrrp.states import Backup
 from hafailover.vrrp.states import State as RouterState
@@ -72,6 +73,7 @@ def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[s
         ],
         "storage_seen_age_ms": None if state.facts is None else _age(state.facts_at, now),
         "storage_problem": state.facts.problem if state.facts is not None else "",
+        "timers": _timers(settings),
         "alerts": [
             {"kind": each.kind.value, "text": each.text, "age_ms": _age(each.at, now)}
             for each in state.alerts
@@ -149,6 +151,11 @@ def _peer(turn: Turn, report: GroupReport | None) -> dict[str, Any]:
         "networks": list(contact.heard_networks(turn)),
         "hears_us_on": list(report.hears) if report else [],
         "role": report.role.value if report else None,
+        "epoch": report.epoch if report else None,
+        "vrrp_master": report.is_master if report else None,
+        "link_up": report.link_up if report else None,
+        "sees_gateway": report.sees_gateway if report else None,
+        "paused": report.paused if report else None,
         "refusal": report.refusal if report else "",
         "same_configuration": None if report is None else report.digest == turn.settings.digest,
         "verdict": contact.group_verdict(turn, report).value if report else "",
@@ -171,12 +178,43 @@ def _volume(turn: Turn, name: str, report: GroupReport | None) -> dict[str, Any]
         "lineage": record.lineage if record else "",
         "open": record.is_open if record else None,
         "clean": record.clean if record else None,
+        "size_bytes": settings.size_bytes,
         "peer_copy": theirs.record.copy.value if theirs else None,
+        "peer_exporting": theirs.export is not None if theirs else None,
         "mirror": _mirror(view),
         "rebuild_percent": _percent(view)
         if view and view.mirror
         else (theirs.progress_percent if theirs else None),
+        "rebuild": _rebuild(turn, settings, view, theirs),
         "exporting": bool(view and view.exporters),
+    }
+
+
+def _rebuild(
+    turn: Turn, settings: VolumeSettings, view: VolumeView | None, theirs: CopyReport | None
+) -> dict[str, Any] | None:
+    """Return how fast the peer's copy is rebuilt and how long it will take; counted from where it was first seen."""
+    start = next((each for each in turn.state.rebuilds if each.volume == settings.name), None)
+    percent = (
+        _percent(view) if view and view.mirror else (theirs.progress_percent if theirs else None)
+    )
+    if start is None or percent is None:
+        return None
+    gained, took = percent - start.percent, turn.now - start.at
+    is_known = gained > 0 and took > 0
+    rate = settings.size_bytes * gained * SECOND // (100 * took) if is_known else None
+    left = took * (100 - percent) // gained // MILLISECOND if is_known else None
+    return {"percent": percent, "bytes_per_s": rate, "left_ms": left}
+
+
+def _timers(settings: GroupSettings) -> dict[str, Any]:
+    timers = settings.timers
+    return {
+        "heartbeat_ms": timers.heartbeat // MILLISECOND,
+        "misses": timers.misses,
+        "canary_ms": (timers.canary_period + timers.canary_deadline) // MILLISECOND,
+        "takeover_silence_ms": settings.takeover_silence // MILLISECOND,
+        "lateness_ms": timers.lateness // MILLISECOND,
     }
 
 

@@ -1,8 +1,9 @@
 """How do the command line and the running agent talk?
 
 Over a UNIX socket, one JSON object per line, each with ``version``. A request names itself under
-``request``: ``status`` and ``subscribe`` (with an optional ``group``), or an order (with ``group``
-and its options). Every request but ``subscribe`` is answered by one line::
+``request``: ``status`` and ``subscribe`` (with an optional ``group``), ``state`` (with ``group``:
+everything that the core knows of it), or an order (with ``group`` and its options). Every request but
+``subscribe`` is answered by one line::
 
     {"version": 1, "ok": true, "result": ...}
     {"version": 1, "ok": false, "problem": "sentence"}
@@ -37,6 +38,13 @@ class SubscribeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateRequest:
+    """Show everything that the core knows of one group."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """An operator's order to one group; ``order.id`` is given by who receives it."""
 
@@ -51,7 +59,7 @@ class BadRequest:
     problem: str
 
 
-Request = StatusRequest | SubscribeRequest | OrderRequest | BadRequest
+Request = StatusRequest | SubscribeRequest | StateRequest | OrderRequest | BadRequest
 
 
 def parse_request(line: bytes, *, order_id: int) -> Request:
@@ -77,6 +85,10 @@ def parse_request(line: bytes, *, order_id: int) -> Request:
         return StatusRequest(group=group)
     if word == "subscribe":
         return SubscribeRequest(group=group)
+    if word == "state":
+        if group is None:
+            return BadRequest(problem="state needs a group")
+        return StateRequest(group=group)
     return _parse_order(document, word, group, order_id)
 
 

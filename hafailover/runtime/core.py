@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from hafailover.group import machine
 from hafailover.group.actions import Action
 from hafailover.group.events import Event
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
 from hafailover.units import Instant, Nanoseconds
 
 State = TypeVar("State")
@@ -28,3 +31,20 @@ class Core(Generic[State]):
     step: Callable[[State, Event, Instant], tuple[State, tuple[Action, ...]]]
     deadline: Callable[[State], Instant | None]
     lateness: Nanoseconds
+
+
+def core_of(settings: GroupSettings) -> Core[GroupState]:
+    """Return the machine of one group, bound to its settings."""
+
+    def step(
+        state: GroupState, event: Event, now: Instant
+    ) -> tuple[GroupState, tuple[Action, ...]]:
+        return machine.step(state, event, now, settings)
+
+    return Core(
+        state_type=GroupState,
+        initial=machine.initial(settings),
+        step=step,
+        deadline=lambda state: machine.deadline(state, settings),
+        lateness=settings.timers.lateness,
+    )

@@ -2,7 +2,8 @@
 
 The journal is JSON lines, each with a key ``line`` that says what it is:
 
-``journal``   the first of every file: format version, the agent's version, node, life of the agent
+``journal``   the first of every file and of every life of the agent: format version, the agent's version, node, boot
+``clock``     (offset): the Unix time, in nanoseconds, at which the clock of the steps that follow stood at zero
 ``snapshot``  (group, state): where the steps of this group that follow begin
 ``step``      (group, now, event, actions): one call of the core; its state before is the one after
               the step or snapshot of this group before it
@@ -15,7 +16,7 @@ step at a time when the loop has nothing better to do, and writing is the sink's
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -23,11 +24,13 @@ from hafailover.group.actions import Action
 from hafailover.group.events import Event
 from hafailover.runtime.codec import encode
 from hafailover.runtime.steady import SteadyWatch
-from hafailover.units import Instant
+from hafailover.units import SECOND, Instant
 
 FORMAT_VERSION: Final = 1
 RING_STEPS: Final = 64
 """So many steps of each group are remembered, news or not: some seconds of a pair at rest."""
+CLOCK_PERIOD: Final = 60 * SECOND
+"""After so long the two clocks are compared again: the one on the wall may have been set."""
 BACKLOG_LINES_MAX: Final = 20_000
 """Beyond it the newest steps are dropped, and counted: a hung disk must not eat the memory."""
 
@@ -82,7 +85,18 @@ class Journal:
         *,
         header: Mapping[str, str],
         bytes_max: int,
+        offset: Callable[[], int] | None = None,
     ) -> None:
+        """Make an empty journal.
+
+        Args:
+            sink: Takes the finished lines.
+            state_types: Of the groups, by name.
+            header: Stands at the beginning of every file.
+            bytes_max: Of a file and its predecessor together.
+            offset: Returns the Unix time (ns) at which the clock of the steps stood at zero; without it nobody can
+                tell later when things happened.
+        """
         self._sink = sink
         self._state_types = dict(state_types)
         self._tracks = {group: _GroupTrack() for group in state_types}
@@ -90,6 +104,8 @@ class Journal:
         self._file_bytes_max = bytes_max // 2
         self._file_bytes = 0
         self._has_header = False
+        self._offset = offset
+        self._clock_at: int | None = None
         self._begun: set[str] = set()
         """Groups of which a later step fits what stands in the present file."""
         self._backlog: deque[_Line] = deque()
@@ -147,6 +163,8 @@ class Journal:
             self._has_header = self._write(
                 {"line": "journal", "version": FORMAT_VERSION, **self._header}
             )
+            self._clock_at = None
+        self._tell_clock(line.entry.now)
         if line.begins:
             self._begun.discard(line.group)
         if line.group not in self._begun and self._write(self._snapshot(line)):
@@ -154,6 +172,13 @@ class Journal:
         if line.group in self._begun and not self._write(self._step(line)):
             # Whatever follows of this group would not fit what is on the disk.
             self._begun.discard(line.group)
+
+    def _tell_clock(self, now: int) -> None:
+        if self._offset is None:
+            return
+        if self._clock_at is None or not 0 <= now - self._clock_at < CLOCK_PERIOD:
+            self._clock_at = now
+            self._write({"line": "clock", "offset": self._offset()})
 
     def _snapshot(self, line: _Line) -> dict[str, Any]:
         state = encode(self._state_types[line.group], line.entry.before)

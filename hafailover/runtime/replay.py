@@ -24,6 +24,8 @@ class Replayed:
     event: Event
     actions: tuple[Action, ...]
     recorded: tuple[Action, ...]
+    state: Any
+    """The state after the step, as the core has it now."""
 
     @property
     def is_same(self) -> bool:
@@ -38,7 +40,7 @@ class JournalError(ValueError):
 def replay(lines: Iterable[str | bytes], cores: Mapping[str, Core[Any]]) -> Iterator[Replayed]:
     """Feed the steps of a journal to ``cores`` again, one result for each.
 
-    A last line that was cut off by a power loss is passed over. Steps of groups that ``cores`` does
+    The last line of a life that was cut off by a power loss is passed over. Steps of groups that ``cores`` does
     not have are passed over too.
 
     Raises:
@@ -47,11 +49,23 @@ def replay(lines: Iterable[str | bytes], cores: Mapping[str, Core[Any]]) -> Iter
     states: dict[str, Any] = {}
     pending: tuple[int, str | bytes] | None = None
     for numbered in enumerate(lines, start=1):
-        if pending is not None:
+        if pending is not None and not (_begins_life(numbered[1]) and _is_torn(pending[1])):
             yield from _replay_line(*pending, cores, states)
         pending = numbered
     if pending is not None and pending[1][-1:] in ("\n", b"\n"):
         yield from _replay_line(*pending, cores, states)
+
+
+def _begins_life(text: str | bytes) -> bool:
+    return text[:17] in ('{"line":"journal"', b'{"line":"journal"')
+
+
+def _is_torn(text: str | bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _replay_line(
@@ -84,5 +98,11 @@ def _replay_step(
     recorded = tuple(decode_any(Action, action) for action in document["actions"])
     states[group], actions = core.step(states[group], event, now)
     return Replayed(
-        line=number, group=group, now=now, event=event, actions=actions, recorded=recorded
+        line=number,
+        group=group,
+        now=now,
+        event=event,
+        actions=actions,
+        recorded=recorded,
+        state=states[group],
     )

@@ -7,13 +7,13 @@ import traceback
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
+from hafailover import __version__
 from hafailover.errors import EX_SOFTWARE
-from hafailover.group import machine, view
-from hafailover.group.actions import Action
+from hafailover.group import view
 from hafailover.group.events import Event, ShutdownAsked, Started
-from hafailover.group.settings import GroupSettings
 from hafailover.group.state import GroupState
-from hafailover.runtime.core import Core
+from hafailover.runtime.codec import encode
+from hafailover.runtime.core import Core, core_of
 from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import Journal
 from hafailover.runtime.settings import NodeSettings
@@ -24,32 +24,14 @@ from hafailover.system.eventloop import become_realtime, settle
 from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
 from hafailover.system.log import CRITICAL, Log
-from hafailover.system.loop_clock import LoopAlarm, MonotonicClock
+from hafailover.system.loop_clock import LoopAlarm, MonotonicClock, wall_offset
 from hafailover.system.writer_thread import LineWriter, RotatedFile
-from hafailover.units import Instant
 
 LAST_ACT_S: Final = 2.0
 """So long an agent that failed within goes on, to take its addresses down."""
 FLUSH_S: Final = 1.0
 _STDERR: Final = 2
 _LAST_ORDER: Final = -1
-
-
-def core_of(settings: GroupSettings) -> Core[GroupState]:
-    """Return the machine of one group, bound to its settings."""
-
-    def step(
-        state: GroupState, event: Event, now: Instant
-    ) -> tuple[GroupState, tuple[Action, ...]]:
-        return machine.step(state, event, now, settings)
-
-    return Core(
-        state_type=GroupState,
-        initial=machine.initial(settings),
-        step=step,
-        deadline=lambda state: machine.deadline(state, settings),
-        lateness=settings.timers.lateness,
-    )
 
 
 class Agent:
@@ -74,8 +56,14 @@ class Agent:
         self._journal = Journal(
             self._journal_file,
             dict.fromkeys(self._groups, GroupState),
-            header={"node": settings.node, "boot": self._boot},
+            header={
+                "node": settings.node,
+                "boot": self._boot,
+                "agent": __version__,
+                "digest": settings.digest,
+            },
             bytes_max=settings.journal_bytes_max,
+            offset=wall_offset,
         )
         self._edges = AgentEdges(
             settings,
@@ -83,6 +71,7 @@ class Agent:
             log=self._log,
             feed=self._feed,
             status=self._status,
+            state=self._state,
             finished=self._ended.set,
         )
         self._clock = MonotonicClock()
@@ -209,6 +198,14 @@ class Agent:
 
     def _status(self, group: str | None) -> dict[str, Any]:
         return self._page.document(group)
+
+    def _state(self, group: str) -> dict[str, Any]:
+        """Return everything that a group knows, for who explains or plans with it outside the agent."""
+        return {
+            "digest": self._groups[group].digest,
+            "now": self._clock.now(),
+            "state": encode(GroupState, self._driver.state(group)),
+        }
 
     async def _close(self) -> None:
         await self._edges.close()

@@ -59,6 +59,7 @@ class AgentEdges:
         log: Log,
         feed: Feed,
         status: Callable[[str | None], dict[str, Any]],
+        state: Callable[[str], dict[str, Any]],
         finished: Callable[[], None],
     ) -> None:
         """Make them; sockets for VRRP, the peer and the operators are opened by ``open``.
@@ -69,6 +70,7 @@ class AgentEdges:
             log: Where people read.
             feed: Takes every event.
             status: Returns the status document.
+            state: Returns the whole state of a group.
             finished: Called when every group has said that it has nothing left to do.
 
         Raises:
@@ -99,7 +101,7 @@ class AgentEdges:
         operators = OperatorPort(self.pauses, feed)
         names = [group.name for group in settings.groups]
         self.control = ControlServer(
-            settings.paths.control_socket, operators, groups=names, status=status
+            settings.paths.control_socket, operators, groups=names, status=status, state=state
         )
         self.alerts = AlertPort(
             log,

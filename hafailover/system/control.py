@@ -17,6 +17,7 @@ from hafailover.runtime.control_protocol import (
     LINE_BYTES_MAX,
     BadRequest,
     OrderRequest,
+    StateRequest,
     StatusRequest,
     SubscribeRequest,
     encode_line,
@@ -79,6 +80,7 @@ class ControlServer:
         *,
         groups: Iterable[str],
         status: Callable[[str | None], dict[str, Any]],
+        state: Callable[[str], dict[str, Any]],
     ) -> None:
         """Make a server that does not listen yet.
 
@@ -87,11 +89,13 @@ class ControlServer:
             operators: Takes the orders.
             groups: Names of the groups of this node.
             status: Returns the status document of one group, or of all.
+            state: Returns everything that one group knows.
         """
         self._path = path
         self._operators = operators
         self._groups = frozenset(groups)
         self._status = status
+        self._state = state
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: set[asyncio.Queue[bytes]] = set()
@@ -159,8 +163,14 @@ class ControlServer:
                     writer.write(encode_line(ok=False, problem=problem))
                 case StatusRequest(group=group):
                     writer.write(self._show(group))
+                case StateRequest(group=group):
+                    writer.write(self._show_state(group))
                 case OrderRequest(group=group, order=order):
                     writer.write(await self._obey(group, order))
+                case SubscribeRequest(group=group) if group is not None and (
+                    group not in self._groups
+                ):
+                    writer.write(self._unknown(group))
                 case SubscribeRequest(group=group):
                     await self._stream(writer, group)
             await writer.drain()
@@ -169,6 +179,11 @@ class ControlServer:
         if group is not None and group not in self._groups:
             return self._unknown(group)
         return encode_line(ok=True, result=self._status(group))
+
+    def _show_state(self, group: str) -> bytes:
+        if group not in self._groups:
+            return self._unknown(group)
+        return encode_line(ok=True, result=self._state(group))
 
     async def _obey(self, group: str, order: OperatorAsked) -> bytes:
         if group not in self._groups:

@@ -64,10 +64,18 @@ class ControlClient:
         return answer.get("result")
 
     def subscribe(self, group: str | None) -> Iterator[dict[str, Any]]:
-        """Yield what the agent says, until it hangs up."""
+        """Yield what the agent says, until it hangs up.
+
+        Raises:
+            RequestRefusedError: There is no such group.
+            ControlError: It hung up, or said nothing for a while.
+        """
         self._send(encode_request("subscribe", group))
         while True:
-            yield self._line(STATUS_S)
+            message = self._line(STATUS_S)
+            if message.get("ok") is False:
+                raise RequestRefusedError(str(message.get("problem")))
+            yield message
 
     def _send(self, data: bytes) -> None:
         try:

@@ -15,6 +15,11 @@ class MonotonicClock:
         return Instant(time.monotonic_ns())
 
 
+def wall_offset() -> int:
+    """Return the Unix time, in nanoseconds, at which the monotonic clock stood at zero."""
+    return time.time_ns() - time.monotonic_ns()
+
+
 class LoopAlarm:
     """The timer: one handle in the loop, moved as the nearest deadline moves."""
 

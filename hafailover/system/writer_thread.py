@@ -93,6 +93,13 @@ class LineWriter:
             os.close(self._descriptor)
 
 
+def _end_torn_line(path: Path, descriptor: int) -> None:
+    """Keep what a power loss cut off in a line of its own."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
+            os.write(descriptor, b"\n")
+
+
 class RotatedFile(LineWriter):
     """A file of lines with one predecessor (``.1``), appended to across restarts."""
 
@@ -106,6 +113,7 @@ class RotatedFile(LineWriter):
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = self._open()
+            _end_torn_line(path, descriptor)
         except OSError as error:
             raise StoreError(path, error.strerror or str(error)) from error
         super().__init__(path.name, descriptor, syncs=True)

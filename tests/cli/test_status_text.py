@@ -28,7 +28,10 @@ VOLUME: dict[str, Any] = {
             {"provider": "ggate10", "state": "SYNCHRONIZING"},
         ],
     },
+    "size_bytes": 500 * 1024 * 1024,
+    "peer_exporting": True,
     "rebuild_percent": 42,
+    "rebuild": {"percent": 42, "bytes_per_s": 12_600_000, "left_ms": 180_000},
     "exporting": False,
 }
 GROUP: dict[str, Any] = {
@@ -70,6 +73,11 @@ GROUP: dict[str, Any] = {
         "networks": ["lan", "replication"],
         "hears_us_on": ["replication"],
         "role": "standby",
+        "epoch": 3,
+        "vrrp_master": False,
+        "link_up": True,
+        "sees_gateway": True,
+        "paused": False,
         "refusal": "its copy is being rebuilt",
         "same_configuration": False,
         "verdict": "theirs is stale",
@@ -78,6 +86,13 @@ GROUP: dict[str, Any] = {
     "doing": ["gmirror insert"],
     "storage_seen_age_ms": 400,
     "storage_problem": "",
+    "timers": {
+        "heartbeat_ms": 250,
+        "misses": 4,
+        "canary_ms": 1000,
+        "takeover_silence_ms": 5250,
+        "lateness_ms": 250,
+    },
     "alerts": [{"kind": "unprotected", "text": "only A has the data", "age_ms": 61_000}],
 }
 DOCUMENT: dict[str, Any] = {
@@ -122,7 +137,7 @@ def test_the_page_is_as_reviewed() -> None:
         "  volume     sites: copy sole, mounted on /home/sites (seen now)",
         "             the peer's copy: syncing",
         "             mirror remotemirror DEGRADED: md10 ACTIVE, ggate10 SYNCHRONIZING",
-        "             rebuild [##########..............] 42 %",
+        "             rebuild [##########..............] 42 %, 12 MB/s, 3 min left",
         "  service    apache: running",
         "  warning    unprotected for 61 s",
         "  doing      gmirror insert",

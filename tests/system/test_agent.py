@@ -15,8 +15,8 @@ import pytest
 
 from hafailover.config.load import load
 from hafailover.group.events import Event, LinkChanged
+from hafailover.runtime.core import core_of
 from hafailover.runtime.replay import Replayed, replay
-from hafailover.system.agent import core_of
 
 pytestmark = [
     pytest.mark.netns,

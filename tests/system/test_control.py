@@ -42,8 +42,11 @@ class Rig:
             self.pauses, lambda group, order: self.orders.append((group, order))
         )
         self.server = ControlServer(
-            self.path, self.operators, groups=["g", "h"], status=self.status
+            self.path, self.operators, groups=["g", "h"], status=self.status, state=self.state
         )
+
+    def state(self, group: str) -> dict[str, Any]:
+        return {"state": {"of": group}}
 
     def status(self, group: str | None) -> dict[str, Any]:
         return {"groups": [{"group": name} for name in ("g", "h") if group in (None, name)]}
