@@ -12,9 +12,10 @@ from enum import Enum
 from hafailover.group import actions as ask
 from hafailover.group import events as happened
 from hafailover.group import machine
+from hafailover.group.peer_view import PeerView
 from hafailover.group.report import Role
 from hafailover.group.settings import GroupSettings
-from hafailover.group.state import GroupState, PeerView
+from hafailover.group.state import GroupState
 from hafailover.group.work import describe
 from hafailover.storage import outlook
 from hafailover.storage.facts import StorageFacts
