@@ -69,8 +69,7 @@ class AgentEdges:
             environment: The agent's own, of which a few variables count.
             log: Where people read.
             feed: Takes every event.
-            status: Returns the status document.
-            state: Returns the whole state of a group.
+            status: Returns the status document; ``state`` everything that one group knows.
             finished: Called when every group has said that it has nothing left to do.
 
         Raises:
