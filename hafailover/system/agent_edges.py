@@ -69,7 +69,8 @@ class AgentEdges:
             environment: The agent's own, of which a few variables count.
             log: Where people read.
             feed: Takes every event.
-            status: Returns the status document; ``state`` everything that one group knows.
+            status: Returns the status document.
+            state: Returns everything that one group knows.
             finished: Called when every group has said that it has nothing left to do.
 
         Raises:
@@ -97,10 +98,10 @@ class AgentEdges:
         self.vrrp = VrrpPort(loop, feed=feed, say=log.say)
         self.networks = _peer_networks(settings, feed)
         self.peer = PeerChannel(self.networks)
-        operators = OperatorPort(self.pauses, feed)
+        self._operators = OperatorPort(self.pauses, feed)
         names = [group.name for group in settings.groups]
         self.control = ControlServer(
-            settings.paths.control_socket, operators, groups=names, status=status, state=state
+            settings.paths.control_socket, self._operators, groups=names, status=status, state=state
         )
         self.alerts = AlertPort(
             log,
@@ -109,7 +110,6 @@ class AgentEdges:
             settings=settings.alerts,
             listener=self.control.tell,
         )
-        self._operators = operators
         self._make_ports(loop, environment, finished)
 
     def _make_ports(
