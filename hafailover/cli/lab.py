@@ -92,7 +92,12 @@ def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: boo
     show_default=True,
     help="Size of the volume.",
 )
-def up(arbiter: str, megabytes: int) -> None:
+@click.option(
+    "--bare",
+    is_flag=True,
+    help="Hosts without key, images and running agents: for hafailover init.",
+)
+def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
     """Start the lab and leave it standing, to play with.
 
     It stands until it is interrupted here, or until hafailover lab down.
@@ -101,7 +106,8 @@ def up(arbiter: str, megabytes: int) -> None:
     directory = standing.default_directory()
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
-    asyncio.run(_stand(directory, Tuning(arbiter=arbiter, image_megabytes=megabytes)))
+    tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes)
+    asyncio.run(_stand(directory, tuning, bare=bare))
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -169,11 +175,12 @@ def _enter() -> None:
 
 
 @asynccontextmanager
-async def _standing(directory: Path, tuning: Tuning) -> AsyncIterator[World]:
+async def _standing(directory: Path, tuning: Tuning, *, bare: bool = False) -> AsyncIterator[World]:
     """Bring a lab up, and down again."""
-    from hafailover.lab.world import World  # noqa: PLC0415 -- pyroute2 costs a third of a second
+    # pyroute2 costs a third of a second.
+    from hafailover.lab.world import BARE, PRODUCT, World  # noqa: PLC0415
 
-    async with World(directory, tuning) as world:
+    async with World(directory, tuning, BARE if bare else PRODUCT) as world:
         await world.start()
         yield world
 
@@ -268,13 +275,24 @@ def _print(outcome: Outcome, evidence: Evidence, begin_ns: int) -> None:
     click.secho("passed" if outcome.passed else "FAILED", fg="green" if outcome.passed else "red")
 
 
-async def _stand(directory: Path, tuning: Tuning) -> None:
+_FIRST_STEPS: Final = (
+    "Nothing is set up yet. On both nodes, A first:",
+    "  hafailover lab enter A hafailover init",
+    "  hafailover lab enter A sh -c 'cat $HOME/etc/hafailover.key' |",
+    "      hafailover lab enter B sh -c 'umask 77; cat > $HOME/etc/hafailover.key'",
+    "  hafailover lab enter B hafailover init",
+    "  hafailover lab enter A service hafailover start    (and B)",
+)
+
+
+async def _stand(directory: Path, tuning: Tuning, *, bare: bool) -> None:
     """Bring a lab up, say how it is played with, and wait."""
-    async with _standing(directory, tuning) as world:
+    async with _standing(directory, tuning, bare=bare) as world:
         click.echo(
             "\n".join(
                 (
                     f"The lab stands in {directory}.",
+                    *(_FIRST_STEPS if bare else ()),
                     "  hafailover lab enter A                 a shell in node A",
                     "  hafailover lab enter A gmirror status  one command there",
                     "  hafailover lab enter A hafailover status",

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "support": ("hafailover.cli.support", "pack what somebody else needs to see"),
     "completion": ("hafailover.cli.completion", "print what a shell completes commands with"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
+    "init": ("hafailover.cli.init", "set this node up for the first time"),
     "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),
     "sample": ("hafailover.cli.sample", "print an annotated configuration"),
     "lab": ("hafailover.cli.lab", "play with a pair of emulated hosts on Linux"),

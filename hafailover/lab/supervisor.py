@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from pyroute2 import AsyncIPRoute
 
-from hafailover.lab import mounts, orders
+from hafailover.lab import mounts, orders, rc_service
 from hafailover.lab.children import Children
 from hafailover.lab.ifconfig import service
 from hafailover.lab.ifconfig.links import Links
@@ -68,7 +68,7 @@ class Supervisor:
         self._kernel: int | None = None
         self._agent_starts = 0
         self._agent_wanted = asyncio.Event()
-        if not sheet.agent_waits:
+        if not sheet.agent_waits or rc_service.enabled(self._files).exists():
             self._agent_wanted.set()
         # Not the sheet's alone: each boot has an id of its own, which comes with the power.
         self._environment = dict(os.environ)

@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -44,8 +44,11 @@ class Cast:
     agent: Callable[[list[str]], list[str]]
     """Gets the command line of the agent, and may give another one."""
     after_power_off: Callable[[Path], None]
-    prepare: Callable[[World], Awaitable[None]]
-    """Makes the volume, once, while the nodes run without their agents."""
+    prepare: Callable[[World], Awaitable[None]] | None
+    """Makes the volume, once, while the nodes run without their agents; None: nobody does.
+
+    Then no key is there either, and no agent is started: that is left to who plays with the lab.
+    """
 
 
 PRODUCT: Final = Cast(
@@ -55,6 +58,10 @@ PRODUCT: Final = Cast(
     prepare=first_setup.prepare,
 )
 """The emulated kernel and the agent itself."""
+
+
+BARE: Final = replace(PRODUCT, prepare=None)
+"""The same hosts as they are before anybody has set them up."""
 
 
 class World:
@@ -120,8 +127,9 @@ class World:
         own = configuration.Paths(own=home)
         own.configuration.parent.mkdir()
         own.configuration.write_text(text, encoding="utf-8")
-        own.key.write_text(key, encoding="ascii")
-        own.key.chmod(0o600)
+        if self._cast.prepare is not None:
+            own.key.write_text(key, encoding="ascii")
+            own.key.chmod(0o600)
         view = self.paths.files
         program.install(
             files.programs,
@@ -130,9 +138,8 @@ class World:
             log_directory=self.shared,
             address=FLOATING_ADDRESS,
         )
-        command = files.programs / "hafailover"
-        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m hafailover "$@"\n', "ascii")
-        command.chmod(0o755)
+        self._install(files.programs / "hafailover", "hafailover")
+        self._install(files.programs / "service", f"hafailover.lab.rc_service {self.paths.own}")
         sheet = NodeSheet(
             name=machine.name,
             home=str(home),
@@ -145,6 +152,10 @@ class World:
             environment=self._environment(),
         )
         return Node(machine, sheet, self.switch, self._cast.after_power_off)
+
+    def _install(self, program: Path, module: str) -> None:
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n', "ascii")
+        program.chmod(0o755)
 
     def _environment(self) -> dict[str, str]:
         package = str(Path(hafailover.__file__).parent.parent)
@@ -170,8 +181,9 @@ class World:
         """Power everything on, and begin to watch."""
         await asyncio.gather(*(one.power_on() for one in self.bystanders.values()))
         await asyncio.gather(*(node.power_on() for node in self.nodes.values()))
-        await self._cast.prepare(self)
-        await self._start_agents()
+        if self._cast.prepare is not None:
+            await self._cast.prepare(self)
+            await self._start_agents()
         await self.start_client()
         self._watching = asyncio.create_task(self.observer.watch())
 

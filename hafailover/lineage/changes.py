@@ -45,6 +45,24 @@ def founded(
     )
 
 
+def founded_alone(
+    record: LineageRecord, *, lineage: str, binding: ImageBinding, boot: str
+) -> LineageRecord:
+    """The copy was just made, or taken over, by ``init``; its peer is still to be copied from it."""
+    return replace(
+        founded(record, lineage=lineage, binding=binding, boot=boot), copy=CopyState.SOLE
+    )
+
+
+def founded_behind(
+    record: LineageRecord, *, lineage: str, binding: ImageBinding, boot: str
+) -> LineageRecord:
+    """The copy holds nothing that anybody needs: ``init`` made it for the peer's to be copied to."""
+    return replace(
+        founded(record, lineage=lineage, binding=binding, boot=boot), copy=CopyState.STALE
+    )
+
+
 def booted(record: LineageRecord, *, boot: str) -> LineageRecord:
     """The host has booted since the record was written.
 

@@ -2,10 +2,10 @@ r"""Where does what lie on the device?
 
 ::
 
-    0        superblock and clean flag: the emulated kernel's, never touched here
-    64 KiB   metadata slot 0
-    320 KiB  metadata slot 1
-    576 KiB  data block 0, 1, 2, ... of 4 KiB each
+    64 KiB   superblock and clean flag: the emulated kernel's, never touched here
+    128 KiB  metadata slot 0
+    384 KiB  metadata slot 1
+    640 KiB  data block 0, 1, 2, ... of 4 KiB each
 
 A slot is a header of 56 bytes and a text: magic ``HAFUFS1\0`` (8), sequence (u64), number of data
 blocks (u32), length of the text (u32), SHA-256 over those 24 bytes and the text (32); integers are
@@ -20,7 +20,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-RESERVED: Final = 64 * 1024
+RESERVED: Final = 128 * 1024
 """Bytes at the front that belong to the emulated kernel."""
 
 BLOCK_SIZE: Final = 4096

@@ -1,0 +1,110 @@
+"""An image, or a mirror, that was there before is taken over without being touched."""
+
+from pathlib import Path
+
+import pytest
+
+from hafailover.lineage.record import CopyState
+from hafailover.setup.facts import Part
+from hafailover.setup.refusals import Refused
+from hafailover.storage.superblock import LENGTH, OFFSET, decode_superblock
+from tests.setup.bench import SIZE, Bench, Cut, PowerCutError
+from tests.setup.test_first_setup import assert_set_up, refusal
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A host on which somebody has a mirror of one image, by hand."""
+    bench = Bench(tmp_path)
+    bench.image.parent.mkdir()
+    bench.image.write_bytes(bytes(SIZE))
+    bench.host.ok(
+        f"mdconfig -a -t vnode -f {bench.image} -u 0",
+        "gmirror label -b prefer data md0",
+        "newfs -U /dev/mirror/data",
+    )
+    return bench
+
+
+def test_a_running_mirror_is_ended_and_its_file_system_kept(bench: Bench) -> None:
+    before = bench.image.read_bytes()[:-512]
+
+    bench.set_up(bench.plan_of(adopts=True))
+
+    assert_set_up(bench, CopyState.SOLE)
+    assert bench.image.read_bytes()[:-512] == before
+    assert not any("newfs" in text for text in bench.done)
+
+
+def test_without_the_word_it_is_refused(bench: Bench) -> None:
+    assert "holds a UFS file system" in refusal(bench)
+
+
+def test_a_mounted_one_is_refused_with_the_place(bench: Bench) -> None:
+    point = bench.root / "elsewhere"
+    point.mkdir()
+    bench.host.ok(f"mount /dev/mirror/data {point}")
+
+    assert f"/dev/mirror/data is mounted on {point}" in refusal(bench, adopts=True)
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_it_can_be_cut_off_anywhere(bench: Bench, at: int) -> None:
+    before = bench.image.read_bytes()[:-512]
+    try:
+        bench.set_up(bench.plan_of(adopts=True), Cut(at=at, is_after=True))
+    except PowerCutError:
+        bench.lose_power()
+        bench.set_up(bench.plan_of(adopts=True))
+
+    assert_set_up(bench, CopyState.SOLE)
+    assert bench.image.read_bytes()[:-512] == before
+
+
+def test_a_file_system_without_room_for_the_last_sector_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.image.parent.mkdir()
+    bench.image.write_bytes(bytes(SIZE))
+    bench.host.ok(
+        f"mdconfig -a -t vnode -f {bench.image} -u 0", "newfs -U /dev/md0", "mdconfig -d -u 0"
+    )
+
+    found = bench.plan_of(adopts=True)(bench.look())
+
+    assert isinstance(found, Refused)
+    assert "reaches into the last sector" in found.text
+    assert f"truncate -s {SIZE + 4096}" in found.remedy
+
+
+def test_what_is_no_file_system_cannot_be_taken_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.image.parent.mkdir()
+    bench.image.write_bytes(b"x" * SIZE)
+
+    assert "holds no UFS2 file system" in refusal(bench, adopts=True)
+
+
+def test_the_other_nodes_old_copy_is_given_up_on_a_word_only(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "b")
+    bench.key()
+    bench.image.parent.mkdir()
+    bench.image.write_bytes(b"x" * SIZE)
+    assert "holds data" in refusal(bench)
+
+    bench.set_up(bench.plan_of(Part.TARGET, gives_up=True))
+
+    assert_set_up(bench, CopyState.STALE)
+
+
+def test_a_new_file_system_that_was_used_meanwhile_is_not_made_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    while not any(text.startswith("newfs") for text in bench.done):
+        with pytest.raises(PowerCutError):
+            bench.set_up(bench.plan_of(), Cut(at=0, is_after=True))
+    point = bench.volume.mount_point
+    bench.host.ok(f"mount /dev/mirror/data {point}", f"umount {point}")
+    block = decode_superblock(bench.image.read_bytes()[OFFSET : OFFSET + LENGTH])
+    assert block is not None
+    assert block.last_mount == point
+
+    assert f"was mounted on {point}: it may hold data" in refusal(bench)
