@@ -44,6 +44,8 @@ class Observe:
     id: int
     images: tuple[str, ...]
     openers_of: tuple[str, ...] = ()
+    is_routine: bool = False
+    """Nothing asks for it but the time. While GEOM shows what it showed, the rest may be a few seconds old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from hafailover.group.events import (
 from hafailover.group.peer_view import Heard
 from hafailover.group.report import GroupReport, Role, says_the_same
 from hafailover.group.turn import Turn, put
-from hafailover.group.work import finish_work
+from hafailover.group.work import ROUTINE, finish_work
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import StorageFacts
@@ -141,11 +141,13 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
         return
     asked_openers = turn.state.ask_openers
     is_answered = set(asked_openers) <= {path for path, _ in facts.openers}
+    # Whoever asked for a look while a routine one was under way wants everything from after the question.
+    must_look = pending.what == ROUTINE and turn.state.must_look
     turn.set(
         observing=None,
         facts=facts,
         facts_at=turn.now,
-        must_look=not facts.is_complete,
+        must_look=must_look or not facts.is_complete,
         look_at=None if facts.is_complete else later(turn.now, _UNKNOWN_PAUSE),
         ask_openers=() if is_answered and turn.state.role is not Role.DEMOTING else asked_openers,
     )

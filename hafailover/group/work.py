@@ -7,6 +7,7 @@ peer is let go without looking first, since readers of the GEOM tree can hang ju
 from enum import Enum
 
 from hafailover.group.actions import Observe, RunStep, WriteRecords
+from hafailover.group.report import Role
 from hafailover.group.settings import GroupSettings
 from hafailover.group.state import GroupState, Pending
 from hafailover.group.turn import Turn
@@ -34,6 +35,12 @@ _WRITE_RETRY = SECOND
 _PACE = 25 * MILLISECOND
 """A step without effect is tried again after 50 ms, 100 ms, 200 ms ...: a fresh device is busy while it is tasted."""
 
+
+_STANDBY_PATIENCE = 3
+"""A standby to which nothing happens looks at its host after so many periods."""
+
+ROUTINE = "routine observation"
+"""A look that nothing but the time asks for."""
 
 TEST_WRITE = 0
 """Id of an answer that nobody asked for: the regular test of the disk under the records."""
@@ -173,10 +180,13 @@ def observe(turn: Turn) -> None:
     if due is None or turn.now < due:
         return
     state = turn.state
-    pending = turn.ask("observation")
+    is_routine = not state.must_look and state.look_at is None
+    pending = turn.ask(ROUTINE if is_routine else "observation")
     images = tuple(volume.image for volume in turn.settings.volumes)
     turn.set(observing=pending, look_at=None)
-    turn.do(Observe(id=pending.id, images=images, openers_of=state.ask_openers))
+    turn.do(
+        Observe(id=pending.id, images=images, openers_of=state.ask_openers, is_routine=is_routine)
+    )
 
 
 def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
@@ -187,8 +197,13 @@ def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
         return None
     if state.must_look:
         return state.look_at if state.look_at is not None else state.facts_at
-    regular = later(state.facts_at, settings.timers.observe_period)
+    regular = later(state.facts_at, settings.timers.observe_period * _patience(state))
     return min(regular, state.look_at) if state.look_at is not None else regular
+
+
+def _patience(state: GroupState) -> int:
+    """A primary watches its own copy; what a standby has is watched by the primary, through the canary."""
+    return _STANDBY_PATIENCE if state.role is Role.STANDBY else 1
 
 
 def try_again_later(turn: Turn) -> None:

@@ -71,8 +71,8 @@ def _perform_network(ports: Ports, group: str, action: _Network) -> None:
 
 def _perform_storage(ports: Ports, group: str, action: _Storage) -> None:
     match action:
-        case Observe(id=look_id, images=images, openers_of=openers_of):
-            ports.observer.observe(group, look_id, images, openers_of)
+        case Observe():
+            ports.observer.observe(group, action)
         case RunStep(id=step_id, step=step):
             ports.steps.run(group, step_id, step)
         case WriteRecords(id=write_id, records=records):

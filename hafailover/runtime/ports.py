@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hafailover.arbiter.requests import Request
-from hafailover.group.actions import AlertKind, ServiceVerb, Severity
+from hafailover.group.actions import AlertKind, Observe, ServiceVerb, Severity
 from hafailover.group.report import GroupReport
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.steps import Step
@@ -71,10 +71,8 @@ class StepRunner(Protocol):
 class Observer(Protocol):
     """Looks at the host; answered by ``StorageObserved``."""
 
-    def observe(
-        self, group: str, look_id: int, images: tuple[str, ...], openers_of: tuple[str, ...]
-    ) -> None:
-        """Begin to look, at these images too, and at who has some of them open."""
+    def observe(self, group: str, wanted: Observe) -> None:
+        """Begin to look, at the images too, and at who has some of them open."""
         ...
 
 

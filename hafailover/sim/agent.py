@@ -42,6 +42,7 @@ class Agent:
         self.is_stopped = False
         self._makes_way = False
         self.watchers = Watchers(self)
+        self.lately: looking.Lately | None = None
         self._wake_at: int | None = None
         self._wakes = (0, 0)
         """The millisecond of the last wake, and how many wakes there were in it."""

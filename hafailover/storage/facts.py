@@ -84,7 +84,6 @@ class Gate:
     unit: int
     info: str
     timeout_s: int
-    queue_count: int
     open_mode: str
     is_withering: bool = False
 

@@ -106,15 +106,12 @@ def _gate(geom: Geom) -> Gate:
     unit = _unit(geom)
     mode = geom.providers[0].mode if geom.providers else ""
     if geom.is_withering:
-        return Gate(
-            unit=unit, info="", timeout_s=0, queue_count=0, open_mode=mode, is_withering=True
-        )
+        return Gate(unit=unit, info="", timeout_s=0, open_mode=mode, is_withering=True)
     what = f"GATE {geom.name}"
     return Gate(
         unit=unit,
         info=_word(geom.config, "info", what),
         timeout_s=_count(geom.config, "timeout", what),
-        queue_count=_count(geom.config, "queue_count", what),
         open_mode=mode,
     )
 

@@ -9,13 +9,10 @@ from typing import Final
 from hafailover.storage.steps import CommandStep
 from hafailover.units import Nanoseconds, seconds
 
+CONFXML: Final = "kern.geom.confxml"
+"""The whole topology in one consistent snapshot; read by ``geom_facts.see_geom``."""
 LOOK: Final = seconds(2)
 """How long a look may take when nobody says otherwise."""
-
-
-def look_at_geom(deadline: Nanoseconds = LOOK) -> CommandStep:
-    """The whole topology in one consistent snapshot; read by ``geom_facts.see_geom``."""
-    return _look(("sysctl", "-n", "kern.geom.confxml"), "sysctl confxml", deadline)
 
 
 def look_at_mounts(deadline: Nanoseconds = LOOK) -> CommandStep:

@@ -20,6 +20,7 @@ from hafailover.system.alerts import AlertPort
 from hafailover.system.arbiter_edges import arbiter_for, watchdog_for
 from hafailover.system.control import ControlServer, OperatorPort
 from hafailover.system.frame_building import Frames
+from hafailover.system.geom_look import GeomLook
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.host import HostPort
 from hafailover.system.ifconfig import Interface
@@ -126,6 +127,7 @@ class AgentEdges:
         self._observer = HostObserver(
             loop,
             runner,
+            geom=GeomLook(loop, self.pool.geom),
             look_at_image=ImageLooks(loop, self.pool.for_looks),
             scopes={
                 group.name: GroupScope(

@@ -8,10 +8,12 @@ the present one may have looked before the question; who asks within a moment of
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from hafailover.override import override
 from hafailover.storage.observation import ObservationError
 from hafailover.system.child import Child, Ended
 from hafailover.system.runner import Runner
@@ -33,27 +35,18 @@ class Seen(Generic[Value]):
     problem: str = ""
 
 
-class CommandLook(Generic[Value]):
-    """One read-only command and the parser of its output, shared by everybody who asks."""
+class SharedLook(ABC, Generic[Value]):
+    """One way to look and the parser of what it shows, shared by everybody who asks."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        runner: Runner,
-        *,
-        argv: tuple[str, ...],
-        deadline: Nanoseconds,
-        parse: Callable[[str], Value],
+        self, loop: asyncio.AbstractEventLoop, what: str, parse: Callable[[str], Value]
     ) -> None:
         self._loop = loop
-        self._runner = runner
-        self._argv = argv
-        self._deadline = deadline
+        self._what = what
         self._parse = parse
         self._waiting: list[Callable[[Seen[Value]], None]] = []
         self._asked: list[Callable[[Seen[Value]], None]] = []
         self._is_busy = False
-        self._child: Child | None = None
         self._text: bytes = b""
         self._parsed: Seen[Value] | None = None
 
@@ -64,17 +57,69 @@ class CommandLook(Generic[Value]):
             self._is_busy = True
             self._loop.call_later(GATHER_S, self._begin)
 
+    @abstractmethod
+    def _start(self) -> None:
+        """Begin to look; ``_answer`` follows."""
+
+    @abstractmethod
+    def _hung_since(self) -> int | None:
+        """Return since when an abandoned look hangs, on the monotonic clock; None if there is none."""
+
     def _begin(self) -> None:
         self._asked, self._waiting = self._waiting, []
         hung = self._hung_since()
-        if hung is not None:
-            age_s = (time.monotonic_ns() - hung) / 1e9
-            self._answer(Seen(value=None, problem=f"{self._argv[0]} has hung for {age_s:.0f} s"))
+        if hung is None:
+            self._start()
             return
+        age_s = (time.monotonic_ns() - hung) / 1e9
+        self._answer(Seen(value=None, problem=f"{self._what} has hung for {age_s:.0f} s"))
+
+    def _read(self, text: bytes) -> Seen[Value]:
+        # A host at rest shows the same again and again; reading it once is enough.
+        if self._parsed is None or text != self._text:
+            try:
+                self._parsed = Seen(value=self._parse(text.decode()))
+            except ObservationError as error:
+                self._parsed = Seen(value=None, problem=str(error))
+            except UnicodeDecodeError as error:
+                self._parsed = Seen(value=None, problem=f"{self._what}: {error.reason}")
+            self._text = text
+        return self._parsed
+
+    def _answer(self, seen: Seen[Value]) -> None:
+        asked, self._asked = self._asked, []
+        self._is_busy = bool(self._waiting)
+        if self._is_busy:
+            self._loop.call_later(GATHER_S, self._begin)
+        for done in asked:
+            done(seen)
+
+
+class CommandLook(SharedLook[Value]):
+    """A look through one read-only command."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        *,
+        argv: tuple[str, ...],
+        deadline: Nanoseconds,
+        parse: Callable[[str], Value],
+    ) -> None:
+        super().__init__(loop, argv[0], parse)
+        self._runner = runner
+        self._argv = argv
+        self._deadline = deadline
+        self._child: Child | None = None
+
+    @override
+    def _start(self) -> None:
         self._child = self._runner.start(
             self._argv, deadline=self._deadline, done=self._ended, keep=OUTPUT_BYTES_MAX
         )
 
+    @override
     def _hung_since(self) -> int | None:
         if self._child is None:
             return None
@@ -93,23 +138,3 @@ class CommandLook(Generic[Value]):
             self._answer(Seen(value=None, problem=problem))
         else:
             self._answer(self._read(ended.stdout))
-
-    def _read(self, text: bytes) -> Seen[Value]:
-        # A host at rest prints the same again and again; reading it once is enough.
-        if self._parsed is None or text != self._text:
-            try:
-                self._parsed = Seen(value=self._parse(text.decode()))
-            except ObservationError as error:
-                self._parsed = Seen(value=None, problem=str(error))
-            except UnicodeDecodeError as error:
-                self._parsed = Seen(value=None, problem=f"{self._argv[0]}: {error.reason}")
-            self._text = text
-        return self._parsed
-
-    def _answer(self, seen: Seen[Value]) -> None:
-        asked, self._asked = self._asked, []
-        self._is_busy = bool(self._waiting)
-        if self._is_busy:
-            self._loop.call_later(GATHER_S, self._begin)
-        for done in asked:
-            done(seen)

@@ -14,7 +14,7 @@ import os
 import stat
 import time
 
-from hafailover.system.work import Refusal, sync_directory, write_whole
+from hafailover.system.work import Refusal, run_program, sync_directory, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,33 +188,13 @@ def _users(path: str) -> tuple[Opener, ...]:
     from hafailover.storage.observation import ObservationError  # noqa: PLC0415
     from hafailover.storage.openers import parse_openers  # noqa: PLC0415
 
-    status, text = _run(("fstat", "-f", path))
+    status, output = run_program(("fstat", "-f", path))
     if status != 0:
         raise Refusal(f"fstat -f {path} ended with exit status {status}")
     try:
-        return parse_openers(text)
+        return parse_openers(output.decode("utf-8", "replace"))
     except ObservationError as error:
         raise Refusal(f"who uses {path} is unknown: {error}") from error
-
-
-def _run(argv: tuple[str, ...]) -> tuple[int, str]:
-    """Run a command in this worker's process group, to its end, and return status and output."""
-    read, write = os.pipe()
-    try:
-        pid = os.posix_spawnp(
-            argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)]
-        )
-    except OSError:
-        os.close(read)
-        raise
-    finally:
-        os.close(write)
-    chunks = []
-    while chunk := os.read(read, 65536):
-        chunks.append(chunk)
-    os.close(read)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), b"".join(chunks).decode("utf-8", "replace")
 
 
 def _signal(pid: int, number: int) -> None:

@@ -20,6 +20,26 @@ def write_whole(descriptor: int, data: bytes, offset: int) -> None:
         written += os.pwrite(descriptor, data[written:], offset + written)
 
 
+def run_program(argv: tuple[str, ...]) -> tuple[int, bytes]:
+    """Run a command in this worker's process group, to its end, and return status and output."""
+    read, write = os.pipe()
+    try:
+        pid = os.posix_spawnp(
+            argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)]
+        )
+    except OSError:
+        os.close(read)
+        raise
+    finally:
+        os.close(write)
+    chunks = []
+    while chunk := os.read(read, 65536):
+        chunks.append(chunk)
+    os.close(read)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), b"".join(chunks)
+
+
 def sync_directory(path: str) -> None:
     """Make what was created, renamed or removed in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

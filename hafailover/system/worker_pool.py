@@ -7,13 +7,14 @@ from hafailover.system.worker import Worker
 
 
 class WorkerPool:
-    """Workers by purpose: one for records, and for each volume one to look and one to act."""
+    """Workers by purpose: one for records, one for GEOM, and for each volume one to look and one to act."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
         self._loop = loop
         self._path = path
         self._workers: dict[tuple[str, str, str], Worker] = {}
         self.records = self._worker("records", "", "")
+        self.geom = self._worker("geom", "", "")
 
     def for_steps(self, group: str, volume: str) -> Worker:
         """Return the worker that changes the files of a volume."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import marshal
 import os
 
-from hafailover.system import export_work, image_work, mount_work, state_work
+from hafailover.system import export_work, image_work, mount_work, state_work, sysctl_work
 from hafailover.system.work import Refusal
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ OPERATIONS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "kill_users": mount_work.kill_users,
     "canary": mount_work.canary,
     "append_mark": mount_work.append_mark,
+    "read_sysctl": sysctl_work.read_sysctl,
     "create_record": state_work.create_record,
     "write_record": state_work.write_record,
     "read_file": state_work.read_file,

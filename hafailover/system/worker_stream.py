@@ -19,7 +19,7 @@ _PROGRAM: Final = (
     "from hafailover.system.worker_process import main; main()"
 )
 """Isolated from the environment and without site-packages (-I -S), so it must be told the path."""
-_ANSWER_BYTES_MAX: Final = 1 << 20
+_ANSWER_BYTES_MAX: Final = 8 << 20
 _READ_BYTES: Final = 65536
 _HEADER: Final = 4
 

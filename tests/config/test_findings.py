@@ -27,7 +27,7 @@ from tests.config.hosts import (
 from tests.config.texts import PLAIN, changed, read
 
 ABSENT = replace(IMAGE, exists=False)
-GATE = Gate(unit=11, info="10.0.0.12:3080 /x", timeout_s=30, queue_count=0, open_mode="r1w1e1")
+GATE = Gate(unit=11, info="10.0.0.12:3080 /x", timeout_s=30, open_mode="r1w1e1")
 
 
 def mounted(device: str, point: str, kind: str = "ufs") -> HostFacts:

@@ -35,7 +35,7 @@ EXPECTED: list[tuple[actions.Action, tuple[object, ...]]] = [
     (actions.AnnounceAddresses(), ("announcer.announce", "g")),
     (
         actions.Observe(id=3, images=("/i",), openers_of=("/o",)),
-        ("observer.observe", "g", 3, ("/i",), ("/o",)),
+        ("observer.observe", "g", actions.Observe(id=3, images=("/i",), openers_of=("/o",))),
     ),
     (actions.RunStep(id=4, step=STEP, reason="r"), ("steps.run", "g", 4, STEP)),
     (actions.WriteRecords(id=5, records=RECORDS), ("records.write", "g", 5, RECORDS)),

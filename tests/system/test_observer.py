@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from hafailover.group.actions import Observe
 from hafailover.group.events import Event, StorageObserved
 from hafailover.storage.facts import ImageFacts, MirrorState, Mount, Opener, StorageFacts
+from hafailover.system import observer
+from hafailover.system.geom_look import GeomLook
 from hafailover.system.looks import CommandLook, Seen
 from hafailover.system.observer import GroupScope, HostObserver, InterfaceFacts
 from hafailover.system.runner import Runner, search_path
+from hafailover.system.worker import StuckWorker, Worker
 from hafailover.units import milliseconds, seconds
 from tests.system.conftest import Bench
 
@@ -35,13 +39,16 @@ class Rig:
     def __init__(self, bench: Bench, directory: Path) -> None:
         self.bench = bench
         self.directory = directory
-        self.runner = Runner(bench.loop, path=search_path({"HAFAILOVER_PATH": str(directory)}))
+        path = search_path({"HAFAILOVER_PATH": str(directory)})
+        self.runner = Runner(bench.loop, path=path)
+        self.worker = Worker(bench.loop, "geom", path=path)
         self.interface = Interface()
         self.events: list[tuple[str, Event]] = []
         self.images: dict[str, ImageFacts] = {}
         self.subject = HostObserver(
             bench.loop,
             self.runner,
+            geom=GeomLook(bench.loop, self.worker),
             look_at_image=lambda path, done: done(self.images[path]),
             scopes={
                 "data": GroupScope(interface=self.interface, has_storage=True),
@@ -64,9 +71,20 @@ class Rig:
         log = self.directory / f"{name}.calls"
         return len(log.read_text().splitlines()) if log.exists() else 0
 
-    def facts(self, *openers_of: str, group: str = "data", look_id: int = 1) -> StorageFacts:
+    def look(self, group: str, look_id: int, *openers_of: str, is_routine: bool = False) -> None:
+        wanted = Observe(
+            id=look_id,
+            images=tuple(self.images),
+            openers_of=openers_of,
+            is_routine=is_routine,
+        )
+        self.subject.observe(group, wanted)
+
+    def facts(
+        self, *openers_of: str, group: str = "data", look_id: int = 1, is_routine: bool = False
+    ) -> StorageFacts:
         self.events.clear()
-        self.subject.observe(group, look_id, tuple(self.images), openers_of)
+        self.look(group, look_id, *openers_of, is_routine=is_routine)
         self.bench.until(lambda: self.events, "the observation")
         [(name, event)] = self.events
         assert isinstance(event, StorageObserved)
@@ -78,6 +96,7 @@ class Rig:
 def rig(bench: Bench, tmp_path: Path) -> Iterator[Rig]:
     subject = Rig(bench, tmp_path)
     yield subject
+    subject.worker.close()
     subject.runner.close()
 
 
@@ -135,19 +154,61 @@ def test_openers_are_read(rig: Rig) -> None:
 
 
 def test_groups_that_ask_together_share_one_look(rig: Rig) -> None:
-    rig.subject.observe("data", 1, (), ())
-    rig.subject.observe("more", 2, (), ())
+    rig.look("data", 1)
+    rig.look("more", 2)
     rig.bench.until(lambda: len(rig.events) == 2)
     assert {group for group, _ in rig.events} == {"data", "more"}
     assert (rig.calls("sysctl"), rig.calls("mount"), rig.calls("ps")) == (1, 1, 1)
 
 
 def test_who_asks_while_a_look_is_under_way_gets_a_later_one(rig: Rig) -> None:
-    rig.subject.observe("data", 1, (), ())
+    rig.look("data", 1)
     rig.bench.until(lambda: rig.calls("sysctl") == 1)
-    rig.subject.observe("more", 2, (), ())
+    rig.look("more", 2)
     rig.bench.until(lambda: len(rig.events) == 2)
     assert rig.calls("sysctl") == 2
+
+
+def test_a_routine_look_starts_nothing_while_geom_shows_what_it_showed(rig: Rig) -> None:
+    first = rig.facts()
+    again = rig.facts(is_routine=True)
+    assert again == first
+    assert (rig.calls("sysctl"), rig.calls("mount"), rig.calls("ps")) == (2, 1, 1)
+
+
+def test_a_change_of_geom_makes_a_routine_look_a_whole_one(rig: Rig) -> None:
+    first = rig.facts()
+    rig.tool("sysctl", f"cat {max(CONFXML.glob('*.confxml'))}")
+    rig.tool("mount", "echo '/dev/ada0p3 on / (ufs, local)'")
+    again = rig.facts(is_routine=True)
+    assert again.mounts != first.mounts
+    assert (rig.calls("sysctl"), rig.calls("mount"), rig.calls("ps")) == (2, 2, 2)
+
+
+def test_what_a_routine_look_tells_is_never_old(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.facts()
+    monkeypatch.setattr(observer, "LATELY_S", 0.0)
+    rig.facts(is_routine=True)
+    assert (rig.calls("mount"), rig.calls("ps")) == (2, 2)
+
+
+def test_after_an_incomplete_look_a_routine_one_is_whole(rig: Rig) -> None:
+    rig.facts()
+    rig.tool("mount", "exit 1")
+    rig.facts()
+    rig.tool("mount", "echo '/dev/ada0p3 on / (ufs, local)'")
+    assert rig.facts(is_routine=True).is_complete
+    assert rig.calls("mount") == 3
+
+
+def test_a_hung_kernel_is_asked_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hafailover.system.geom_look.LOOK", milliseconds(300))
+    rig.tool("sysctl", "exec sleep 1000")
+    assert "did not end in time" in rig.facts().problem
+    stuck = StuckWorker(pid=1, worker="", operation="", arguments={}, since_ns=0)
+    monkeypatch.setattr(Worker, "stuck", (stuck,))
+    assert "sysctl kern.geom.confxml has hung for " in rig.facts().problem
+    assert rig.calls("sysctl") == 1
 
 
 def test_a_plain_group_costs_no_storage_command(rig: Rig) -> None:
