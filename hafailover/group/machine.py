@@ -59,7 +59,11 @@ def step(state: GroupState, event: happened.Event, now: Instant, settings: Group
     if late_ns:
         arrivals.late(turn, late_ns)
     is_old_hat = not late_ns and arrivals.says_nothing_new(turn, event)
+    was_master = routers.is_any_master(turn)
     _take_in(turn, event)
+    if isinstance(event, happened.DeadlineReached) and not late_ns:
+        # An advertisement that was due, and nothing else: what else there is to do waits for its own deadline.
+        is_old_hat = not _own_is_due(turn) and routers.is_any_master(turn) == was_master
     if turn.state.incarnation and not is_old_hat:
         _move_on(turn)
     return Step(turn.state, tuple(turn.actions))
@@ -71,14 +75,28 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
         return None
     due = [routers.deadline(state.routers), announcement.deadline(state.announcing)]
     if settings.has_storage:
-        due.append(None if state.sent_at is None else reporting.next_report(state, settings))
-        canary_due = loss.canary_due(state, settings)
-        # What was due and is still not settled is looked at with the next heartbeat, not without end.
-        due.append(canary_due if canary_due is None or canary_due > state.moved_at else None)
-        due.append(work.look_due(state, settings))
+        due += _own_deadlines(state, settings)
     else:
         due.append(services.next_check(state, settings))
     return min([each for each in due if each is not None], default=None)
+
+
+def _own_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant | None]:
+    """Return when a group with data has something to do, its virtual routers aside."""
+    canary_due = loss.canary_due(state, settings)
+    return [
+        None if state.sent_at is None else reporting.next_report(state, settings),
+        # What was due and is still not settled is looked at with the next heartbeat, not without end.
+        canary_due if canary_due is None or canary_due > state.moved_at else None,
+        work.look_due(state, settings),
+    ]
+
+
+def _own_is_due(turn: Turn) -> bool:
+    if not turn.settings.has_storage or turn.state.sent_at is None:
+        return True
+    due = _own_deadlines(turn.state, turn.settings)
+    return any(each is not None and each <= turn.now for each in due)
 
 
 def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 - one flat table of all events

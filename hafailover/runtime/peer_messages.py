@@ -1,7 +1,8 @@
 """What do two agents say to each other inside an authenticated connection?
 
-``{"group": NAME, "report": {...}}`` from who opened the connection, ``{"ack": NUMBER}`` back:
-so many reports of this connection have been taken.
+From who opened the connection ``{"group": NAME, "report": {...}}``, and while nothing in it changes but its number
+``{"group": NAME, "again": NUMBER}``, which repeats the last report of this connection; ``{"ack": NUMBER}`` back: so
+many of both have been taken. A repetition is not always acknowledged at once.
 """
 
 import json
@@ -14,6 +15,7 @@ from hafailover.group.report import GroupReport
 from hafailover.runtime.codec import decode, encode
 from hafailover.runtime.shapes import CodecError
 
+_AGAIN: Final = re.compile(rb'\{"group":"([^"\\]+)","again":([0-9]{1,18})\}')
 _SEQUENCE: Final = re.compile(rb'"sequence":([0-9]{1,18}),"role":')
 """The number of a report, which is followed by its role; records inside it have numbers of their own."""
 
@@ -24,6 +26,14 @@ class ReportMessage:
 
     group: str
     report: GroupReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainMessage:
+    """The last report of the group on this connection holds, under another number."""
+
+    group: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +50,18 @@ class NotUnderstood:
     problem: str
 
 
+PeerMessage = ReportMessage | AgainMessage | AckMessage | NotUnderstood
+
+
 def encode_report(group: str, report: GroupReport) -> bytes:
     """Return the payload for a report."""
     document = {"group": group, "report": encode(GroupReport, report)}
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def encode_again(group: str, sequence: int) -> bytes:
+    """Return the payload that repeats the last report of a group; its name needs no escapes (configuration)."""
+    return b'{"group":"%b","again":%d}' % (group.encode(), sequence)
 
 
 def encode_ack(count: int) -> bytes:
@@ -66,13 +84,17 @@ def _read(text: bytes, *, strict: bool) -> ReportMessage | AckMessage | NotUnder
     return NotUnderstood(problem="neither a report nor an acknowledgement")
 
 
-def decode_payload(payload: bytes, *, strict: bool) -> ReportMessage | AckMessage | NotUnderstood:
+def decode_payload(payload: bytes, *, strict: bool) -> PeerMessage:
     """Return what a payload says; never raises.
 
     Args:
         payload: What ``Message`` carried.
         strict: Whether the peer knows the same versions, so that no field may differ.
     """
+    again = _AGAIN.fullmatch(payload)
+    if again is not None:
+        group = again[1].decode(errors="replace")
+        return AgainMessage(group=group, sequence=int(again[2]))
     number = _SEQUENCE.search(payload)
     if number is None:
         return _read(payload, strict=strict)

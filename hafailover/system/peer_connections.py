@@ -2,7 +2,8 @@
 
 Only the newest report matters. Of each group at most one report is on its way without having been
 acknowledged, and at most one waits: the next one replaces it. So nothing old ever queues up behind a
-slow link, and a link that stalls is noticed by who sends, on any operating system.
+slow link, and a link that stalls is noticed by who sends, on any operating system. What only repeats the
+report before it is said in a few bytes and acknowledged now and then: that is all a healthy pair says.
 """
 
 import asyncio
@@ -10,17 +11,19 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hafailover.group.report import GroupReport
 from hafailover.override import override
 from hafailover.runtime.peer_messages import (
     AckMessage,
+    AgainMessage,
     NotUnderstood,
     ReportMessage,
     decode_payload,
     encode_ack,
+    encode_again,
     encode_report,
 )
 from hafailover.runtime.peer_wire import (
@@ -39,6 +42,10 @@ HANDSHAKE_S: Final = 1.0
 """Whoever has not proved itself by then is dropped."""
 STALL_S: Final = 1.0
 """A report unacknowledged for so long means a new connection: TCP's own retries get rare."""
+ACK_PERIOD_S: Final = 0.4
+"""Repetitions are acknowledged so often; well below the stall, or a healthy link would look like one."""
+AGAIN_MAX: Final = 8
+"""So many repetitions of one group may be on their way without having been acknowledged."""
 WRITE_BUFFER_MAX: Final = 256 * 1024
 
 
@@ -145,7 +152,11 @@ class OutgoingConnection(PeerConnection):
         """Make one; ``newest`` is filled by the owner and emptied here as reports go out."""
         super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
         self._newest = newest
-        self._flying: deque[str] = deque()
+        self._said: dict[str, GroupReport] = {}
+        """The last report of each group on this connection."""
+        self._flying: deque[tuple[type[ReportMessage | AgainMessage], str]] = deque()
+        self._reporting: set[str] = set()
+        """Groups with a report on its way, repetitions aside."""
         self._acknowledged = 0
         self._stall: asyncio.TimerHandle | None = None
 
@@ -165,11 +176,22 @@ class OutgoingConnection(PeerConnection):
         """Send the newest report of every group that has none on its way."""
         if not self.wire.is_ready or self.transport is None or self.transport.is_closing():
             return
-        for group in [name for name in self._newest if name not in self._flying]:
-            payload = encode_report(group, self._newest.pop(group))
-            self.transport.write(self.wire.seal(payload))
-            self._flying.append(group)
+        for group, report in list(self._newest.items()):
+            said = self._said.get(group)
+            if said is not None and replace(report, sequence=said.sequence) == said:
+                if self._flying.count((AgainMessage, group)) < AGAIN_MAX:
+                    self._send(AgainMessage, group, encode_again(group, report.sequence))
+            elif group not in self._reporting:
+                self._said[group] = report
+                self._reporting.add(group)
+                self._send(ReportMessage, group, encode_report(group, report))
         self._watch()
+
+    def _send(self, kind: type[ReportMessage | AgainMessage], group: str, payload: bytes) -> None:
+        assert self.transport is not None  # noqa: S101 - the caller looked
+        del self._newest[group]
+        self.transport.write(self.wire.seal(payload))
+        self._flying.append((kind, group))
 
     @override
     def got(self, payload: bytes) -> None:
@@ -180,7 +202,9 @@ class OutgoingConnection(PeerConnection):
             return
         taken = min(message.count - self._acknowledged, len(self._flying))
         for _ in range(taken):
-            self._flying.popleft()
+            kind, group = self._flying.popleft()
+            if kind is ReportMessage:
+                self._reporting.discard(group)
         self._acknowledged += max(taken, 0)
         if self._stall is not None:
             self._stall.cancel()
@@ -210,6 +234,8 @@ class IncomingConnection(PeerConnection):
         self._on_report = on_report
         self._on_garbage = on_garbage
         self._taken = 0
+        self._acknowledged_at = float("-inf")
+        self._said: dict[str, GroupReport] = {}
 
     @override
     def became_ready(self) -> None:
@@ -222,10 +248,21 @@ class IncomingConnection(PeerConnection):
         assert self.agreed is not None  # noqa: S101
         message = decode_payload(payload, strict=self.agreed.is_same_age)
         match message:
-            case ReportMessage():
+            case ReportMessage(group=group, report=report):
+                self._said[group] = report
                 self._taken += 1
                 self._acknowledge()
                 self._on_report(message)
+            case AgainMessage(group=group, sequence=sequence) if group in self._said:
+                self._taken += 1
+                if self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
+                    self._acknowledge()
+                report = replace(self._said[group], sequence=sequence)
+                self._on_report(ReportMessage(group=group, report=report))
+            case AgainMessage():
+                self._taken += 1
+                self._acknowledge()
+                self._on_garbage("a repetition of nothing")
             case NotUnderstood(problem=problem):
                 # Counted too: who sent it must not believe that the link has stalled.
                 self._taken += 1
@@ -241,4 +278,5 @@ class IncomingConnection(PeerConnection):
             # It sends and does not read: no agent of ours does.
             self.abort()
             return
+        self._acknowledged_at = self._loop.time()
         self.transport.write(self.wire.seal(encode_ack(self._taken)))

@@ -15,7 +15,7 @@ from hafailover.group.report import GroupReport, Role
 from hafailover.runtime.peer_wire import Fault
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_channel import SIGN_PERIOD_S, STRANGERS_MAX, PeerNetwork
-from hafailover.system.peer_connections import Identity
+from hafailover.system.peer_connections import AGAIN_MAX, Identity
 from hafailover.system.peer_key import read_key
 from tests.system.conftest import Bench
 
@@ -133,7 +133,7 @@ def test_what_waited_for_a_connection_is_the_newest_of_each_group(rig: Rig) -> N
 def test_a_burst_never_queues_up(rig: Rig) -> None:
     one, other = rig.both()
     for sequence in range(1, 1001):
-        one.network.send("g", numbered(sequence))
+        one.network.send("g", replace(numbered(sequence), epoch=sequence))
     rig.until(lambda: ("g", 1000) in other.reports)
     # One was on its way, one waited.
     assert other.reports == [("g", 1), ("g", 1000)]
@@ -145,6 +145,55 @@ def test_every_report_in_a_row_arrives(rig: Rig) -> None:
         one.network.send("g", numbered(sequence))
         rig.until(partial(has, other, sequence))
     assert [sequence for _, sequence in other.reports] == list(range(1, 30))
+
+
+def test_repetitions_are_short_and_told_as_whole_reports(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = rig.both()
+    sent: list[bytes] = []
+    outgoing = one.network._outgoing
+    assert outgoing is not None
+    seal = outgoing.wire.seal
+
+    def watched(payload: bytes) -> bytes:
+        sent.append(payload)
+        return seal(payload)
+
+    monkeypatch.setattr(outgoing.wire, "seal", watched)
+    for sequence in range(1, 41):
+        one.network.send("g", numbered(sequence))
+        one.network.send("h", numbered(sequence + 1))
+        rig.until(partial(has, other, sequence))
+    one.network.send("g", replace(numbered(41), epoch=2))
+    rig.until(partial(has, other, 41))
+    assert max(len(payload) for payload in sent[2:-1]) < 40
+    events = [event for group, event in other.events if group == "g"]
+    told = [event.report for event in events if isinstance(event, ReportReceived)]
+    assert told == [*map(numbered, range(1, 41)), replace(numbered(41), epoch=2)]
+    assert other.signs == []
+
+
+def test_repetitions_do_not_queue_up_without_acknowledgements(rig: Rig) -> None:
+    one, other = rig.both()
+    one.network.send("g", numbered(0))
+    rig.until(partial(has, other, 0))
+    for sequence in range(1, 101):
+        one.network.send("g", numbered(sequence))
+    rig.until(partial(has, other, 100))
+    assert len(other.reports) <= 2 + AGAIN_MAX
+
+
+def test_a_fresh_connection_begins_with_a_whole_report(rig: Rig) -> None:
+    one, other = rig.both()
+    one.network.send("g", numbered(1))
+    rig.until(partial(has, other, 1))
+    assert one.network._outgoing is not None
+    one.network._outgoing.abort()
+    rig.until(lambda: not one.network.is_connected_out)
+    one.network.send("g", numbered(2))
+    rig.until(partial(has, other, 2))
+    assert not any("repetition" in reason for reason in other.network.refused)
 
 
 def test_a_restarted_peer_is_found_again(rig: Rig) -> None:
@@ -165,7 +214,7 @@ def test_a_link_without_acknowledgements_is_given_up(rig: Rig) -> None:
     assert incoming.transport is not None
     incoming.transport.pause_reading()
     one.network.send("g", numbered(1))
-    one.network.send("g", numbered(2))
+    one.network.send("g", replace(numbered(2), epoch=2))
     rig.until(lambda: ("g", 2) in other.reports)
     assert other.network._incoming is not incoming
 
