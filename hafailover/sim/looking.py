@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hafailover.group.actions import Observe
     from hafailover.sim.agent import Agent
     from hafailover.sim.host import Host
+    from hafailover.storage.geom_facts import GeomFacts
 
 _LIMIT_NS = 2 * SECOND
 _LATELY_NS = 3 * SECOND
@@ -34,18 +35,18 @@ class Lately(NamedTuple):
     """What was seen last, when, and the tree it goes with."""
 
     at: int
-    tree: str
+    tree: GeomFacts
     facts: StorageFacts
 
-    def holds(self, tree: str, now: int) -> bool:
+    def holds(self, tree: GeomFacts, now: int) -> bool:
         """Whether it may be told again."""
-        return now - self.at <= _LATELY_NS and _geom(tree) == _geom(self.tree)
+        return now - self.at <= _LATELY_NS and tree == self.tree
 
 
 def look(agent: Agent, wanted: Observe) -> None:
     """Answer an ``Observe``; what hangs for too long is unknown."""
     host = agent.host
-    texts: dict[str, str] = {}
+    trees: list[GeomFacts] = []
     answered = [False]
 
     def tell(facts: StorageFacts) -> None:
@@ -53,32 +54,32 @@ def look(agent: Agent, wanted: Observe) -> None:
             answered[0] = True
             agent.feed(StorageObserved(id=wanted.id, facts=facts))
 
-    def finish(problem: str) -> None:
-        facts = _facts(host, wanted, texts, problem)
-        if not answered[0]:
-            agent.lately = (
-                None if problem else Lately(host.now, texts["geom"], replace(facts, openers=()))
-            )
-        tell(facts)
-
     def geom_done(effect: CommandFinished) -> None:
-        texts["geom"] = effect.stdout
+        trees.append(host.trees.read(effect.stdout))
         last = agent.lately
         # A routine look tells the rest as it was while GEOM shows what it showed, as the agent's does.
-        if wanted.is_routine and last is not None and last.holds(effect.stdout, host.now):
+        if wanted.is_routine and last is not None and last.holds(trees[0], host.now):
             tell(last.facts)
-            return
-        host.run(("mount",), mount_done)
+        else:
+            host.run(("mount",), mount_done)
 
     def mount_done(effect: CommandFinished) -> None:
-        texts["mount"] = effect.stdout
-        finish("")
+        if not answered[0]:
+            facts = _facts(host, wanted, trees[0], effect.stdout)
+            agent.lately = Lately(host.now, trees[0], replace(facts, openers=()))
+            tell(facts)
+
+    def give_up() -> None:
+        if not answered[0]:
+            agent.lately = None
+            tell(_unknown(host, wanted, "sysctl -n kern.geom.confxml hangs"))
 
     host.run(("sysctl", "-n", "kern.geom.confxml"), geom_done)
-    agent.world.timeline.after(_LIMIT_NS, lambda: finish("sysctl -n kern.geom.confxml hangs"))
+    agent.world.timeline.after(_LIMIT_NS, give_up)
 
 
-def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> StorageFacts:
+def _unknown(host: Host, wanted: Observe, problem: str) -> StorageFacts:
+    """What is known of a host when the GEOM tree cannot be read."""
     images = tuple((path, image_facts(host, path)) for path in wanted.images)
     openers = tuple(
         (
@@ -89,25 +90,24 @@ def _facts(host: Host, wanted: Observe, texts: dict[str, str], problem: str) -> 
     )
     processes = _processes(host.processes.listing())
     addresses = tuple(sorted(host.virtual))
-    if problem:
-        return StorageFacts(
-            processes=processes,
-            images=images,
-            openers=openers,
-            addresses=addresses,
-            problem=problem,
-        )
-    geom = host.trees.read(texts["geom"])
     return StorageFacts(
-        memory_disks=geom.memory_disks,
-        gates=geom.gates,
-        mirrors=geom.mirrors,
-        label_providers=geom.label_providers,
-        mounts=_mounts(texts["mount"]),
         processes=processes,
         images=images,
         openers=openers,
         addresses=addresses,
+        problem=problem,
+    )
+
+
+def _facts(host: Host, wanted: Observe, geom: GeomFacts, mount_table: str) -> StorageFacts:
+    seen = _unknown(host, wanted, "")
+    return replace(
+        seen,
+        memory_disks=geom.memory_disks,
+        gates=geom.gates,
+        mirrors=geom.mirrors,
+        label_providers=geom.label_providers,
+        mounts=_mounts(mount_table),
         link_up=host.link_up,
     )
 

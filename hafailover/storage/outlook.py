@@ -114,7 +114,6 @@ def _after_gate(facts: StorageFacts, step: CommandStep) -> StorageFacts:
         unit=step.unit,
         info=f"{address}:{port} {path}",
         timeout_s=int(step.argv[step.argv.index("-t") + 1]),
-        queue_count=0,
         open_mode="r0w0e0",
     )
     processes = (*(facts.processes or ()), _process(facts, step))
