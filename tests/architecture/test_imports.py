@@ -26,8 +26,8 @@ def test_every_process_of_a_running_agent_is_started_in_one_place() -> None:
         if any(start in path.read_text() for start in starts)
     }
 
-    # mount_work starts fstat(1) from within a worker, which is an ordinary process.
-    assert found == {"spawning.py", "mount_work.py"}
+    # work starts fstat(1) and sysctl(8) from within a worker, which is an ordinary process.
+    assert found == {"spawning.py", "work.py"}
 
 
 def test_the_command_line_starts_without_the_heavy_parts() -> None:
