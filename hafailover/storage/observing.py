@@ -15,6 +15,11 @@ LOOK: Final = seconds(2)
 """How long a look may take when nobody says otherwise."""
 
 
+def look_at_geom(deadline: Nanoseconds = LOOK) -> CommandStep:
+    """The whole topology through sysctl(8), for who looks once; a running agent asks the kernel itself."""
+    return _look(("sysctl", "-n", CONFXML), "sysctl confxml", deadline)
+
+
 def look_at_mounts(deadline: Nanoseconds = LOOK) -> CommandStep:
     """The mount table as the kernel caches it; read by ``mounts.parse_mounts``."""
     return _look(("mount",), "mount table", deadline)

@@ -40,6 +40,7 @@ ALL: list[CommandStep] = [
     commands.unmount(SETTINGS, force=True),
     commands.start_ggated(SETTINGS, "192.0.2.1", SESSION),
     commands.reboot("a test"),
+    observing.look_at_geom(),
     observing.look_at_mounts(),
     observing.look_at_processes(),
     observing.look_at_openers("/var/ha/mail.img"),

@@ -41,7 +41,7 @@ def do(host: Host, *steps: CommandStep) -> None:
 
 
 def seen(host: Host) -> GeomFacts:
-    return see_geom(host.run(f"sysctl -n {observing.CONFXML}").stdout)
+    return see_geom(run(host, observing.look_at_geom()).stdout)
 
 
 def mirror(host: Host) -> Mirror:
