@@ -153,14 +153,14 @@ class Play:
                 world.host(words[0]).freeze()
             case Verb.THAW:
                 world.host(words[0]).thaw()
-            case Verb.CUT if len(words) == len(NODES):
+            case Verb.CUT if words[1:] in {(node,) for node in NODES}:
                 if words[0] == LAN:
                     world.isolate(words[1], LAN)
                 else:
                     world.cut(words[0])
             case Verb.HEAL:
                 world.heal()
-            case Verb.CUT | Verb.KERNEL:
+            case Verb.CUT | Verb.MEMBER | Verb.KERNEL:
                 text = " ".join((fault.verb.value, *words))
                 raise CannotPlayError(f"the simulator cannot play {text}: only the lab can")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Bystander:
-    """The client or the gateway."""
+    """The client, the gateway, or a part of the arbiter."""
 
     def __init__(self, machine: Machine, switch: Switch) -> None:
         """Prepare a machine that is off."""
@@ -55,14 +55,18 @@ class Bystander:
                 await netlink.link("set", index=index, state="up")
             await netlink.link("set", index=1, state="up")
 
-    async def start(self, *arguments: str, environment: dict[str, str], log: Path) -> None:
-        """Start a program in the machine; it ends with it."""
-        if self._holder is None:
-            return
+    async def start(
+        self, *arguments: str, environment: dict[str, str], log: Path
+    ) -> asyncio.subprocess.Process:
+        """Start a program in the machine; it ends with it.
+
+        Raises:
+            ProcessLookupError: The machine is off.
+        """
         with log.open("ab") as output:
             program = await asyncio.create_subprocess_exec(
                 "nsenter",
-                f"--net=/proc/{self._holder.pid}/ns/net",
+                f"--net=/proc/{self.pid}/ns/net",
                 "--",
                 *arguments,
                 env=environment,
@@ -71,6 +75,7 @@ class Bystander:
                 stderr=output,
             )
         self._programs.append(program)
+        return program
 
     async def power_off(self) -> None:
         """End the programs and give the namespace up."""

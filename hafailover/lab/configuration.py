@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from hafailover.lab import etcd_cluster, power_switch
 from hafailover.lab.node_files import NodeFiles
 from hafailover.lab.plan import FLOATING_ADDRESS, GATEWAY_ADDRESS, Network
 from hafailover.lab.workload import program
@@ -29,7 +30,7 @@ class Tuning:
 
     image_megabytes: int = 16
     arbiter: str = "ping"
-    """``ping`` (the lab's gateway) or ``none``."""
+    """``ping`` (the lab's gateway), ``none``, ``etcd`` (three servers) or ``fence`` (a power switch)."""
     interval: str = "250ms"
     """Of the advertisements."""
     failback: str = "manual"
@@ -79,8 +80,8 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         },
         "networks": {network.value: {"interface": interfaces[network]} for network in Network},
         "channel": {"key_file": str(paths.key)},
-        "arbiter": _arbiter(tuning),
-        "watchdog": {"mode": "off"},
+        "arbiter": _arbiter(plan, paths, tuning),
+        "watchdog": {"mode": "required" if tuning.arbiter == "etcd" else "off"},
         "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
         "paths": {
             "state": str(paths.files.state),
@@ -102,10 +103,30 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _arbiter(tuning: Tuning) -> dict[str, Any]:
-    if tuning.arbiter == "none":
-        return {"kind": "none", "i_accept_split_brain": True}
-    return {"kind": "ping", "targets": [GATEWAY_ADDRESS]}
+def _arbiter(plan: Plan, paths: Paths, tuning: Tuning) -> dict[str, Any]:
+    match tuning.arbiter:
+        case "none":
+            return {"kind": "none", "i_accept_split_brain": True}
+        case "etcd":
+            return {
+                "kind": "etcd",
+                "endpoints": etcd_cluster.endpoints(),
+                "prefix": etcd_cluster.PREFIX,
+            }
+        case "fence":
+            options = {
+                machine.name: {"stdin": power_switch.options(machine.name)}
+                for machine in plan.nodes
+            }
+            return {
+                "kind": "fence",
+                "command": [str(paths.files.programs / power_switch.PROGRAM)],
+                "options": options,
+                "deadline": "8s",
+                "secondary_delay": "10s",
+            }
+        case _:
+            return {"kind": "ping", "targets": [GATEWAY_ADDRESS]}
 
 
 def _alert_log(paths: Paths) -> list[str]:

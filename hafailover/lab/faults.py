@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hafailover.lab import kernel
 from hafailover.lab.configuration import MIRROR
 from hafailover.lab.plan import Cut, Network
-from hafailover.lab.scenario import Fault, ScenarioError, Verb
+from hafailover.lab.scenario import NODES, Fault, ScenarioError, Verb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,8 @@ async def cause(world: World, fault: Fault) -> None:
         case Verb.HEAL:
             network, node, _ = _cable(fault)
             await world.switch.heal(node, network)
+        case Verb.MEMBER:
+            await _to_member(world, fault.words)
         case Verb.KERNEL:
             await _disturb(world, fault.words[0], fault.words[1:])
 
@@ -46,7 +48,25 @@ async def cause(world: World, fault: Fault) -> None:
 def _node(fault: Fault) -> str:
     if len(fault.words) != 1:
         raise ScenarioError(f"{fault.verb.value} takes one node and nothing else")
+    if fault.words[0] not in NODES:
+        raise ScenarioError(f"{fault.words[0]} is no node")
     return fault.words[0]
+
+
+async def _to_member(world: World, words: tuple[str, ...]) -> None:
+    if world.etcd is None or len(words) != 2:
+        raise ScenarioError("with the arbiter etcd: 'member kill|start|freeze|thaw etcd1'")
+    match words[0]:
+        case "kill":
+            await world.etcd.kill(words[1])
+        case "start":
+            await world.etcd.start(words[1])
+        case "freeze":
+            world.etcd.freeze(words[1])
+        case "thaw":
+            world.etcd.thaw(words[1])
+        case other:
+            raise ScenarioError(f"{other} is none of kill, start, freeze, thaw")
 
 
 def _cable(fault: Fault) -> tuple[Network, str, tuple[str, ...]]:

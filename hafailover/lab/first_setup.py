@@ -43,6 +43,8 @@ async def prepare(world: World) -> None:
     for node in (first, second):
         words = (GROUP, VOLUME, str(world.paths.image), str(state), lineage)
         await _do(node, sys.executable, "-m", "hafailover.lab.founding", *words)
+    if world.tuning.arbiter == "etcd":
+        await _do(first, sys.executable, "-m", "hafailover.lab.etcd_founding", lineage)
 
 
 async def _make_file_system(node: Node, image: Path) -> None:

@@ -1,4 +1,4 @@
-"""mount(2), umount2(2) and unshare(2), for which Python has no names of its own."""
+"""mount(2), umount2(2), unshare(2) and setns(2), for which Python has no names of its own."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def unshare(flags: int) -> None:
         OSError: as unshare(2) says.
     """
     _raise_if(_libc.unshare(flags), "unshare")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Let this thread join the namespace that ``descriptor`` stands for.
+
+    Raises:
+        OSError: as setns(2) says.
+    """
+    _raise_if(_libc.setns(descriptor, kind), "setns")
 
 
 def _raise_if(result: int, subject: str) -> None:

@@ -42,7 +42,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One machine of the lab: a node, the client or the gateway."""
+    """One machine of the lab: a node, the client, the gateway, or a part of the arbiter."""
 
     name: str
     ports: tuple[Port, ...]
@@ -74,6 +74,11 @@ def _port(network: Network, interface: str, *addresses: str) -> Port:
     return Port(network=network, interface=interface, addresses=parsed)
 
 
+def lan_machine(name: str, address: str) -> Machine:
+    """Return a machine that is on the LAN only."""
+    return Machine(name=name, ports=(_port(Network.LAN, "lnc1", address),))
+
+
 FLOATING_ADDRESS: Final = "192.168.1.102"
 GATEWAY_ADDRESS: Final = "192.168.1.1"
 
@@ -95,8 +100,8 @@ WEB_PAIR: Final = Plan(
         ),
     ),
     bystanders=(
-        Machine(name="client", ports=(_port(Network.LAN, "lnc1", "192.168.1.50/24"),)),
-        Machine(name="gateway", ports=(_port(Network.LAN, "lnc1", f"{GATEWAY_ADDRESS}/24"),)),
+        lan_machine("client", "192.168.1.50/24"),
+        lan_machine("gateway", f"{GATEWAY_ADDRESS}/24"),
     ),
 )
 """The hosting shop's pair, its client and its gateway."""

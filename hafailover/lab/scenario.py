@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NODES: Final = ("A", "B")
+MACHINES: Final = (*NODES, "gateway", "etcd1", "etcd2", "etcd3", "switch")
+"""Everything that a fault can be about; the last four are there with their arbiter only."""
 NOBODY: Final = "none"
 
 
@@ -60,9 +62,11 @@ class Verb(Enum):
     THAW = "thaw"
     """NODE"""
     CUT = "cut"
-    """lan|replication NODE [carrier|silent|to-node|from-node]"""
+    """lan|replication MACHINE [carrier|silent|to-node|from-node]"""
     HEAL = "heal"
-    """lan|replication NODE"""
+    """lan|replication MACHINE"""
+    MEMBER = "member"
+    """kill|start|freeze|thaw MACHINE: a server of the arbiter etcd."""
     KERNEL = "kernel"
     """NODE and what ``hafailover.lab.host.control`` understands: a command that hangs, a full disk.
 
@@ -238,8 +242,8 @@ def parse_fault(text: str) -> Fault:
     verbs = {verb.value: verb for verb in Verb}
     if not words or words[0] not in verbs:
         raise ScenarioError(f"a fault begins with one of {', '.join(verbs)}")
-    if not set(words) & set(NODES):
-        raise ScenarioError("a fault names the node, A or B")
+    if not set(words) & set(MACHINES):
+        raise ScenarioError(f"a fault names its machine, one of {', '.join(MACHINES)}")
     return Fault(verb=verbs[words[0]], words=tuple(words[1:]))
 
 

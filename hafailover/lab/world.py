@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import hafailover
-from hafailover.lab import client, configuration, first_setup, kernel
+from hafailover.lab import client, configuration, etcd_cluster, first_setup, kernel, power_switch
 from hafailover.lab.bystander import Bystander
+from hafailover.lab.etcd_cluster import EtcdCluster
 from hafailover.lab.growing_log import GrowingLog
 from hafailover.lab.node import Node
 from hafailover.lab.node_files import NodeFiles
 from hafailover.lab.observer import Observer
 from hafailover.lab.plan import FLOATING_ADDRESS, WEB_PAIR, Machine
+from hafailover.lab.power_switch import PowerSwitch
 from hafailover.lab.supervisor import NodeSheet
 from hafailover.lab.switch import Switch
 from hafailover.lab.workload import program, records
@@ -82,6 +84,9 @@ class World:
         self._promise_logs: dict[str, GrowingLog] = {}
         self._promises: list[records.Acknowledgement] = []
         self._watching: asyncio.Task[None] | None = None
+        self.etcd: EtcdCluster | None = None
+        """The arbiter's servers, if the arbiter is etcd."""
+        self._power_switch: PowerSwitch | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -94,8 +99,10 @@ class World:
         text = configuration.configuration(WEB_PAIR, self.paths, self.tuning)
         for machine in WEB_PAIR.nodes:
             self.nodes[machine.name] = self._prepare(machine, text, key)
-        for machine in WEB_PAIR.bystanders:
+        for machine in (*WEB_PAIR.bystanders, *_arbiter_machines(self.tuning)):
             self.bystanders[machine.name] = Bystander(machine, self.switch)
+        if self.tuning.arbiter == "etcd":
+            self.etcd = EtcdCluster(self.bystanders, self.shared / "etcd")
         return self
 
     async def __aexit__(
@@ -140,6 +147,7 @@ class World:
         )
         self._install(files.programs / "hafailover", "hafailover")
         self._install(files.programs / "service", f"hafailover.lab.rc_service {self.paths.own}")
+        power_switch.install(files.programs)
         sheet = NodeSheet(
             name=machine.name,
             home=str(home),
@@ -168,6 +176,7 @@ class World:
             "HAFAILOVER_CONFIG": str(self.paths.configuration),
             "HAFAILOVER_LAB": "1",
             "HAFAILOVER_PATH": str(self.paths.files.programs),
+            "HAFAILOVER_WATCHDOG": str(self.paths.files.kernel_door),
         }
 
     def hafailover(self, verb: str, *arguments: str) -> list[str]:
@@ -180,12 +189,21 @@ class World:
     async def start(self) -> None:
         """Power everything on, and begin to watch."""
         await asyncio.gather(*(one.power_on() for one in self.bystanders.values()))
+        await self._start_arbiter()
         await asyncio.gather(*(node.power_on() for node in self.nodes.values()))
         if self._cast.prepare is not None:
             await self._cast.prepare(self)
             await self._start_agents()
         await self.start_client()
         self._watching = asyncio.create_task(self.observer.watch())
+
+    async def _start_arbiter(self) -> None:
+        if self.etcd is not None:
+            await self.etcd.start_all()
+        if self.tuning.arbiter == "fence":
+            machine = self.bystanders[power_switch.MACHINE.name]
+            self._power_switch = PowerSwitch(machine, self.nodes)
+            await self._power_switch.start()
 
     async def _start_agents(self) -> None:
         """Start the preferred node's agent first, so that every story begins in the same way.
@@ -216,6 +234,8 @@ class World:
     async def _end(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
+        if self._power_switch is not None:
+            self._power_switch.stop()
         for node in self.nodes.values():
             await node.power_off()
         for machine in self.bystanders.values():
@@ -237,3 +257,13 @@ class World:
     def image(self, node: str) -> Path:
         """Return the image file of ``node``, in the lab's view."""
         return configuration.Paths(own=self.directory / node).image
+
+
+def _arbiter_machines(tuning: Tuning) -> tuple[Machine, ...]:
+    match tuning.arbiter:
+        case "etcd":
+            return etcd_cluster.MEMBERS
+        case "fence":
+            return (power_switch.MACHINE,)
+        case _:
+            return ()

@@ -73,7 +73,7 @@ def test_every_kind_of_step() -> None:
         ({}, "a list of steps is needed"),
         ({"steps": [{"jump": 1}]}, "step 1: 'jump' is none of phase"),
         ({"steps": [{"fault": "explode A"}]}, "a fault begins with one of power-off"),
-        ({"steps": [{"fault": "power-off"}]}, "names the node"),
+        ({"steps": [{"fault": "power-off"}]}, "names its machine"),
         ({"steps": [{"pass": "1s"}, {"wait": {"primry": "A"}}]}, "step 2: what is true: 'primry'"),
         ({"steps": [{"wait": {"primary": "C"}}]}, "primary: A, B or none, not 'C'"),
         ({"steps": [{"wait": {"within": "soon"}}]}, "'soon' is no span of time"),

@@ -174,6 +174,8 @@ class Door:
                 disk_faults.write(str(process.root), self._disk_errors)
             case {"damage": str(device)}:
                 return await self._damage(device)
+            case {"watchdog": int(span_ns)}:
+                process.pat_watchdog(span_ns)
             case {"pending": _}:
                 return {"ok": True, "pending": list(process.kernel.pending().values())}
             case _:

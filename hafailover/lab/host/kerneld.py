@@ -63,6 +63,7 @@ class KernelProcess:
         self._channels: dict[int, GateChannel] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
+        self._watchdog: asyncio.TimerHandle | None = None
 
     def now(self) -> int:
         """Return nanoseconds since the kernel started."""
@@ -121,6 +122,15 @@ class KernelProcess:
         (self.root / "var" / "run" / "reset").write_text(f"{reason}\n", encoding="utf-8")
         # At once: nothing may be written, and no mount be taken off in order, after a reset.
         os._exit(RESET_STATUS)
+
+    def pat_watchdog(self, span_ns: int) -> None:
+        """Reset the host after so long, unless it is patted again; 0 switches the watchdog off."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if span_ns:
+            loop = asyncio.get_running_loop()
+            self._watchdog = loop.call_later(span_ns / 1e9, self._reset, "watchdog timeout")
 
     def _arm(self) -> None:
         if self._timer is not None:
