@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pause": ("hafailover.cli.orders", "stop changes of role"),
     "resume": ("hafailover.cli.orders", "end a pause"),
     "rejoin": ("hafailover.cli.orders", "let the peer's copy be rebuilt"),
+    "divergence": ("hafailover.cli.divergence", "compare the two copies of a group"),
+    "resolve": ("hafailover.cli.resolve", "choose between two copies that diverged"),
     "promote": ("hafailover.cli.orders", "make this node primary by force"),
     "clear-hold": ("hafailover.cli.orders", "try again after failed promotions"),
     "replay": ("hafailover.cli.replay", "check a journal against the core, bit for bit"),

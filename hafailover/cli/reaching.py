@@ -44,6 +44,15 @@ def reaching_options(function: Function) -> Function:
     return config(socket(function))
 
 
+def state_path(config: Path, socket: Path | None) -> Path:
+    """Return the directory in which the agent keeps what has to last."""
+    if socket is not None or (config == DEFAULT_CONFIG and not config.exists()):
+        return PathSettings().state
+    from hafailover.config.load import load  # noqa: PLC0415 - as below
+
+    return load(config).paths.state
+
+
 def socket_path(config: Path, socket: Path | None) -> Path:
     """Return the control socket.
 

@@ -218,6 +218,14 @@ class PersistPause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SaveDifferences:
+    """Put every block of this node's images that the peer's lack into a file; answered by ``DifferencesSaved``."""
+
+    id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetHost:
     """Reset this host now: ``reboot -nq``, and stop patting the watchdog. Nothing follows."""
 
@@ -257,6 +265,7 @@ Action = (
     | ResolveAlert
     | Reply
     | PersistPause
+    | SaveDifferences
     | ResetHost
     | Stop
     | Note

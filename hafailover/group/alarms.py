@@ -51,7 +51,10 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield (
             AlertKind.DIVERGED,
             Severity.CRITICAL,
-            "the two copies have diverged: nothing is touched until an operator decides",
+            (
+                "the two copies have diverged: nothing is touched until an operator decides; 'hafailover divergence "
+                f"{turn.settings.name}' compares them, 'hafailover resolve' chooses"
+            ),
         )
     if state.competing and routers.is_any_master(turn):
         yield (

@@ -39,6 +39,8 @@ def _standing_refusal(turn: Turn) -> str:
 
 def _copy_refusal(turn: Turn) -> str:
     state = turn.state
+    if state.resolving is not None:
+        return f"an operator gave this node's copy up: that of {turn.settings.peer} is kept"
     for volume, record in state.records:
         if record.copy not in USABLE:
             doubt = f" ({record.doubt})" if record.doubt else ""

@@ -20,6 +20,8 @@ class Started:
     entropy: str
     records: tuple[tuple[str, LineageRecord], ...] = ()
     """(volume, record as read); one that is missing or damaged comes with copy ``unknown``, and why in ``doubt``."""
+    wall_s: int = 0
+    """What time it is, in Unix seconds, only to be shown to people; 0 = not known."""
     pause_until_wall: int | None = None
     """Unix seconds; 0 = until resumed; None = not paused."""
 
@@ -161,6 +163,7 @@ class OrderKind(Enum):
     REJOIN = "rejoin"
     PROMOTE = "promote"
     CLEAR_HOLD = "clear-hold"
+    RESOLVE = "resolve"
     MARK = "mark"
     """Of a drill: append a line to a file in a volume, durably."""
     GIVE_UP = "give-up"
@@ -180,7 +183,18 @@ class OperatorAsked:
     peer_is_off: bool = False
     accept_mixture: bool = False
     until_wall: int = 0
+    keep: str = ""
+    """To resolve: the node whose copy is kept."""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferencesSaved:
+    """What only the copy to be discarded holds is in a file, durable, or ``problem`` says why not."""
+
+    id: int
+    problem: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +230,7 @@ Event = (
     | WallClockTold
     | ServiceFinished
     | OperatorAsked
+    | DifferencesSaved
     | ShutdownAsked
     | LatenessSeen
 )

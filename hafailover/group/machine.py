@@ -20,6 +20,7 @@ from hafailover.group import (
     promotion,
     rejoin,
     reporting,
+    resolving,
     restarting,
     routers,
     services,
@@ -135,6 +136,8 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             services.finish(turn, number, outcome)
         case happened.OperatorAsked():
             orders.obey(turn, event)
+        case happened.DifferencesSaved():
+            resolving.saved(turn, event)
         case happened.ShutdownAsked():
             arrivals.shutdown(turn, event)
         case happened.LatenessSeen(late_ns=late_ns):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import candidacy, drilling, handover, passing, promotion
+from hafailover.group import candidacy, drilling, handover, passing, promotion, resolving
 from hafailover.group.actions import PersistPause
 from hafailover.group.contact import group_verdict, is_acting
 from hafailover.group.events import OperatorAsked, OrderKind
@@ -15,7 +15,7 @@ from hafailover.lineage.record import CopyState
 _HARMLESS = (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
 
 
-def obey(turn: Turn, order: OperatorAsked) -> None:
+def obey(turn: Turn, order: OperatorAsked) -> None:  # noqa: C901 - one flat table of all orders
     """Take an order, or refuse it."""
     state = turn.state
     if order.seen_epoch not in (-1, state.epoch):
@@ -52,6 +52,8 @@ def obey(turn: Turn, order: OperatorAsked) -> None:
                 pairing=replace(turn.state.pairing, failures=0, retry_at=None),
             )
             _accept(turn, order, "the hold-down is over")
+        case OrderKind.RESOLVE:
+            resolving.obey(turn, order)
         case OrderKind.MARK:
             drilling.mark(turn, order)
         case OrderKind.GIVE_UP:

@@ -53,7 +53,7 @@ def claim(turn: Turn, reason: str) -> None:
         turn.set(unprotected_since=turn.now)
     turn.change_records(
         lambda _, record: (
-            changes.went_on_alone(record, lineage=lineage, doubt=unannounced)
+            changes.went_on_alone(record, lineage=lineage, since=turn.wall_s, doubt=unannounced)
             if record.copy in USABLE
             else record
         )

@@ -13,7 +13,7 @@ from hafailover.units import SECOND
 PATIENCE = 5 * SECOND
 """So long an answer of the peer is waited for."""
 _OF_THE_PRIMARY = (OrderKind.SWITCHOVER, OrderKind.REJOIN, OrderKind.MARK, OrderKind.GIVE_UP)
-_PASSED_ON = (*_OF_THE_PRIMARY, OrderKind.WITHDRAW)
+_PASSED_ON = (*_OF_THE_PRIMARY, OrderKind.WITHDRAW, OrderKind.RESOLVE)
 
 
 def concerns_peer(turn: Turn, order: OperatorAsked) -> bool:
@@ -23,6 +23,8 @@ def concerns_peer(turn: Turn, order: OperatorAsked) -> bool:
         return False
     if order.kind in _OF_THE_PRIMARY:
         return turn.state.role is Role.STANDBY and report.role is Role.PRIMARY
+    if order.kind is OrderKind.RESOLVE:
+        return order.keep == turn.settings.node
     return order.kind is OrderKind.WITHDRAW and turn.state.role is Role.PRIMARY
 
 
@@ -41,6 +43,7 @@ def pass_on(turn: Turn, order: OperatorAsked) -> None:
         kind=order.kind.value,
         seen_epoch=order.seen_epoch,
         reason=order.reason,
+        keep=order.keep,
     )
     turn.set(passed=passed, passed_for=order.id, passed_at=turn.now)
 
@@ -65,7 +68,13 @@ def received(turn: Turn, report: GroupReport) -> OperatorAsked | None:
         )
         return None
     turn.note(f"{turn.settings.peer} passes on the order {asks.kind}")
-    return OperatorAsked(id=-asks.number, kind=kind, seen_epoch=asks.seen_epoch, reason=asks.reason)
+    return OperatorAsked(
+        id=-asks.number,
+        kind=kind,
+        seen_epoch=asks.seen_epoch,
+        reason=asks.reason,
+        keep=asks.keep,
+    )
 
 
 def give_up_waiting(turn: Turn) -> None:

@@ -257,7 +257,10 @@ def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
         )
         record = changes.activated(turn.state.record(view.settings.name), activation)
         changed.append(
-            (view.settings.name, _commit(record, attempt, lineage, keeps_peer=keeps_peer))
+            (
+                view.settings.name,
+                _commit(record, attempt, lineage, since=turn.wall_s, keeps_peer=keeps_peer),
+            )
         )
     turn.set_records(tuple(changed))
     report = turn.state.peer.report
@@ -277,13 +280,13 @@ def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
 
 
 def _commit(
-    record: LineageRecord, attempt: Attempt, lineage: str, *, keeps_peer: bool
+    record: LineageRecord, attempt: Attempt, lineage: str, *, since: int, keeps_peer: bool
 ) -> LineageRecord:
     if keeps_peer:
         return replace(record, copy=CopyState.IN_SYNC)
     if attempt.is_forced:
-        return changes.forced_on(record, lineage=lineage, given_up=attempt.given_up)
-    return changes.went_on_alone(record, lineage=lineage)
+        return changes.forced_on(record, lineage=lineage, given_up=attempt.given_up, since=since)
+    return changes.went_on_alone(record, lineage=lineage, since=since)
 
 
 def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:

@@ -86,6 +86,7 @@ class PassedOrder:
     kind: str
     seen_epoch: int = -1
     reason: str = ""
+    keep: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,8 @@ class GroupReport:
     """An order that was given to the reporter and is the receiver's to carry out."""
     answers: OrderAnswer | None = None
     """What became of the last order that the receiver passed on."""
+    is_resolving: bool = False
+    """An operator gave the reporter's copy up, and what only it holds is being saved."""
     restart_hold_ns: int = 0
     """The reporter's agent is being restarted and leaves everything up; it asks for so long. 0 = it is not."""
 

@@ -65,6 +65,7 @@ def compose(turn: Turn) -> GroupReport:
         link_up=state.link_is_up,
         digest=turn.settings.digest,
         is_leaving=state.is_stopping,
+        is_resolving=state.resolving is not None,
         asks=state.passed,
         answers=state.answered,
         restart_hold_ns=0 if state.restarting_since is None else turn.settings.timers.restart_hold,

@@ -4,7 +4,7 @@ It closes what it finds, offers its image when the primary asks, and marks its o
 a copy against its own reading of the two records.
 """
 
-from hafailover.group import addresses, candidacy, demotion, drilling, promotion, routers
+from hafailover.group import addresses, candidacy, demotion, drilling, promotion, resolving, routers
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import group_verdict
 from hafailover.group.report import GroupReport, HandoverToken, PeerWish, Role
@@ -35,6 +35,8 @@ def advance(turn: Turn) -> None:
         return
     report = turn.peer_report
     if report is not None and turn.state.is_durable:
+        resolving.advance(turn, report)
+    if report is not None and turn.state.is_durable:
         _judge_own_copy(turn, report)
     views = turn.views()
     if views is None or not turn.state.is_durable:
@@ -52,7 +54,7 @@ def advance(turn: Turn) -> None:
     elif wish is PeerWish.CONNECT:
         _offer(turn, views, is_rebuild=False)
     elif (report is not None and report.role in _DONE and _any_open(turn)) or (
-        wish is PeerWish.RECORD_STALE and _any_open(turn)
+        (wish is PeerWish.RECORD_STALE or turn.state.resolving is not None) and _any_open(turn)
     ):
         _withdraw(turn, views)
 
@@ -181,9 +183,7 @@ def _record_in_sync(turn: Turn, report: GroupReport) -> None:
             return
     turn.change_records(
         lambda name, record: (
-            changes.joined(
-                record, lineage=copies[name].record.lineage, ancestors=copies[name].record.ancestors
-            )
+            changes.joined(record, copies[name].record)
             if record.copy is CopyState.SYNCING
             else record
         )

@@ -41,6 +41,7 @@ def start(turn: Turn, event: Started) -> None:
         epoch=max((record.epoch for _, record in event.records), default=0),
         role_since=turn.now,
         started_at=turn.now,
+        wall_s=event.wall_s,
         pause=pause,
     )
     turn.set_records(records)
@@ -139,7 +140,9 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         writes = private_writes(record, view.image)
         if writes and not _is_up(view):
             turn.note(f"{name}: {writes}")
-            alone = changes.went_on_alone(record, lineage=turn.mint(), doubt=writes)
+            alone = changes.went_on_alone(
+                record, lineage=turn.mint(), since=turn.wall_s, doubt=writes
+            )
             turn.set_records(((name, changes.activated(alone, None)),))
     return turn.state.is_durable
 

@@ -163,6 +163,17 @@ class RebuildStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resolving:
+    """An operator gave this node's copy up; what only it holds is being saved. ``id``: of the saving, 0 = not begun."""
+
+    keep: str
+    reason: str
+    lineages: tuple[tuple[str, str], ...]
+    """(volume, lineage of the copy that is kept), as the operator saw it."""
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedAlert:
     """An alert whose cause lasts."""
 
@@ -208,6 +219,9 @@ class GroupState:
     stopping_since: Instant | None = None
     restarting_since: Instant | None = None
     """When the agent was told to end and to leave everything as it runs."""
+    resolving: Resolving | None = None
+    wall_s: int = 0
+    """Unix seconds at ``started_at``, for people; 0 = not known."""
     minute: int | None = None
     """Minutes after local midnight, as last told at ``minute_at``."""
     minute_at: Instant = Instant(0)

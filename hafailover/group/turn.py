@@ -15,7 +15,7 @@ from hafailover.group.settings import GroupSettings
 from hafailover.group.state import GroupState, Pending, Records
 from hafailover.lineage.record import LineageRecord
 from hafailover.storage.view import VolumeView, view_volume
-from hafailover.units import Instant
+from hafailover.units import SECOND, Instant
 
 _FIELDS = frozenset(field.name for field in fields(GroupState))
 
@@ -113,6 +113,12 @@ class Turn:
     def look_again(self) -> None:
         """Have the storage looked at before anything is planned."""
         self.set(must_look=True)
+
+    @property
+    def wall_s(self) -> int:
+        """About what time it is, in Unix seconds, to be shown to people; 0 = not known. Nothing may depend on it."""
+        begun = self.state.wall_s
+        return begun + (self.now - self.state.started_at) // SECOND if begun else 0
 
     @property
     def peer_report(self) -> GroupReport | None:

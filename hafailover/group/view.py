@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hafailover.group import candidacy, contact, handover, rejoin
+from hafailover.group import candidacy, contact, handover, rejoin, resolving
 from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
@@ -52,6 +52,9 @@ def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[s
         "candidate": state.is_candidate,
         "not_candidate_because": state.candidacy_refusal if state.role is Role.STANDBY else "",
         "refusal": state.refusal,
+        "resolving": None
+        if state.resolving is None
+        else {"keep": state.resolving.keep, "reason": state.resolving.reason},
         "paused": None
         if state.pause is None
         else {"until": state.pause.until_wall, "reason": state.pause.reason},
@@ -159,6 +162,8 @@ def _peer(turn: Turn, report: GroupReport | None) -> dict[str, Any]:
         "refusal": report.refusal if report else "",
         "same_configuration": None if report is None else report.digest == turn.settings.digest,
         "verdict": contact.group_verdict(turn, report).value if report else "",
+        "unresolved": resolving.is_open(turn, report) if report else False,
+        "resolving": report.is_resolving if report else False,
         "own_refusal": candidacy.refusal(turn) if state.role is Role.STANDBY else "",
     }
 
@@ -176,6 +181,11 @@ def _volume(turn: Turn, name: str, report: GroupReport | None) -> dict[str, Any]
         "copy": record.copy.value if record else "unknown",
         "doubt": record.doubt if record else "",
         "lineage": record.lineage if record else "",
+        "lineage_since": record.lineage_since if record else 0,
+        "peer_lineage": theirs.record.lineage if theirs else "",
+        "peer_lineage_since": theirs.record.lineage_since if theirs else 0,
+        "peer_doubt": theirs.record.doubt if theirs else "",
+        "given_up_for": record.choice.kept if record and record.choice else "",
         "open": record.is_open if record else None,
         "clean": record.clean if record else None,
         "size_bytes": settings.size_bytes,

@@ -11,6 +11,7 @@ from hafailover.lineage.record import (
     CopyState,
     ImageBinding,
     LineageRecord,
+    OperatorChoice,
 )
 
 EXPORT = "export:"
@@ -91,6 +92,7 @@ def exported(record: LineageRecord, *, session: str, boot: str, is_rebuild: bool
         closing_id="",
         boot=boot,
         copy=CopyState.SYNCING if is_rebuild else record.copy,
+        choice=None if is_rebuild else record.choice,
     )
 
 
@@ -109,22 +111,29 @@ def touched(record: LineageRecord, *, session: str, boot: str, epoch: int) -> Li
     )
 
 
-def went_on_alone(record: LineageRecord, *, lineage: str, doubt: str = "") -> LineageRecord:
+def went_on_alone(
+    record: LineageRecord, *, lineage: str, since: int = 0, doubt: str = ""
+) -> LineageRecord:
     """Writes begin that the peer does not receive."""
     return replace(
         record,
         lineage=lineage,
+        lineage_since=since,
         ancestors=(record.lineage, *record.ancestors)[:ANCESTORS_MAX],
         copy=CopyState.SOLE,
         doubt=doubt,
     )
 
 
-def forced_on(record: LineageRecord, *, lineage: str, given_up: tuple[str, ...]) -> LineageRecord:
+def forced_on(
+    record: LineageRecord, *, lineage: str, given_up: tuple[str, ...], since: int = 0
+) -> LineageRecord:
     """An operator made this copy the data, whatever the other one holds: that is no ancestor."""
     return replace(
         record,
         lineage=lineage,
+        lineage_since=since,
+        choice=None,
         ancestors=(),
         forced_from=tuple(
             dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from))
@@ -134,12 +143,13 @@ def forced_on(record: LineageRecord, *, lineage: str, given_up: tuple[str, ...])
     )
 
 
-def joined(record: LineageRecord, *, lineage: str, ancestors: tuple[str, ...]) -> LineageRecord:
+def joined(record: LineageRecord, theirs: LineageRecord) -> LineageRecord:
     """The copy was seen complete beside the primary's, whose lineage it takes."""
     return replace(
         record,
-        lineage=lineage,
-        ancestors=ancestors[:ANCESTORS_MAX],
+        lineage=theirs.lineage,
+        lineage_since=theirs.lineage_since,
+        ancestors=theirs.ancestors[:ANCESTORS_MAX],
         copy=CopyState.IN_SYNC,
         clean=True,
         doubt="",
@@ -164,6 +174,29 @@ def outrun(record: LineageRecord) -> LineageRecord:
 def diverged(record: LineageRecord, reason: str) -> LineageRecord:
     """Each side has writes that the other lacks."""
     return replace(record, copy=CopyState.DIVERGED, doubt=reason)
+
+
+def given_up(
+    record: LineageRecord, choice: OperatorChoice, binding: ImageBinding, *, boot: str
+) -> LineageRecord:
+    """An operator discards this copy: it is nobody's ancestor and nobody's heir, only something to be rebuilt."""
+    return LineageRecord(
+        sequence=record.sequence,
+        copy=CopyState.STALE,
+        boot=boot,
+        epoch=record.epoch,
+        binding=binding,
+        spoken_boot=record.spoken_boot,
+        choice=choice,
+    )
+
+
+def kept(
+    record: LineageRecord, binding: ImageBinding, *, lineage: str, since: int, boot: str
+) -> LineageRecord:
+    """An operator keeps this copy, whatever it was: from here on it is the data."""
+    fresh = record if record.copy is not CopyState.UNKNOWN else replace(record, boot=boot)
+    return went_on_alone(replace(fresh, binding=binding), lineage=lineage, since=since)
 
 
 def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> LineageRecord:

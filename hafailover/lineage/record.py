@@ -55,6 +55,17 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorChoice:
+    """An operator named this copy as the one to discard, and the other one as the one to keep."""
+
+    kept: str
+    """The node whose copy is kept."""
+    lineage: str
+    """The lineage of the kept copy as it was then."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineageRecord:
     """The durable record of one volume on one node.
 
@@ -72,6 +83,8 @@ class LineageRecord:
         closing_id: Marker of the closing that has begun, on disk before the first unmount; empty = none has.
         released_to: Node to which the group was handed over and that has not been heard since; empty = none.
         was_isolated: Whether this node reached nobody since the peer was last heard.
+        lineage_since: Since when it has this lineage, in Unix seconds, for people only; 0 = not known.
+        choice: The operator's choice by which this copy was given up; None once it is being rebuilt.
         doubt: Why writes may have been acknowledged that the peer lacked before the record said so; empty = none.
     """
 
@@ -91,6 +104,8 @@ class LineageRecord:
     closing_id: str = ""
     released_to: str = ""
     was_isolated: bool = False
+    lineage_since: int = 0
+    choice: OperatorChoice | None = None
     doubt: str = ""
 
     @property

@@ -8,8 +8,9 @@ everything that the core knows of it), or an order (with ``group`` and its optio
     {"version": 1, "ok": true, "result": ...}
     {"version": 1, "ok": false, "problem": "sentence"}
 
-``subscribe`` is answered by lines without end: ``{"version": 1, "status": ...}`` every second and
-``{"version": 1, "note": {"group", "text"}}`` whenever something is said.
+Before the answer to ``divergence`` (with a ``group``) come lines ``{"version": 1, "progress": {"volume",
+"done", "total"}}``, in bytes. ``subscribe`` is answered by lines without end: ``{"version": 1,
+"status": ...}`` every second and ``{"version": 1, "note": {"group", "text"}}`` whenever something is said.
 """
 
 import json
@@ -19,7 +20,10 @@ from typing import Any, Final
 from hafailover.group.events import OperatorAsked, OrderKind
 
 VERSION: Final = 1
+REASON_MAX: Final = 500
+"""Characters of a reason that are kept: it has to fit into a record."""
 LINE_BYTES_MAX: Final = 65_536
+DIVERGENCE: Final = "divergence"
 _FLAGS: Final = ("force_copy", "peer_is_off", "accept_mixture")
 
 
@@ -45,6 +49,13 @@ class StateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRequest:
+    """Compare the copies of a group, block by block."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """An operator's order to one group; ``order.id`` is given by who receives it."""
 
@@ -59,7 +70,9 @@ class BadRequest:
     problem: str
 
 
-Request = StatusRequest | SubscribeRequest | StateRequest | OrderRequest | BadRequest
+Request = (
+    StatusRequest | SubscribeRequest | StateRequest | CompareRequest | OrderRequest | BadRequest
+)
 
 
 def parse_request(line: bytes, *, order_id: int) -> Request:
@@ -89,6 +102,8 @@ def parse_request(line: bytes, *, order_id: int) -> Request:
         if group is None:
             return BadRequest(problem="state needs a group")
         return StateRequest(group=group)
+    if word == DIVERGENCE and group is not None:
+        return CompareRequest(group=group)
     return _parse_order(document, word, group, order_id)
 
 
@@ -116,15 +131,16 @@ def _parse_order(
     numbers = (document.get("seen_epoch", -1), document.get("until_wall", 0))
     if not all(type(number) is int for number in numbers):
         return BadRequest(problem="seen_epoch and until_wall are whole numbers")
-    reason = document.get("reason", "")
-    if not isinstance(reason, str):
-        return BadRequest(problem="reason is not text")
+    reason, keep = document.get("reason", ""), document.get("keep", "")
+    if not isinstance(reason, str) or not isinstance(keep, str):
+        return BadRequest(problem="reason and keep are text")
     order = OperatorAsked(
         id=order_id,
         kind=kinds[word],
         seen_epoch=numbers[0],
         until_wall=numbers[1],
-        reason=reason[:1000],
+        reason=reason[:REASON_MAX],
+        keep=keep[:REASON_MAX],
         **flags,
     )
     return OrderRequest(group=group, order=order)

@@ -2,7 +2,8 @@
 
 From who opened the connection ``{"group": NAME, "report": {...}}``, and while nothing in it changes but its number
 ``{"group": NAME, "again": NUMBER}``, which repeats the last report of this connection; ``{"ack": NUMBER}`` back: so
-many of both have been taken. A repetition is not always acknowledged at once.
+many of both have been taken. A repetition is not always acknowledged at once. And, while two copies are compared,
+``{"question": {...}}`` and ``{"answer": {...}}``: only hashes travel.
 """
 
 import json
@@ -44,13 +45,34 @@ class AckMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HashQuestion:
+    """What are the hashes of these blocks of your copy?"""
+
+    number: int
+    group: str
+    volume: str
+    offset: int
+    length: int
+    block: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashAnswer:
+    """The hashes that were asked for, one after the other in hexadecimal, or why there are none."""
+
+    number: int
+    hashes: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotUnderstood:
     """An authentic payload that is none of the above."""
 
     problem: str
 
 
-PeerMessage = ReportMessage | AgainMessage | AckMessage | NotUnderstood
+PeerMessage = ReportMessage | AgainMessage | AckMessage | HashQuestion | HashAnswer | NotUnderstood
 
 
 def encode_report(group: str, report: GroupReport) -> bytes:
@@ -64,13 +86,25 @@ def encode_again(group: str, sequence: int) -> bytes:
     return b'{"group":"%b","again":%d}' % (group.encode(), sequence)
 
 
+def encode_question(question: HashQuestion) -> bytes:
+    """Return the payload of a question."""
+    document = {"question": encode(HashQuestion, question)}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def encode_answer(answer: HashAnswer) -> bytes:
+    """Return the payload of an answer."""
+    document = {"answer": encode(HashAnswer, answer)}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
 def encode_ack(count: int) -> bytes:
     """Return the payload that acknowledges ``count`` reports."""
     return b'{"ack":%d}' % count
 
 
 @lru_cache(maxsize=64)
-def _read(text: bytes, *, strict: bool) -> ReportMessage | AckMessage | NotUnderstood:
+def _read(text: bytes, *, strict: bool) -> PeerMessage:
     """Read a payload; a healthy peer says the same again and again but for the number of its report."""
     try:
         document = json.loads(text)
@@ -79,6 +113,10 @@ def _read(text: bytes, *, strict: bool) -> ReportMessage | AckMessage | NotUnder
             return ReportMessage(group=document["group"], report=report)
         if isinstance(document, dict) and type(document.get("ack")) is int:
             return AckMessage(count=document["ack"])
+        if isinstance(document, dict) and "question" in document:
+            return decode(HashQuestion, document["question"], strict=strict)
+        if isinstance(document, dict) and "answer" in document:
+            return decode(HashAnswer, document["answer"], strict=strict)
     except (CodecError, ValueError, RecursionError) as error:
         return NotUnderstood(problem=str(error))
     return NotUnderstood(problem="neither a report nor an acknowledgement")

@@ -19,6 +19,7 @@ from hafailover.group.actions import (
     ResolveAlert,
     RunService,
     RunStep,
+    SaveDifferences,
     SendAdvertisement,
     SendReport,
     Stop,
@@ -29,7 +30,9 @@ from hafailover.group.actions import (
 from hafailover.runtime.ports import Ports
 
 _Network = SendAdvertisement | AssignAddresses | ReleaseAddresses | AnnounceAddresses | SendReport
-_Storage = Observe | RunStep | WriteRecords | PersistPause | WatchCanary | WatchImage
+_Storage = (
+    Observe | RunStep | WriteRecords | PersistPause | SaveDifferences | WatchCanary | WatchImage
+)
 _Host = ArmWatchdog | PatWatchdog | DisarmWatchdog | ResetHost | Stop
 _Others = AskArbiter | Probe | RunService | RaiseAlert | ResolveAlert | Reply | Note
 
@@ -45,7 +48,15 @@ def perform(ports: Ports, group: str, action: Action) -> None:
             | SendReport()
         ):
             _perform_network(ports, group, action)
-        case Observe() | RunStep() | WriteRecords() | PersistPause() | WatchCanary() | WatchImage():
+        case (
+            Observe()
+            | RunStep()
+            | WriteRecords()
+            | PersistPause()
+            | SaveDifferences()
+            | WatchCanary()
+            | WatchImage()
+        ):
             _perform_storage(ports, group, action)
         case (
             AskArbiter() | Probe() | RunService() | RaiseAlert() | ResolveAlert() | Reply() | Note()
@@ -79,6 +90,8 @@ def _perform_storage(ports: Ports, group: str, action: _Storage) -> None:
             ports.records.write(group, write_id, records)
         case PersistPause(until_wall=until_wall, reason=reason):
             ports.records.persist_pause(group, until_wall, reason)
+        case SaveDifferences(id=save_id, reason=reason):
+            ports.differences.save(group, save_id, reason)
         case WatchCanary(volume=volume, mount_point=mount_point, is_on=is_on):
             ports.watchers.watch_canary(group, volume, mount_point, is_on=is_on)
         case WatchImage(volume=volume, image=image, is_on=is_on):

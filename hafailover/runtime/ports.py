@@ -177,6 +177,14 @@ class Operators(Protocol):
         ...
 
 
+class Differences(Protocol):
+    """What only this node's copies hold; answered by ``DifferencesSaved``."""
+
+    def save(self, group: str, save_id: int, reason: str) -> None:
+        """Put it into files, durably."""
+        ...
+
+
 class Host(Protocol):
     """This host and this process."""
 
@@ -209,4 +217,5 @@ class Ports:
     services: Services
     alerts: Alerts
     operators: Operators
+    differences: Differences
     host: Host

@@ -28,6 +28,7 @@ from hafailover.group.actions import (
     ResolveAlert,
     RunService,
     RunStep,
+    SaveDifferences,
     SendAdvertisement,
     SendReport,
     ServiceVerb,
@@ -42,6 +43,7 @@ from hafailover.group.events import (
     ArbiterAnswered,
     CanaryWritten,
     DeadlineReached,
+    DifferencesSaved,
     Event,
     ImageSynced,
     LatenessSeen,
@@ -111,6 +113,7 @@ class SteadyWatch:
                 | LinkChanged()
                 | AddressChanged()
                 | OperatorAsked()
+                | DifferencesSaved()
                 | ShutdownAsked()
                 | LatenessSeen()
                 | WatchdogArmed()
@@ -154,6 +157,7 @@ def _action_is_news(action: Action) -> bool:
             | ResolveAlert()
             | Reply()
             | PersistPause()
+            | SaveDifferences()
             | ResetHost()
             | Stop()
             | Note()

@@ -11,7 +11,7 @@ from hafailover.group import machine
 from hafailover.sim import looking, stepping, wire
 from hafailover.sim.watchers import Watchers
 from hafailover.storage.steps import StepOutcome
-from hafailover.units import MICROSECOND, MILLISECOND, Instant
+from hafailover.units import MICROSECOND, MILLISECOND, SECOND, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _RECORD_NS = 3 * MILLISECOND
 _ADDRESS_NS = 4 * MILLISECOND
 _SERVICE_NS = 20 * MILLISECOND
+_SAVE_NS = 3 * SECOND
 _LATE_NS = 100 * MILLISECOND
 _SPIN_MAX = 50
 """So many wakes within one millisecond mean that the core asks to be woken without doing anything."""
@@ -166,6 +167,8 @@ class Agent:
                 self._service(number, verb)
             case ask.PersistPause(until_wall=until):
                 self.world.pauses[self.host.name] = until
+            case ask.SaveDifferences(id=number):
+                self._later(_SAVE_NS, lambda: self._save(number))
             case ask.ResetHost():
                 self.world.reset(self.host)
             case ask.Stop():
@@ -205,6 +208,15 @@ class Agent:
             self.feed(happened.RecordsWritten(id=number, problem=problem))
 
         self._later(_RECORD_NS, done)
+
+    def _save(self, number: int) -> None:
+        """Keep what only this node's copy holds; it takes the peer's agent to know what that is."""
+        if not self.is_usable:
+            return
+        problem = self.world.compare_problem(self.host)
+        if not problem:
+            self.world.keep(self.host)
+        self.feed(happened.DifferencesSaved(id=number, problem=problem, text="kept"))
 
     def _service(self, number: int, verb: ask.ServiceVerb) -> None:
         def done() -> None:

@@ -155,9 +155,9 @@ class Checker:
         self._overwritten(other, host, "joined as equal")
 
     def _overwritten(self, source: Host, target: Host, how: str) -> None:
-        lost = self.world.workload.only_on(target, source)
+        lost = set(self.world.workload.only_on(target, source)) - self.world.kept
         if lost:
-            text = f"the copy on {target.name} was {how}, although only it had {lost[:3]}"
+            text = f"the copy on {target.name} was {how}, although only it had {sorted(lost)[:3]}"
             self._broken("S3", text)
 
     def spinning(self, host: Host) -> None:

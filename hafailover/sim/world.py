@@ -52,6 +52,8 @@ class World:
         self.record_problem: dict[str, str] = {}
         self.pauses: dict[str, int | None] = {}
         self.restarts = True
+        self.kept: set[tuple[str, int, int]] = set()
+        """Records (volume, block, number) that an operator gave up, and that were kept before."""
         self.workload = Workload(self, settings["A"], 64)
         self.checker = Checker(self)
         self.hosts = [Host(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
@@ -188,6 +190,20 @@ class World:
     def run_for(self, span_ns: int) -> None:
         """Let the world go on for a while."""
         self.run_until(lambda: False, span_ns)
+
+    def compare_problem(self, host: Host) -> str:
+        """Return why the copies cannot be compared from ``host``; empty if they can."""
+        other = self.other(host)
+        is_open = any(
+            self.network.is_open_both_ways(each, host.name, other.name) for each in NETWORKS
+        )
+        if other.agent is None or not other.answers or not is_open:
+            return "the peer's agent is not reached"
+        return ""
+
+    def keep(self, host: Host) -> None:
+        """Keep what only the images of ``host`` hold: overwriting it costs nobody anything from now on."""
+        self.kept.update(self.workload.only_on(host, self.other(host)))
 
     def host(self, name: str) -> Host:
         """Return a host by its name."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 import traceback
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
@@ -128,6 +129,7 @@ class Agent:
                 # Two groups of one life must not draw the same ids.
                 entropy=f"{entropy}{name.encode().hex()}",
                 records=records.get(name, ()),
+                wall_s=int(time.time()),
                 pause_until_wall=self._edges.pauses.load(name),
             )
             self._feed(name, started)

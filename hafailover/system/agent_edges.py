@@ -18,10 +18,12 @@ from hafailover.runtime.settings import NodeSettings
 from hafailover.system import interfaces
 from hafailover.system.alerts import AlertPort
 from hafailover.system.arbiter_edges import arbiter_for, watchdog_for
+from hafailover.system.comparing import Comparer
 from hafailover.system.control import ControlServer, OperatorPort
 from hafailover.system.frame_building import Frames
 from hafailover.system.geom_look import GeomLook
 from hafailover.system.hardware_addresses import has_netlink
+from hafailover.system.hash_exchange import HashExchange
 from hafailover.system.host import HostPort
 from hafailover.system.ifconfig import Interface
 from hafailover.system.image_looks import ImageLooks
@@ -99,11 +101,7 @@ class AgentEdges:
         self.vrrp = VrrpPort(loop, feed=feed, say=log.say)
         self.networks = _peer_networks(settings, feed)
         self.peer = PeerChannel(self.networks)
-        self._operators = OperatorPort(self.pauses, feed)
-        names = [group.name for group in settings.groups]
-        self.control = ControlServer(
-            settings.paths.control_socket, self._operators, groups=names, status=status, state=state
-        )
+        self._make_doors(status, state)
         self.alerts = AlertPort(
             log,
             self.runner,
@@ -112,6 +110,32 @@ class AgentEdges:
             listener=self.control.tell,
         )
         self._make_ports(loop, environment, finished)
+
+    def _make_doors(
+        self,
+        status: Callable[[str | None], dict[str, Any]],
+        state: Callable[[str], dict[str, Any]],
+    ) -> None:
+        """Make what operators come in by, and what compares copies for them."""
+        settings, feed = self._settings, self._feed
+        self._exchange = HashExchange(self.networks, settings.groups, self.pool.for_comparing)
+        self.comparer = Comparer(
+            self._exchange,
+            {group.name: group for group in settings.groups},
+            directory=settings.paths.state / "kept",
+            worker=self.pool.for_comparing,
+            feed=feed,
+        )
+        self._operators = OperatorPort(self.pauses, feed)
+        names = [group.name for group in settings.groups]
+        self.control = ControlServer(
+            settings.paths.control_socket,
+            self._operators,
+            groups=names,
+            status=status,
+            state=state,
+            compare=self.comparer.compare,
+        )
 
     def _make_ports(
         self,
@@ -178,6 +202,7 @@ class AgentEdges:
             services=self._services,
             alerts=self.alerts,
             operators=self._operators,
+            differences=self.comparer,
             host=self._host,
         )
 
@@ -208,6 +233,8 @@ class AgentEdges:
     async def close(self) -> None:
         """Close everything; children that still run are killed."""
         await self.control.close()
+        self.comparer.close()
+        self._exchange.close()
         await self.peer.close()
         await self.vrrp.close()
         self._wall_clock.close()

@@ -7,7 +7,7 @@ is. Connections are few, each has a small buffer, and none can hold up another o
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from hafailover.group.events import OperatorAsked
 from hafailover.runtime.control_protocol import (
     LINE_BYTES_MAX,
     BadRequest,
+    CompareRequest,
     OrderRequest,
     StateRequest,
     StatusRequest,
@@ -23,13 +24,17 @@ from hafailover.runtime.control_protocol import (
     encode_line,
     parse_request,
 )
+from hafailover.system.comparing import Difference, Progress
+from hafailover.system.hash_exchange import ComparisonError
 from hafailover.system.pauses import PauseStore
 
 CONNECTIONS_MAX: Final = 32
 REPLY_S: Final = 300.0
 """An order that the core has not answered by then is answered for; it may still be carried out."""
+Compare = Callable[[str, Progress], Awaitable[tuple[Difference, ...]]]
 _STATUS_PERIOD_S: Final = 1.0
 _NOTES_MAX: Final = 256
+_RANGES_SHOWN: Final = 1000
 
 
 class OperatorPort:
@@ -81,6 +86,7 @@ class ControlServer:
         groups: Iterable[str],
         status: Callable[[str | None], dict[str, Any]],
         state: Callable[[str], dict[str, Any]],
+        compare: Compare,
     ) -> None:
         """Make a server that does not listen yet.
 
@@ -90,7 +96,9 @@ class ControlServer:
             groups: Names of the groups of this node.
             status: Returns the status document of one group, or of all.
             state: Returns everything that one group knows.
+            compare: Compares the copies of a group, telling how far it is.
         """
+        self._compare_copies = compare
         self._path = path
         self._operators = operators
         self._groups = frozenset(groups)
@@ -171,6 +179,8 @@ class ControlServer:
                     group not in self._groups
                 ):
                     writer.write(self._unknown(group))
+                case CompareRequest(group=group):
+                    writer.write(await self._compare(writer, group))
                 case SubscribeRequest(group=group):
                     await self._stream(writer, group)
             await writer.drain()
@@ -192,6 +202,30 @@ class ControlServer:
         if accepted:
             return encode_line(ok=True, result={"text": text})
         return encode_line(ok=False, problem=text)
+
+    async def _compare(self, writer: asyncio.StreamWriter, group: str) -> bytes:
+        if group not in self._groups:
+            return self._unknown(group)
+
+        def progress(volume: str, done: int, total: int) -> None:
+            writer.write(encode_line(progress={"volume": volume, "done": done, "total": total}))
+
+        try:
+            found = await self._compare_copies(group, progress)
+        except ComparisonError as error:
+            return encode_line(ok=False, problem=str(error))
+        rows = [
+            {
+                "volume": each.volume.name,
+                "image": each.volume.image,
+                "size_bytes": each.volume.size_bytes,
+                "differing_bytes": each.size_bytes,
+                "ranges": len(each.ranges),
+                "first_ranges": each.ranges[:_RANGES_SHOWN],
+            }
+            for each in found
+        ]
+        return encode_line(ok=True, result={"group": group, "volumes": rows})
 
     async def _stream(self, writer: asyncio.StreamWriter, group: str | None) -> None:
         notes: asyncio.Queue[bytes] = asyncio.Queue(_NOTES_MAX)

@@ -14,9 +14,11 @@ from hafailover.errors import (
     RequestRefusedError,
     VersionMismatchError,
 )
-from hafailover.runtime.control_protocol import VERSION, encode_request
+from hafailover.runtime.control_protocol import DIVERGENCE, VERSION, encode_request
 
 STATUS_S: Final = 5.0
+COMPARE_S: Final = 180.0
+"""So long nothing may come while copies are compared."""
 
 
 class ControlClient:
@@ -62,6 +64,24 @@ class ControlClient:
         if not answer.get("ok"):
             raise RequestRefusedError(str(answer.get("problem", "refused without a reason")))
         return answer.get("result")
+
+    def compare(self, group: str) -> Iterator[dict[str, Any]]:
+        """Have the copies of a group compared: yields ``progress`` lines, and last the ``result``.
+
+        Raises:
+            ControlError: The agent is gone, does not answer, or refuses.
+        """
+        self._socket.settimeout(COMPARE_S)
+        self._send(encode_request(DIVERGENCE, group))
+        while True:
+            answer = self._line(COMPARE_S)
+            if "progress" in answer:
+                yield {"progress": answer["progress"]}
+                continue
+            if not answer.get("ok"):
+                raise RequestRefusedError(str(answer.get("problem", "refused without a reason")))
+            yield {"result": answer["result"]}
+            return
 
     def subscribe(self, group: str | None) -> Iterator[dict[str, Any]]:
         """Yield what the agent says, until it hangs up.

@@ -17,7 +17,7 @@ from hafailover.errors import AddressError
 from hafailover.group.events import Event, ReportReceived, SignOfLife
 from hafailover.group.report import GroupReport
 from hafailover.override import override
-from hafailover.runtime.peer_messages import ReportMessage
+from hafailover.runtime.peer_messages import HashAnswer, HashQuestion, ReportMessage
 from hafailover.runtime.peer_wire import Fault, Side
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_connections import (
@@ -48,6 +48,10 @@ class PeerNetwork:
         feed: Callable[[str, Event], None],
     ) -> None:
         self.network = network
+        self.on_answer: Callable[[HashAnswer], None] = _answers_nothing
+        """Called with every answer to a question."""
+        self.on_question: Callable[[HashQuestion, Callable[[HashAnswer], None]], None] = _refuse
+        """Called with every question of the peer, and with what takes the answer."""
         self.refused: Counter[str] = Counter()
         """How often something was refused, by reason."""
         self.received_at: float | None = None
@@ -111,6 +115,10 @@ class PeerNetwork:
         if self._outgoing is not None:
             self._outgoing.flush()
 
+    def ask(self, question: HashQuestion) -> bool:
+        """Send a question; False if there is no way now."""
+        return self._outgoing is not None and self._outgoing.ask(question)
+
     async def _stay_connected(self) -> None:
         failures = 0
         while True:
@@ -129,6 +137,7 @@ class PeerNetwork:
         connection = OutgoingConnection(
             self._identity.wire(Side.INITIATOR),
             newest=self._newest,
+            on_answer=self.on_answer,
             on_fault=self._fault,
             on_closed=self._closed_out,
         )
@@ -165,6 +174,7 @@ class PeerNetwork:
             self._identity.wire(Side.RESPONDER),
             on_ready=self._ready_in,
             on_report=self._report,
+            on_question=self.on_question,
             on_fault=self._fault,
             on_garbage=self._garbage,
             on_closed=self._closed_in,
@@ -251,6 +261,15 @@ class PeerChannel:
         """Send the report over every network."""
         for network in self.networks:
             network.send(group, report)
+
+
+def _answers_nothing(_answer: HashAnswer) -> None:
+    """Nobody asked."""
+
+
+def _refuse(question: HashQuestion, answer: Callable[[HashAnswer], None]) -> None:
+    """Nobody is there who could hash anything."""
+    answer(HashAnswer(number=question.number, problem="this node compares nothing"))
 
 
 def _is_same_host(one: str, other: str) -> bool:

@@ -19,11 +19,15 @@ from hafailover.override import override
 from hafailover.runtime.peer_messages import (
     AckMessage,
     AgainMessage,
+    HashAnswer,
+    HashQuestion,
     NotUnderstood,
     ReportMessage,
     decode_payload,
     encode_ack,
     encode_again,
+    encode_answer,
+    encode_question,
     encode_report,
 )
 from hafailover.runtime.peer_wire import (
@@ -146,6 +150,7 @@ class OutgoingConnection(PeerConnection):
         wire: PeerWire,
         *,
         newest: dict[str, GroupReport],
+        on_answer: Callable[[HashAnswer], None],
         on_fault: Callable[[Fault], None],
         on_closed: Callable[[PeerConnection], None],
     ) -> None:
@@ -157,6 +162,7 @@ class OutgoingConnection(PeerConnection):
         self._flying: deque[tuple[type[ReportMessage | AgainMessage], str]] = deque()
         self._reporting: set[str] = set()
         """Groups with a report on its way, repetitions aside."""
+        self._on_answer = on_answer
         self._acknowledged = 0
         self._stall: asyncio.TimerHandle | None = None
 
@@ -193,11 +199,20 @@ class OutgoingConnection(PeerConnection):
         self.transport.write(self.wire.seal(payload))
         self._flying.append((kind, group))
 
+    def ask(self, question: HashQuestion) -> bool:
+        """Send a question, if it can be sent now."""
+        if not self.wire.is_ready or self.transport is None or self.transport.is_closing():
+            return False
+        self.transport.write(self.wire.seal(encode_question(question)))
+        return True
+
     @override
     def got(self, payload: bytes) -> None:
-        """Take an acknowledgement."""
+        """Take an acknowledgement, or the answer to a question."""
         assert self.agreed is not None  # noqa: S101
         message = decode_payload(payload, strict=self.agreed.is_same_age)
+        if isinstance(message, HashAnswer):
+            self._on_answer(message)
         if not isinstance(message, AckMessage):
             return
         taken = min(message.count - self._acknowledged, len(self._flying))
@@ -225,6 +240,7 @@ class IncomingConnection(PeerConnection):
         *,
         on_ready: Callable[["IncomingConnection"], None],
         on_report: Callable[[ReportMessage], None],
+        on_question: Callable[[HashQuestion, Callable[[HashAnswer], None]], None],
         on_fault: Callable[[Fault], None],
         on_garbage: Callable[[str], None],
         on_closed: Callable[[PeerConnection], None],
@@ -232,6 +248,7 @@ class IncomingConnection(PeerConnection):
         super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
         self._on_ready = on_ready
         self._on_report = on_report
+        self._on_question = on_question
         self._on_garbage = on_garbage
         self._taken = 0
         self._acknowledged_at = float("-inf")
@@ -268,8 +285,14 @@ class IncomingConnection(PeerConnection):
                 self._taken += 1
                 self._acknowledge()
                 self._on_garbage(problem)
-            case AckMessage():
-                self._on_garbage("an acknowledgement of nothing")
+            case HashQuestion():
+                self._on_question(message, self._answer)
+            case AckMessage() | HashAnswer():
+                self._on_garbage("an answer to nothing")
+
+    def _answer(self, answer: HashAnswer) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(self.wire.seal(encode_answer(answer)))
 
     def _acknowledge(self) -> None:
         if self.transport is None or self.transport.is_closing():

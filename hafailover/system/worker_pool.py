@@ -24,6 +24,10 @@ class WorkerPool:
         """Return the worker that looks at one image."""
         return self._worker("looks", path, "")
 
+    def for_comparing(self) -> Worker:
+        """Return the worker that reads whole images to compare them."""
+        return self._worker("comparing", "", "")
+
     def close(self) -> None:
         """End all of them."""
         for worker in self._workers.values():

@@ -16,7 +16,14 @@ from __future__ import annotations
 import marshal
 import os
 
-from hafailover.system import export_work, image_work, mount_work, state_work, sysctl_work
+from hafailover.system import (
+    compare_work,
+    export_work,
+    image_work,
+    mount_work,
+    state_work,
+    sysctl_work,
+)
 from hafailover.system.work import Refusal
 
 TYPE_CHECKING = False
@@ -35,6 +42,10 @@ OPERATIONS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "canary": mount_work.canary,
     "append_mark": mount_work.append_mark,
     "read_sysctl": sysctl_work.read_sysctl,
+    "hash_blocks": compare_work.hash_blocks,
+    "begin_kept": compare_work.begin_kept,
+    "keep_blocks": compare_work.keep_blocks,
+    "end_kept": compare_work.end_kept,
     "create_record": state_work.create_record,
     "write_record": state_work.write_record,
     "read_file": state_work.read_file,

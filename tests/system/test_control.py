@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +21,11 @@ from hafailover.errors import (
     VersionMismatchError,
 )
 from hafailover.group.events import OperatorAsked, OrderKind
+from hafailover.sim import pair
+from hafailover.system.comparing import Difference, Progress
 from hafailover.system.control import ControlServer, OperatorPort
 from hafailover.system.control_client import ControlClient
+from hafailover.system.hash_exchange import ComparisonError
 from hafailover.system.pauses import PauseStore
 from hafailover.system.worker import Worker
 from tests.system.conftest import Bench
@@ -42,7 +46,12 @@ class Rig:
             self.pauses, lambda group, order: self.orders.append((group, order))
         )
         self.server = ControlServer(
-            self.path, self.operators, groups=["g", "h"], status=self.status, state=self.state
+            self.path,
+            self.operators,
+            groups=["g", "h"],
+            status=self.status,
+            state=self.state,
+            compare=self.compare,
         )
 
     def state(self, group: str) -> dict[str, Any]:
@@ -50,6 +59,13 @@ class Rig:
 
     def status(self, group: str | None) -> dict[str, Any]:
         return {"groups": [{"group": name} for name in ("g", "h") if group in (None, name)]}
+
+    async def compare(self, group: str, progress: Progress) -> tuple[Difference, ...]:
+        if group == "h":
+            raise ComparisonError("the peer's agent is not reached")
+        progress("data", 1, 2)
+        volume = replace(pair.group_settings("A").volumes[0], name="data", size_bytes=8192)
+        return (Difference(volume=volume, ranges=((0, 4096),)),)
 
     def client(self, work: Callable[[ControlClient], Result]) -> "asyncio.Future[Result]":
         """Do blocking work with a client in a thread, while the loop serves it."""
@@ -250,3 +266,22 @@ def test_a_pause_ends_by_itself_when_its_time_is_over(rig: Rig, tmp_path: Path) 
 
     assert ended == ["g"]
     assert store.load("g") is None
+
+
+def test_copies_are_compared_with_progress_and_a_result(rig: Rig) -> None:
+    asking = rig.client(lambda client: list(client.compare("g")))
+    lines = rig.bench.loop.run_until_complete(asking)
+
+    assert lines[0] == {"progress": {"volume": "data", "done": 1, "total": 2}}
+    row = lines[1]["result"]["volumes"][0]
+    assert (row["differing_bytes"], row["size_bytes"], row["first_ranges"]) == (
+        4096,
+        8192,
+        [[0, 4096]],
+    )
+
+
+def test_a_comparison_that_cannot_be_made_says_why(rig: Rig) -> None:
+    asking = rig.client(lambda client: list(client.compare("h")))
+    with pytest.raises(RequestRefusedError, match="not reached"):
+        rig.bench.loop.run_until_complete(asking)

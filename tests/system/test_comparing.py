@@ -1,0 +1,238 @@
+"""Two agents' comparers over a real channel on loopback: what travels, what is found, what is kept."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafailover.group.events import DifferencesSaved, Event
+from hafailover.runtime.peer_messages import HashAnswer, HashQuestion
+from hafailover.runtime.settings import NetworkSettings
+from hafailover.sim import pair
+from hafailover.system import kept_file
+from hafailover.system.comparing import COARSE, FINE, Comparer, cut, merged
+from hafailover.system.hash_exchange import ComparisonError, HashExchange
+from hafailover.system.kept_file import KeptFileError, describe, put_back
+from hafailover.system.peer_channel import PeerNetwork
+from hafailover.system.peer_connections import Identity
+from hafailover.system.worker import Worker
+from tests.system.conftest import Bench
+
+if TYPE_CHECKING:
+    from hafailover.group.settings import GroupSettings
+
+SIZE = 3 * COARSE + 2 * FINE
+
+
+class Side:
+    """One node: its image, its end of the channel, its comparer."""
+
+    def __init__(self, bench: Bench, node: str, directory: Path, port: int) -> None:
+        own, other = ("127.0.0.1", "127.0.0.2") if node == "A" else ("127.0.0.2", "127.0.0.1")
+        self.image = directory / f"{node}.img"
+        self.image.write_bytes(os.urandom(16) * (SIZE // 16))
+        volume = replace(
+            pair.group_settings(node).volumes[0], image=str(self.image), size_bytes=SIZE
+        )
+        self.group: GroupSettings = replace(pair.group_settings(node), volumes=(volume,))
+        self.events: list[Event] = []
+        self.worker = Worker(bench.loop, "comparing")
+        self.network = PeerNetwork(
+            NetworkSettings(name="lan", own_address=own, peer_address=other, interface="lo"),
+            port=port,
+            identity=Identity(node=node, peer="B" if node == "A" else "A", key=b"k" * 32),
+            groups=(self.group.name,),
+            feed=lambda *_: None,
+        )
+        self.exchange = HashExchange([self.network], [self.group], lambda: self.worker)
+        self.comparer = Comparer(
+            self.exchange,
+            {self.group.name: self.group},
+            directory=directory / f"kept-{node}",
+            worker=lambda: self.worker,
+            feed=lambda _group, event: self.events.append(event),
+        )
+
+    def write(self, offset: int, data: bytes) -> None:
+        with self.image.open("r+b") as stream:
+            stream.seek(offset)
+            stream.write(data)
+
+
+@pytest.fixture
+def sides(bench: Bench, tmp_path: Path, free_port: int) -> Iterator[tuple[Side, Side]]:
+    both = Side(bench, "A", tmp_path, free_port), Side(bench, "B", tmp_path, free_port)
+    both[1].image.write_bytes(both[0].image.read_bytes())
+    for side in both:
+        bench.loop.run_until_complete(side.network.start())
+    bench.until(lambda: all(side.network.is_connected_out for side in both), "the channel")
+    yield both
+    for side in both:
+        side.comparer.close()
+        side.exchange.close()
+        side.worker.close()
+        bench.loop.run_until_complete(side.network.close())
+
+
+@pytest.fixture
+def free_port() -> int:
+    import socket  # noqa: PLC0415
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+def compared(bench: Bench, side: Side) -> list[tuple[int, int]]:
+    steps: list[tuple[str, int, int]] = []
+    found = bench.loop.run_until_complete(
+        side.comparer.compare(side.group.name, lambda *step: steps.append(step))
+    )
+    assert steps[-1][1] == steps[-1][2] == SIZE - 512
+    return list(found[0].ranges)
+
+
+def saved(bench: Bench, side: Side) -> DifferencesSaved:
+    bench.loop.call_soon(side.comparer.save, side.group.name, 7, "split")
+    bench.until(lambda: side.events, "the answer")
+    event = side.events.pop()
+    assert isinstance(event, DifferencesSaved)
+    assert event.id == 7
+    return event
+
+
+def test_equal_copies_are_equal_but_for_the_sector_that_is_each_nodes_own(
+    bench: Bench, sides: tuple[Side, Side]
+) -> None:
+    sides[0].write(SIZE - 512, b"\1" * 512)
+
+    assert compared(bench, sides[0]) == []
+    assert "no block differs" in saved(bench, sides[1]).text
+
+
+def test_blocks_that_differ_are_found_and_neighbours_are_one(
+    bench: Bench, sides: tuple[Side, Side]
+) -> None:
+    sides[1].write(FINE - 1, b"xy")
+    sides[1].write(2 * COARSE + 10 * FINE, b"z")
+    sides[0].write(SIZE - 513, b"?")
+
+    wanted = [(0, 2 * FINE), (2 * COARSE + 10 * FINE, FINE), (SIZE - FINE, FINE - 512)]
+    assert compared(bench, sides[0]) == wanted
+    assert compared(bench, sides[1]) == wanted
+
+
+def test_what_only_a_discarded_copy_holds_is_kept_and_can_be_put_back(
+    bench: Bench, sides: tuple[Side, Side], tmp_path: Path
+) -> None:
+    winner, loser = sides
+    loser.write(5 * FINE, b"only here")
+    before = loser.image.read_bytes()
+
+    event = saved(bench, loser)
+
+    [path] = (tmp_path / "kept-B").iterdir()
+    assert event.problem == ""
+    assert str(path) in event.text
+    assert path.stat().st_mode & 0o777 == 0o600
+    row = describe(str(path))
+    assert (row["bytes"], row["node"], row["kept"], row["reason"], row["problem"]) == (
+        FINE,
+        "B",
+        "A",
+        "split",
+        "",
+    )
+    copy = tmp_path / "copy.img"
+    copy.write_bytes(winner.image.read_bytes())
+    assert put_back(str(path), str(copy)) == FINE
+    assert copy.read_bytes() == before
+
+
+def test_a_kept_file_that_is_not_whole_is_not_put_back(
+    bench: Bench, sides: tuple[Side, Side], tmp_path: Path
+) -> None:
+    sides[1].write(0, b"only here")
+    saved(bench, sides[1])
+    [path] = (tmp_path / "kept-B").iterdir()
+    whole = path.read_bytes()
+    image = tmp_path / "copy.img"
+    image.write_bytes(bytes(SIZE))
+
+    for damaged in (whole[:-1], whole[:-60], whole.replace(b"only here", b"only herE"), b"what?"):
+        path.write_bytes(damaged)
+        assert describe(str(path))["problem"]
+        with pytest.raises(KeptFileError):
+            put_back(str(path), str(image))
+    assert image.read_bytes() == bytes(SIZE)
+
+
+def test_nothing_is_kept_where_there_is_no_room(bench: Bench, sides: tuple[Side, Side]) -> None:
+    sides[1].write(0, b"only here")
+    (sides[1].image.parent / "kept-B").write_text("a file where the directory should be")
+
+    assert "cannot be kept" in saved(bench, sides[1]).problem
+
+
+def test_a_peer_that_is_not_there_is_named(bench: Bench, sides: tuple[Side, Side]) -> None:
+    bench.loop.run_until_complete(sides[1].network.close())
+    bench.until(lambda: not sides[0].network.is_connected_out, "the end of the connection")
+
+    with pytest.raises(ComparisonError, match="not reached"):
+        compared(bench, sides[0])
+
+
+def test_an_image_that_cannot_be_read_is_named(bench: Bench, sides: tuple[Side, Side]) -> None:
+    sides[1].image.unlink()
+
+    with pytest.raises(ComparisonError, match="peer's copy of sites cannot be read"):
+        compared(bench, sides[0])
+    with pytest.raises(ComparisonError, match="this node's copy of sites cannot be read"):
+        compared(bench, sides[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"volume": "other"}, "no volume"),
+        ({"length": SIZE + 1}, "not in the image"),
+        ({"offset": -1}, "not in the image"),
+        ({"block": 0}, "not in the image"),
+        ({"block": 1}, "too many"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    bench: Bench, sides: tuple[Side, Side], change: dict[str, object], problem: str
+) -> None:
+    question = HashQuestion(
+        number=1, group="web", volume="sites", offset=0, length=4096, block=4096
+    )
+    question = replace(question, group=sides[0].group.name, **change)  # type: ignore[arg-type]
+    answers: list[HashAnswer] = []
+
+    sides[0].network.on_question(question, answers.append)
+
+    bench.until(lambda: answers, "the refusal")
+    assert problem in answers[0].problem
+
+
+def test_only_one_comparison_runs_at_a_time(bench: Bench, sides: tuple[Side, Side]) -> None:
+    async def twice() -> None:
+        first = asyncio.ensure_future(sides[0].comparer.compare("web", lambda *_: None))
+        await asyncio.sleep(0)
+        with pytest.raises(ComparisonError, match="under way"):
+            await sides[0].comparer.compare("web", lambda *_: None)
+        await first
+
+    bench.loop.run_until_complete(twice())
+
+
+def test_ranges_are_joined_and_cut() -> None:
+    assert merged([(0, 4), (4, 4), (12, 4)]) == [(0, 8), (12, 4)]
+    assert cut(((0, COARSE + 1),)) == [(0, COARSE), (COARSE, 1)]
+    assert kept_file.END == 2**64 - 1
