@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from hafailover.lab.host.control import disturb
 from hafailover.lab.host.undo import power_off
-from tests.lab_host.live import LiveHost
+from tests.lab_host.live import LiveHost, wait_for
 from tests.lab_host.test_ggate import mirror
 
 pytestmark = pytest.mark.lab
@@ -98,3 +100,41 @@ def test_damage_to_an_image_is_found_before_it_is_mounted(
     assert host.run(f"mount /dev/md1 {host.mount_point}").returncode == 1
     host.ok("fsck_ffs -f -y /dev/md1")
     host.ok(f"mount /dev/md1 {host.mount_point}")
+
+
+def test_who_stands_in_a_volume_is_named_and_ended(mounting: tuple[LiveHost, LiveHost]) -> None:
+    host, _ = mounting
+    host.make_image(4 << 20)
+    host.ok(f"mdconfig -a -t vnode -f {host.image} -u 1")
+    host.ok("newfs -U -j /dev/md1")
+    host.ok(f"mount /dev/md1 {host.mount_point}")
+    user = subprocess.Popen([*inside(host), "sh", "-c", f"cd {host.mount_point}; exec sleep 1000"])
+    where = f"{host.mount_point}      2 drwxr-xr-x     512  r"
+    wait_for(
+        lambda: (
+            f"root     sleep      {user.pid:>5}   wd {where}\n"
+            in host.ok(f"fstat -f {host.mount_point}")
+        ),
+        "the user",
+    )
+    program = (
+        "from hafailover.system.mount_work import kill_users; "
+        f"print(kill_users(path={str(host.mount_point)!r}, patience=0.2, limit=20.0))"
+    )
+    environment = {**os.environ, "PATH": f"{host.root}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*inside(host), sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{{'told': ['sleep (pid {user.pid})'], 'left': []}}\n"
+    assert user.wait() < 0
+    host.ok(f"umount {host.mount_point}")
+
+
+def inside(host: LiveHost) -> list[str]:
+    """Return the words before a command that is to see the host's mounts."""
+    assert host.kernel is not None
+    return ["nsenter", f"--mount=/proc/{host.kernel.pid}/ns/mnt", "--"]

@@ -6,6 +6,9 @@ from hafailover.emulation.files import FileError, Opener
 from hafailover.emulation.machine import Machine
 from hafailover.emulation.tasks import Coroutine
 
+_ROOT = "     2 drwxr-xr-x     512"
+_FILE = "     3 -rw-r--r--       0"
+"""Inodes are not told apart below a mount point: nobody asks for them."""
 _IN_KERNEL = ("g_md", "g_label", "ufs", "geom_label")
 _MODULE_OF = {
     "geom_mirror": "g_mirror",
@@ -40,10 +43,16 @@ def fstat(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
                 stdout += _opener(opener, where) + f"  {path}\n"
         else:
             for opener in machine.files.users(path):
-                stdout += _opener(opener, f"{path:<10}    2 -rw-r--r--       0 ") + "\n"
+                stdout += (
+                    _opener(opener, f"{path:<10} {_ROOT if _is_place(opener) else _FILE} ") + "\n"
+                )
     if stderr and len(argv) == 2:
         return Result(status=1, stderr=stderr)
     return Result(stdout=stdout, stderr=stderr)
+
+
+def _is_place(opener: Opener) -> bool:
+    return opener.descriptor in ("wd", "root")
 
 
 def _opener(opener: Opener, where: str) -> str:

@@ -6,6 +6,7 @@ Its socket, for tools, ggatec processes and drills.
 import asyncio
 import contextlib
 import json
+import marshal
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from hafailover.lab.host.kerneld import KernelProcess
 
 _LINE_LIMIT = 1 << 20
+_RUN = b"run "
+"""Before the arguments of a program that only asks, as ``marshal`` writes them, in hexadecimal."""
 
 
 class Door:
@@ -87,9 +90,17 @@ class Door:
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             line = await reader.readline()
+            if line.startswith(_RUN):
+                argv = marshal.loads(bytes.fromhex(line[len(_RUN) :].decode()))  # noqa: S302 - our own tool
+                answer = await self._run(tuple(argv), reader)
+                said = (answer["status"], answer.get("stdout", ""), answer.get("stderr", ""))
+                writer.write(marshal.dumps(said))
+                return
             words: dict[str, Any] = json.loads(line or b"{}")
             if "run" in words:
-                await self._run(tuple(words["run"]), reader, writer)
+                answer = await self._run(tuple(words["run"]), reader)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
             elif "gate" in words:
                 await self._gate(words, reader, writer)
             else:
@@ -102,9 +113,7 @@ class Door:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _run(
-        self, argv: tuple[str, ...], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _run(self, argv: tuple[str, ...], reader: asyncio.StreamReader) -> dict[str, Any]:
         """Run a command; a signal, or the end of who asked, only tries to end it."""
         process = self._process
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -116,11 +125,9 @@ class Door:
             process.settle()
         listening = asyncio.create_task(self._listen(reader, future))
         try:
-            answer = await future
+            return await future
         finally:
             listening.cancel()
-        writer.write(json.dumps(answer).encode() + b"\n")
-        await writer.drain()
 
     async def _listen(
         self, reader: asyncio.StreamReader, future: asyncio.Future[dict[str, Any]]

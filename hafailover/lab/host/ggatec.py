@@ -7,7 +7,6 @@ While it does that it does not notice that its device has been destroyed.
 """
 
 import os
-import secrets
 import select
 import socket
 import sys
@@ -86,7 +85,7 @@ class Client:
     def _connect(self) -> str:
         """Make both connections; the reason if that fails."""
         self._hang_up()
-        token = secrets.randbits(32)
+        token = int.from_bytes(os.urandom(4))
         try:
             self._receiver = self._handshake(token, wire.SENDS)
             self._sender = self._handshake(token, wire.RECEIVES)

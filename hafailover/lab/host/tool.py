@@ -1,8 +1,8 @@
-"""How does a storage command get its answer from the emulated kernel?
+"""How does a program that is a process of its own, ggatec or ggated, get the emulated kernel's leave to begin?
 
-Every program in the host's bin directory is this: it sends its arguments to the kernel process,
-waits, prints what comes back and exits with the status. While the command sleeps in the kernel, a
-signal only asks: what sleeps uninterruptibly goes on.
+It sends its arguments to the kernel process and waits; told no, it prints what comes back and exits with the
+status. While the command sleeps in the kernel, a signal only asks: what sleeps uninterruptibly goes on.
+The other programs (``install``) do the same in fewer words.
 """
 
 import json
@@ -86,9 +86,3 @@ def leave(answer: dict[str, Any]) -> NoReturn:
         os.kill(os.getpid(), -status)
         status = 128 - status
     os._exit(status)
-
-
-def main(root: str, argv: list[str]) -> None:
-    """Be the program ``argv[0]``."""
-    ask(root, argv)
-    os._exit(1)
