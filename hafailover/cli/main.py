@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resolve": ("hafailover.cli.resolve", "choose between two copies that diverged"),
     "promote": ("hafailover.cli.orders", "make this node primary by force"),
     "clear-hold": ("hafailover.cli.orders", "try again after failed promotions"),
+    "drill": ("hafailover.cli.drill", "lose a node on purpose, and measure what clients feel"),
     "replay": ("hafailover.cli.replay", "check a journal against the core, bit for bit"),
     "support": ("hafailover.cli.support", "pack what somebody else needs to see"),
     "completion": ("hafailover.cli.completion", "print what a shell completes commands with"),

@@ -29,6 +29,8 @@ from hafailover.group.settings import (
 from hafailover.runtime.settings import (
     AlertHookSettings,
     AlertSettings,
+    DrillSettings,
+    MetricsSettings,
     NetworkSettings,
     NodeSettings,
     PathSettings,
@@ -72,6 +74,8 @@ def build_node(root: Checked, node: str) -> NodeSettings:
         fence=build_fence_agent(arbiter) if arbiter and _kind(root) is ArbiterKind.FENCE else None,
         watchdog_timeout=Nanoseconds(spans_of(root).watchdog),
         alerts=_alerts(root.section("alerts")),
+        drill=_drill(root.section("drill")),
+        metrics=_metrics(root.section("metrics")),
         journal_bytes_max=paths.take("journal_max", int),
         record_test_period=_span(paths, "record_test_period"),
         digest=cluster_digest(form),
@@ -89,6 +93,22 @@ def _alerts(alerts: Checked) -> AlertSettings:
             for hook in alerts.items("exec", Checked)
         ),
         queue=alerts.take("queue", int),
+    )
+
+
+def _drill(drill: Checked) -> DrillSettings:
+    return DrillSettings(
+        outage=_span(drill, "outage"),
+        lost_writes=drill.take("lost_writes", int),
+        write_stall=_span(drill, "write_stall"),
+        probe=drill.items("probe", str),
+        third_host=drill.items("third_host", str),
+    )
+
+
+def _metrics(metrics: Checked) -> MetricsSettings:
+    return MetricsSettings(
+        address=str(metrics.take("address", object)), port=metrics.take("port", int)
     )
 
 

@@ -22,7 +22,6 @@ _NOT_YET: Final = (
     "alerts.dead_man",
     "alerts.repeat",
     "metrics",
-    "drill",
     "watchdog",
     "arbiter.required",
 )

@@ -192,6 +192,7 @@ def _volume(turn: Turn, name: str, report: GroupReport | None) -> dict[str, Any]
         "peer_copy": theirs.record.copy.value if theirs else None,
         "peer_exporting": theirs.export is not None if theirs else None,
         "mirror": _mirror(view),
+        "gates": None if view is None else len(view.gates),
         "rebuild_percent": _percent(view)
         if view and view.mirror
         else (theirs.progress_percent if theirs else None),

@@ -97,6 +97,28 @@ class FenceAgentSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrillSettings:
+    """What a drill is judged by, and how it asks whether the service answers."""
+
+    outage: Nanoseconds = seconds(30)
+    lost_writes: int = 0
+    write_stall: Nanoseconds = seconds(5)
+    probe: tuple[str, ...] = ()
+    """A command that exits 0 while the service answers at the floating address; empty: only ICMP is tried."""
+    third_host: tuple[str, ...] = ()
+    """The arguments before it that run it on another host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where metrics, health and the status page are served, read-only."""
+
+    address: str = "127.0.0.1"
+    port: int = 0
+    """0: nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """This node, its peer, and its groups."""
 
@@ -113,6 +135,8 @@ class NodeSettings:
     watchdog_timeout: Nanoseconds = Nanoseconds(0)
     """What watchdog(4) is asked for; 0 = it is left alone."""
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    drill: DrillSettings = field(default_factory=DrillSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     journal_bytes_max: int = 64 * 1024 * 1024
     record_test_period: Nanoseconds = seconds(60)
     digest: str = ""

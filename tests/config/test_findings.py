@@ -372,7 +372,6 @@ def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("groups:", "drill: {outage: 10s}\ngroups:", "drill"),
         ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts.mail"),
         ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
         ("groups:", "metrics: {port: 9000}\ngroups:", "metrics"),

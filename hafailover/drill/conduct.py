@@ -1,0 +1,177 @@
+"""How is a drill conducted? It begins in a healthy pair only, and ends with the group in one piece."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any, Final
+
+from hafailover.drill import exercises
+from hafailover.drill.exercises import Course, Scenario
+from hafailover.drill.marks import Marker
+from hafailover.drill.outcome import Drill, Exercise, Objectives
+from hafailover.drill.pair import AbandonedError, Pair
+from hafailover.drill.probing import COMMAND_PERIOD_S, ECHO_PERIOD_S, Prober, command, echo
+from hafailover.errors import ControlError
+from hafailover.runtime.settings import DrillSettings
+from hafailover.units import MILLISECOND
+
+_SETTLE_S: Final = 240.0
+_HOME_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be exercised, on which group, and how it is judged."""
+
+    socket: Path
+    group: str
+    scenarios: tuple[Scenario, ...]
+    settings: DrillSettings
+
+
+def objectives_of(settings: DrillSettings) -> Objectives:
+    """Return what the configuration asks for."""
+    return Objectives(
+        outage_ms=settings.outage // MILLISECOND,
+        lost_writes=settings.lost_writes,
+        write_stall_ms=settings.write_stall // MILLISECOND,
+    )
+
+
+def obstacle(seen: dict[str, Any]) -> str:
+    """Say why no drill is begun in a group that stands like this; empty if one may be."""
+    if not seen["volumes"] or not seen["peer"]["name"]:
+        return "the group has no data to fail over: there is nothing to drill"
+    if seen["role"] != "primary":
+        where = seen["serving_node"]
+        return f"{seen['node']} is {seen['role']}" + (f": run it on {where}" if where else "")
+    if seen["paused"] is not None or seen["peer"]["paused"]:
+        return "role changes are paused; 'hafailover resume' on both nodes first"
+    if seen["health"] != "healthy":
+        return f"the pair is not healthy: {seen['headline']}"
+    if not seen["switchover_possible"]:
+        return f"{seen['peer']['name']} could not take over: {seen['peer']['refusal'] or 'see hafailover explain'}"
+    if seen["alerts"]:
+        return f"an alert stands: {seen['alerts'][0]['text']}"
+    return ""
+
+
+def new_drill(plan: Plan, seen: dict[str, Any], refusal: str = "") -> Drill:
+    """Return a drill in which nothing has been run yet."""
+    begun = datetime.now().astimezone()
+    return Drill(
+        name=f"{begun:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        group=plan.group,
+        node=seen["node"],
+        peer=seen["peer"]["name"],
+        begun_at=begun.isoformat(timespec="seconds"),
+        objectives=objectives_of(plan.settings),
+        refusal=refusal,
+    )
+
+
+def conduct(plan: Plan, tell: Callable[[str], None]) -> Drill:
+    """Run the exercises one after the other; stop at the first that has to be given up."""
+    pair = Pair(plan.socket, plan.group)
+    seen = pair.look()
+    drill = new_drill(plan, seen, obstacle(seen))
+    if drill.refusal:
+        return drill
+    probers = _probers(plan.settings, seen["addresses"])
+    done: list[Exercise] = []
+    try:
+        for scenario in plan.scenarios:
+            try:
+                pair.wait("the pair is healthy", lambda now: not obstacle(now), _SETTLE_S)
+            except AbandonedError as error:
+                tell(f"{scenario.value}: not begun, {error}")
+                break
+            done.append(_one(scenario, drill, pair, probers, tell))
+            if done[-1].problem:
+                break
+    finally:
+        for prober in probers:
+            prober.stop()
+        left = settle(pair, drill.node, tell)
+    silent = tuple(
+        f"nothing ever answered: {each.name}" for each in probers if not each.has_answers
+    )
+    return Drill(
+        **{
+            **{name: getattr(drill, name) for name in Drill.__dataclass_fields__},
+            "exercises": tuple(done),
+            "left_behind": left,
+            "notes": silent,
+        }
+    )
+
+
+def settle(pair: Pair, home: str, tell: Callable[[str], None]) -> str:
+    """Wait until one node serves, bring the group home if that is safe at once, and say how it stands."""
+    try:
+        seen = pair.wait("a node serves", lambda now: bool(now["serving_node"]), _SETTLE_S)
+        if seen["serving_node"] != home:
+            tell(f"bringing {pair.group} back to {home}")
+            pair.wait("both copies are in sync", lambda now: now["health"] == "healthy", _HOME_S)
+            pair.order("switchover", "the end of a drill")
+            seen = pair.wait(f"{home} serves", lambda now: now["serving_node"] == home, _HOME_S)
+    except (AbandonedError, ControlError) as error:
+        now = _last_look(pair)
+        return f"{now}; {error}. 'hafailover switchover' moves it once both copies are in sync"
+    return str(seen["headline"])
+
+
+def _last_look(pair: Pair) -> str:
+    try:
+        return str(pair.look()["headline"])
+    except AbandonedError as error:
+        return str(error)
+
+
+def _one(
+    scenario: Scenario,
+    drill: Drill,
+    pair: Pair,
+    probers: Sequence[Prober],
+    tell: Callable[[str], None],
+) -> Exercise:
+    """Run one exercise with marks of its own."""
+    title = exercises.TITLES[scenario]
+    try:
+        marker = Marker(pair, f"{drill.name}-{scenario.value}", pair.look()["volumes"])
+    except ControlError as error:
+        problem = f"no mark can be written: {error.message}"
+        return Exercise(scenario=scenario.value, title=title, problem=problem)
+    course = Course(
+        pair=pair, probers=probers, marker=marker, tell=tell, home=drill.node, peer=drill.peer
+    )
+    try:
+        return exercises.run(scenario, course)
+    except KeyboardInterrupt:
+        return Exercise(
+            scenario=scenario.value,
+            title=title,
+            problem="interrupted",
+            checks=tuple(course.checks),
+            phases=tuple(course.phases),
+            length_ms=course.now_ms(),
+        )
+    finally:
+        marker.stop()
+
+
+def _probers(settings: DrillSettings, addresses: Sequence[str]) -> tuple[Prober, ...]:
+    address = ip_interface(addresses[0]).ip
+    found = [Prober(f"this node by ICMP to {address}", echo(address), ECHO_PERIOD_S)]
+    if settings.probe:
+        shown = " ".join(settings.probe)
+        found.append(Prober(f"this node by {shown}", command(settings.probe), COMMAND_PERIOD_S))
+        if settings.third_host:
+            argv = (*settings.third_host, *settings.probe)
+            found.append(Prober(f"a third host by {shown}", command(argv), COMMAND_PERIOD_S))
+    time.sleep(3 * ECHO_PERIOD_S)
+    return tuple(found)

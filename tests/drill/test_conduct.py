@@ -1,0 +1,163 @@
+"""When is a drill begun, and what of it is left behind?"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hafailover.drill import conduct, forecast
+from hafailover.drill.exercises import Scenario
+from hafailover.drill.outcome import Verdict
+from hafailover.drill.pair import AbandonedError, Pair
+from hafailover.drill.probing import Prober, command
+from hafailover.override import override
+from hafailover.runtime.settings import DrillSettings
+from tests.cli.settings import data_node
+from tests.cli.test_status_text import GROUP
+
+HEALTHY: dict[str, Any] = {
+    **GROUP,
+    "health": "healthy",
+    "headline": "A serves; both copies are in sync",
+    "switchover_possible": True,
+    "alerts": [],
+    "unprotected_ms": None,
+}
+PEER = HEALTHY["peer"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"volumes": []}, "no data to fail over"),
+        ({"role": "standby", "serving_node": "B"}, "A is standby: run it on B"),
+        ({"paused": {"until": 0, "reason": ""}}, "paused"),
+        ({"peer": {**PEER, "paused": True}}, "paused"),
+        ({"health": "degraded", "headline": "A serves alone"}, "not healthy: A serves alone"),
+        ({"switchover_possible": False}, "B could not take over"),
+        ({"alerts": [{"kind": "lateness", "text": "A was away", "age_ms": 1}]}, "A was away"),
+    ],
+)
+def test_a_drill_is_not_begun_in_a_pair_that_is_not_healthy(
+    change: dict[str, Any], words: str
+) -> None:
+    assert conduct.obstacle(HEALTHY) == ""
+    assert words in conduct.obstacle({**HEALTHY, **change})
+
+
+class Standing(Pair):
+    """A pair that stands as the test says, one look after the other, and remembers its orders."""
+
+    def __init__(self, *looks: dict[str, Any]) -> None:
+        super().__init__(Path("/nowhere"), "web")
+        self.looks = list(looks)
+        self.orders: list[str] = []
+
+    @override
+    def look(self) -> dict[str, Any]:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    @override
+    def order(self, word: str, reason: str = "", *, seen_epoch: int = -1) -> str:  # noqa: ARG002 - as it is called
+        self.orders.append(word)
+        return "done"
+
+
+AWAY = {**HEALTHY, "role": "standby", "serving_node": "B"}
+
+
+def test_a_group_that_was_left_elsewhere_is_brought_home_once_that_is_safe() -> None:
+    pair = Standing(
+        {**AWAY, "serving_node": None}, AWAY, {**AWAY, "health": "degraded"}, AWAY, HEALTHY
+    )
+    assert conduct.settle(pair, "A", print) == "A serves; both copies are in sync"
+    assert pair.orders == ["switchover"]
+
+
+def test_a_group_that_cannot_be_brought_home_is_left_where_it_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conduct, "_HOME_S", 0.2)
+    degraded = {
+        **AWAY,
+        "health": "degraded",
+        "headline": "B serves; this node's copy is not in sync",
+    }
+    pair = Standing(degraded)
+    text = conduct.settle(pair, "A", print)
+    assert pair.orders == []
+    assert text.startswith("B serves; this node's copy is not in sync; not within")
+    assert "hafailover switchover" in text
+
+
+def test_what_does_not_come_is_not_waited_for_without_end() -> None:
+    with pytest.raises(AbandonedError, match="not within 0 s: peace"):
+        Standing(HEALTHY).wait("peace", lambda _: False, 0.1)
+    with pytest.raises(AbandonedError, match="not in sync again"):
+        Standing({**HEALTHY, "health": "degraded"}).wait_for_copies(0.2, lambda _: None)
+
+
+def test_a_refused_drill_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Standing({**HEALTHY, "health": "degraded"})
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    plan = conduct.Plan(
+        socket=Path("/nowhere"),
+        group="web",
+        scenarios=(Scenario.PLANNED,),
+        settings=DrillSettings(),
+    )
+    found = conduct.conduct(plan, print)
+    assert found.verdict is Verdict.NOT_RUN
+    assert pair.orders == []
+    assert found.refusal.startswith("the pair is not healthy")
+
+
+def test_a_gap_between_answers_is_measured() -> None:
+    silent = False
+    prober = Prober("x", lambda: not silent, 0.01)
+    begin_ns = time.monotonic_ns()
+    time.sleep(0.1)
+    silent = True
+    time.sleep(0.3)
+    silent = False
+    time.sleep(0.1)
+    prober.stop()
+    gap = prober.longest_gap("move", begin_ns, time.monotonic_ns(), begin_ns)
+    assert gap is not None
+    assert gap.length_ms >= 250
+    assert gap.end_ms > gap.begin_ms
+    assert prober.has_answers
+
+
+def test_a_probe_by_command_goes_by_its_exit_status() -> None:
+    assert command(("true",))()
+    assert not command(("false",))()
+    assert not command(("/nowhere/probe",))()
+
+
+def line(event: str, number: int, now_ms: int, actions: str = "") -> bytes:
+    text = (
+        f'{{"line":"step","group":"web","now":{now_ms * 1_000_000},"event":{{"is":"{event}","id":{number},'
+        f'"outcome":{{"status":0}}}},"actions":[{actions}]}}\n'
+    )
+    return text.encode()
+
+
+def test_an_outage_is_foretold_from_what_steps_took_before() -> None:
+    mount = '{"is":"RunStep","id":7,"step":{"is":"CommandStep","verb":"mount"}}'
+    start = '{"is":"RunService","id":8,"verb":"start","service":"apache"}'
+    lines = [
+        line("DeadlineReached", 0, 1_000, mount),
+        line("StepFinished", 7, 1_200, start),
+        line("ServiceFinished", 8, 1_900),
+        b"torn",
+    ]
+    spans = forecast.read_spans(lines, "web")
+    assert spans == {"mount": [200], "start apache": [700]}
+    settings = data_node().groups[0]
+    planned, lost = forecast.forecast(settings, spans)
+    assert planned.total_ms == 200
+    assert "umount" in planned.unknown
+    assert lost.parts[0][0] == "silence of the lost node"
+    assert lost.total_ms == lost.parts[0][1] + 200
