@@ -9,14 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from hafailover.arbiter.lease import shortened
 from hafailover.config.spans import render_duration
-from hafailover.units import SECOND
-
-KERNEL_GUARD_NS: Final = 4 * SECOND
-"""G: whole seconds are compared, so a request can fail as soon as its age passes this."""
-
-DRIFT_PERCENT: Final = 1
-"""rho: how much faster or slower two clocks may run."""
+from hafailover.storage.settings import KERNEL_GUARD
 
 _WATCHDOG_POWER_MIN: Final = 24
 _TICK_RISK: Final = 10
@@ -119,11 +114,6 @@ def effective_watchdog(timeout: int) -> int:
     return 1 << max((timeout - 1).bit_length(), _WATCHDOG_POWER_MIN)
 
 
-def shortened(span: int) -> int:
-    """Return what is left of a span on the faster clock."""
-    return span * (100 - DRIFT_PERCENT) // 100
-
-
 def ping_margin(spans: Spans, ping: PingSpans) -> int:
     """Return the least takeover margin: the isolated node may notice one probe and s later."""
     return ping.interval + spans.lateness
@@ -153,7 +143,7 @@ def _drop_before_guard(spans: Spans, decision: int) -> Iterator[Clash]:
     """Check D + q + R + X + K + s < G."""
     rest = decision + spans.records + spans.destroy + spans.kill + spans.lateness
     total = spans.detection + rest
-    if total < KERNEL_GUARD_NS:
+    if total < KERNEL_GUARD:
         return
     asked = f" + decision {_say(decision)}" if decision else ""
     yield Clash(
@@ -161,7 +151,7 @@ def _drop_before_guard(spans: Spans, decision: int) -> Iterator[Clash]:
         text=f"noticing a lost peer takes {_say(spans.detection)} ({_detection(spans)}); with"
         f"{asked} + records {_say(spans.records)} + destroy {_say(spans.destroy)} + kill "
         f"{_say(spans.kill)} + lateness {_say(spans.lateness)} that makes {_say(total)}, and the "
-        f"kernel drops the peer's copy by itself from {_say(KERNEL_GUARD_NS)} on: shorten one",
+        f"kernel drops the peer's copy by itself from {_say(KERNEL_GUARD)} on: shorten one",
     )
 
 
@@ -232,7 +222,7 @@ def _fence(spans: Spans, fence: FenceSpans) -> Iterator[Clash]:
 def fence_exposure(spans: Spans, fence: FenceSpans) -> int:
     """Return for how long the kernel could drop a copy before the verdict is carried out."""
     verdict = spans.detection + fence.deadline + spans.records + spans.destroy + spans.lateness
-    return max(0, verdict - KERNEL_GUARD_NS)
+    return max(0, verdict - KERNEL_GUARD)
 
 
 def _ping(spans: Spans, ping: PingSpans) -> Iterator[Clash]:

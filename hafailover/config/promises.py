@@ -1,7 +1,7 @@
 """What do the spans promise, in words that a person can hold the product to?"""
 
+from hafailover.arbiter.lease import lengthened
 from hafailover.config.arithmetic import (
-    KERNEL_GUARD_NS,
     FenceSpans,
     LeaseSpans,
     PingSpans,
@@ -11,6 +11,7 @@ from hafailover.config.arithmetic import (
     isolation_stop,
 )
 from hafailover.config.profiles import PROBE_PERIOD
+from hafailover.storage.settings import KERNEL_GUARD
 from hafailover.units import SECOND
 
 _COMMANDS = "the time of attach, fsck, mount and services"
@@ -30,7 +31,7 @@ def describe_promises(spans: Spans) -> tuple[str, ...]:
 
 
 def _lease(spans: Spans, lease: LeaseSpans) -> tuple[str, ...]:
-    served = lease.lease * 101 // 100 + spans.decision + spans.lateness
+    served = lengthened(lease.lease) + spans.decision + spans.lateness
     guard = "the watchdog is off: not strict, since a dead agent's host is not stopped"
     if spans.watchdog:
         guard = (
@@ -59,7 +60,7 @@ def _fence(spans: Spans, fence: FenceSpans) -> tuple[str, ...]:
         _stall(spans, fence.deadline),
         (
             f"with a chance of at most {percent} % the kernel drops the lost copy before the "
-            f"verdict; the abort clock at {_say(KERNEL_GUARD_NS - spans.kill)} stands behind that"
+            f"verdict; the abort clock at {_say(KERNEL_GUARD - spans.kill)} stands behind that"
         ),
     )
 

@@ -181,6 +181,9 @@ class AlertKind(Enum):
     WAITING_FOR_OPERATOR = "waiting-for-operator"
     FLAPPING = "flapping"
     HOST_RESET = "host-reset"
+    ARBITER_SILENT = "arbiter-silent"
+    NOT_STRICT = "not-strict"
+    FENCING_FAILED = "fencing-failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

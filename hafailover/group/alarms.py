@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hafailover.group import contact, flapping, rejoin, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
+from hafailover.group.grant import Watch
 from hafailover.group.report import Role
 from hafailover.group.state import RaisedAlert
 from hafailover.group.turn import Turn
@@ -93,6 +94,7 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield AlertKind.FLAPPING, Severity.CRITICAL, flapping.sentence(turn)
     if state.role is Role.PRIMARY:
         yield from _rebuild_causes(turn)
+    yield from _arbiter_causes(turn)
     yield from _peer_causes(turn)
     yield from _operator_causes(turn)
 
@@ -112,6 +114,29 @@ def _rebuild_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     if rejoin.awaits_word(turn):
         text = f"the copy of {peer} can be rebuilt: 'hafailover rejoin {name}' begins it"
         yield AlertKind.WAITING_FOR_OPERATOR, Severity.WARNING, text
+
+
+def _arbiter_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    grant, fence = turn.state.grant, turn.state.fence
+    silent_since = grant.silent_since
+    if silent_since is not None and turn.now - silent_since > _SETTLED:
+        yield AlertKind.ARBITER_SILENT, Severity.CRITICAL, "etcd does not answer"
+    elif grant.problem:
+        yield AlertKind.ARBITER_SILENT, Severity.CRITICAL, grant.problem
+    if grant.is_void and turn.state.role is Role.PRIMARY:
+        yield (
+            AlertKind.NOT_STRICT,
+            Severity.CRITICAL,
+            f"{turn.settings.node} serves without a grant, on an operator's word that {turn.settings.peer} is off",
+        )
+    elif turn.state.guard.watch is Watch.FAILED:
+        yield (
+            AlertKind.NOT_STRICT,
+            Severity.WARNING,
+            f"the watchdog is not armed: {turn.state.guard.problem}",
+        )
+    if fence.failures:
+        yield AlertKind.FENCING_FAILED, Severity.CRITICAL, f"fence device: {fence.problem}"
 
 
 def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:

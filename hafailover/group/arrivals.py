@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import addresses, checking, drilling, promotion
+from hafailover.group import addresses, checking, drilling, fencing, promises, promotion
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.events import (
     CanaryWritten,
@@ -68,7 +68,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     """Take in the peer's report; an older one than the last only counts as heard."""
     peer = turn.state.peer
     report = event.report
-    if report.node != turn.settings.peer:
+    if report.node != turn.settings.peer or fencing.is_of_the_past(turn, report):
         return
     last = peer.report
     is_older = (
@@ -93,6 +93,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         return
     if turn.state.role in (Role.STARTING, Role.STANDBY):
         turn.set(epoch=max(turn.state.epoch, report.epoch))
+    promises.heard(turn, report)
     _see_token_used(turn, report)
     _note_contact(turn, report)
 
@@ -198,7 +199,11 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
             if problem:
                 turn.set(canary_problem=problem)
             elif any(name == volume for name, _ in turn.state.canaries):
-                turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
+                turn.set(
+                    canaries=put(turn.state.canaries, volume, turn.now),
+                    progress=put(turn.state.progress, volume, turn.now),
+                    canary_problem="",
+                )
         case ImageSynced(volume=volume, problem=problem):
             is_watched = any(name == volume for name, _ in turn.state.synced_images)
             record = turn.state.record(volume)

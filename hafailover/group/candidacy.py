@@ -1,6 +1,6 @@
 """May this node become primary now? If not, one sentence says why; it is what ``status`` and ``explain`` show."""
 
-from hafailover.group import flapping
+from hafailover.group import arbiters, flapping
 from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_since
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
@@ -13,7 +13,7 @@ _PROBE_AGE_MAX = 2 * SECOND
 
 def refusal(turn: Turn) -> str:
     """Return why this node is no candidate, whoever the peer is; empty if nothing of its own speaks against it."""
-    return _standing_refusal(turn) or _copy_refusal(turn)
+    return _standing_refusal(turn) or _copy_refusal(turn) or arbiters.own_refusal(turn)
 
 
 def _standing_refusal(turn: Turn) -> str:
@@ -70,7 +70,7 @@ def beside_peer(turn: Turn, report: GroupReport) -> str:
         return f"{turn.settings.peer} is heard, but does not hear this node: the link works one way only"
     if report.consent != turn.state.intent or not turn.state.intent:
         return f"{turn.settings.peer} has not agreed yet"
-    return ""
+    return arbiters.pending(turn)
 
 
 def wants(turn: Turn, report: GroupReport) -> bool:
@@ -106,11 +106,14 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
 
 
 def beside_silence(turn: Turn) -> str:
-    """Return why this node does not take over from a silent peer, without a strict arbiter; empty if it may.
+    """Return why this node does not take over from a silent peer; empty if it may.
 
-    Silence on every channel, for long enough that an isolated primary has stopped; the peer's *host* silent as well,
-    since a dead agent leaves mount and address to its kernel; this node itself not the isolated one.
+    A strict arbiter has the say. Without one: silence on every channel, for long enough that an isolated primary has
+    stopped; the peer's *host* silent as well, since a dead agent leaves mount and address to its kernel; this node
+    itself not the isolated one.
     """
+    if arbiters.is_strict(turn):
+        return arbiters.beside_silence(turn)
     state = turn.state
     peer = turn.settings.peer
     if state.token_given is not None or any(record.released_to for _, record in state.records):
@@ -187,10 +190,12 @@ def update(turn: Turn) -> None:
 
 
 def _next_epoch(turn: Turn, report: GroupReport) -> int:
-    return turn.state.intent or max(turn.state.epoch, report.epoch) + 1
+    floor = max(turn.state.epoch, report.epoch, arbiters.floor(turn.state))
+    return turn.state.intent if turn.state.intent > floor else floor + 1
 
 
 def epoch_to_take(turn: Turn) -> int:
     """Return the epoch of a promotion that begins now."""
     report = turn.state.peer.report
-    return turn.state.intent or max(turn.state.epoch, report.epoch if report else 0) + 1
+    floor = max(turn.state.epoch, report.epoch if report else 0, arbiters.floor(turn.state))
+    return turn.state.intent if turn.state.intent > floor else floor + 1

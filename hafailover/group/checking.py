@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hafailover.group.state import Attempt
 from hafailover.group.turn import Turn, put
+from hafailover.group.undertakings import Attempt
 from hafailover.storage import commands
 from hafailover.storage.exit_status import CheckResult, after_full_check, after_preen
 from hafailover.storage.settings import FullCheck

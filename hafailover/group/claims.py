@@ -6,8 +6,8 @@
 from dataclasses import replace
 
 from hafailover.group import parting
-from hafailover.group.state import Demotion
 from hafailover.group.turn import Turn
+from hafailover.group.undertakings import Demotion
 from hafailover.lineage import changes
 from hafailover.lineage.evidence import moved_counters, private_writes
 from hafailover.lineage.record import CopyState
@@ -59,6 +59,7 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             parting.claim(
                 turn,
                 f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} during the demotion",
+                lineage=turn.mint(),
             )
             return True
     return False

@@ -6,11 +6,11 @@ opener gone, image marked, record closed. If that cannot be seen within the limi
 
 from dataclasses import replace
 
-from hafailover.group import addresses, claims, routers, services, straits
+from hafailover.group import addresses, arbiters, claims, guard, routers, services, straits
 from hafailover.group.actions import ResetHost, WatchCanary, WatchImage
 from hafailover.group.report import HandoverToken, Role
-from hafailover.group.state import Demotion, Pairing
 from hafailover.group.turn import Turn, first, put
+from hafailover.group.undertakings import Demotion, Pairing
 from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
@@ -48,7 +48,8 @@ def begin(
             close_ids=ids,
         ),
         attempt=None,
-        dropping=None,
+        # What the arbiter was asked for is carried out, or given up with the grant.
+        dropping=turn.state.dropping if arbiters.is_strict(turn) else None,
         intent=0,
         consent=0,
         in_sync_since=None,
@@ -199,7 +200,21 @@ def _is_bound(record: LineageRecord, view: VolumeView) -> bool:
 
 
 def _leave(turn: Turn, demotion: Demotion) -> None:
-    """Everything is seen closed and recorded: now "demoted" is said."""
+    """Everything is seen closed and recorded: now the grant is given back, and "demoted" is said."""
+    if not demotion.is_closed:
+        named = demotion.successor
+        is_identical = claims.are_all_identical(turn, demotion)
+        successor = demotion.successor if is_identical else ""
+        demotion = replace(demotion, is_closed=True, successor=successor)
+        turn.set(demotion=demotion, dropping=None)
+        if successor != named:
+            turn.change_records(lambda _, record: changes.released(record, ""))
+        if demotion.gives_up and is_identical:
+            turn.note(f"this copy is given up: that of {turn.settings.peer} was seen identical")
+            turn.change_records(lambda _, record: changes.outrun(record))
+        guard.disarm(turn)
+    if arbiters.released(turn) is not Progress.REACHED or not _may_destroy(turn):
+        return
     turn.set(
         demotion=None,
         pairing=Pairing(),
@@ -210,13 +225,8 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         ask_openers=(),
     )
     settle(turn)
-    if demotion.successor and claims.are_all_identical(turn, demotion):
+    if demotion.successor:
         _hand_over(turn, demotion.successor)
-    elif demotion.successor:
-        turn.change_records(lambda _, record: changes.released(record, ""))
-    if demotion.gives_up and claims.are_all_identical(turn, demotion):
-        turn.note(f"this copy is given up: that of {turn.settings.peer} was seen identical")
-        turn.change_records(lambda _, record: changes.outrun(record))
     if demotion.is_failure:
         hold_down(turn)
     turn.become(Role.STOPPED if demotion.is_final else Role.STANDBY, demotion.reason)
@@ -226,7 +236,7 @@ def _hand_over(turn: Turn, successor: str) -> None:
     report = turn.state.peer.report
     if report is None:
         return
-    epoch = max(turn.state.epoch, report.epoch) + 1
+    epoch = max(turn.state.epoch, report.epoch, arbiters.floor(turn.state)) + 1
     token = HandoverToken(
         epoch=epoch,
         successor=successor,

@@ -1,6 +1,6 @@
 """When does a primary hand the group over in order: on a word, on failback, or because its LAN leg is broken?"""
 
-from hafailover.group import demotion, flapping, services
+from hafailover.group import arbiters, demotion, flapping, services
 from hafailover.group.contact import hears_us
 from hafailover.group.rejoin import is_in_sync
 from hafailover.group.report import GroupReport, Role
@@ -25,6 +25,8 @@ def obstacle(turn: Turn) -> str:
         return f"{peer} is not heard"
     if not is_in_sync(turn) or state.dropping is not None:
         return f"the copy of {peer} is not in sync"
+    if not arbiters.counts_peer(turn):
+        return f"etcd does not count the copy of {peer} yet"
     return _peer_obstacle(turn, report)
 
 

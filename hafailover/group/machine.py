@@ -9,8 +9,10 @@ from typing import NamedTuple, assert_never
 from hafailover.group import (
     addresses,
     alarms,
+    arbiters,
     arrivals,
     demotion,
+    guard,
     loss,
     orders,
     passing,
@@ -90,6 +92,7 @@ def _own_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant |
         # What was due and is still not settled is looked at with the next heartbeat, not without end.
         canary_due if canary_due is None or canary_due > state.moved_at else None,
         work.look_due(state, settings),
+        arbiters.deadline(state, settings),
     ]
 
 
@@ -120,8 +123,10 @@ def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 
             arrivals.step_finished(turn, number, outcome)
         case happened.RecordsWritten(id=number, problem=problem):
             work.finish_records(turn, number, problem)
-        case happened.ArbiterAnswered() | happened.WatchdogArmed():
-            pass  # Nothing is asked by the kinds of this version (ping, none): an answer cannot be meant.
+        case happened.ArbiterAnswered():
+            arbiters.answered(turn, event)
+        case happened.WatchdogArmed():
+            guard.armed(turn, event)
         case happened.ProbeFinished():
             probing.finish(turn, event)
         case happened.CanaryWritten() | happened.ImageSynced():
@@ -164,6 +169,7 @@ def _move_on(turn: Turn) -> None:
     work.write_records(turn)
     passing.give_up_waiting(turn)
     rejoin.note_progress(turn)
+    arbiters.advance(turn)
     work.observe(turn)
     probing.probe(turn)
     alarms.update(turn)

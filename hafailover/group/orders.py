@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from hafailover.group import candidacy, drilling, handover, passing, promotion, resolving
+from hafailover.group import (
+    arbiters,
+    candidacy,
+    drilling,
+    handover,
+    passing,
+    promotion,
+    resolving,
+)
 from hafailover.group.actions import PersistPause
 from hafailover.group.contact import group_verdict, is_acting
 from hafailover.group.events import OperatorAsked, OrderKind
@@ -117,7 +125,7 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
         )
         _refuse(turn, order, f"{doubt}{remedy}")
         return
-    problem = _copy_problem(turn, order)
+    problem = _copy_problem(turn, order) or _arbiter_problem(turn, order)
     if problem:
         _refuse(turn, order, problem)
         return
@@ -130,10 +138,28 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
         turn,
         "an operator's order" + (f": {order.reason}" if order.reason else ""),
         epoch=candidacy.epoch_to_take(turn),
-        is_forced=forced,
         accepts_mixture=order.accept_mixture,
-        given_up=given_up if forced else (),
+        given_up=given_up if forced else None,
+        on_word=order.peer_is_off,
     )
+
+
+def _arbiter_problem(turn: Turn, order: OperatorAsked) -> str:
+    """Say why the arbiter does not have this copy promoted; empty if it does, or if the operator answers for it."""
+    if arbiters.is_silent(turn):
+        if order.peer_is_off:
+            return ""
+        return (
+            f"{arbiters.own_refusal(turn)}. Make sure that {turn.settings.peer} is off, then add --peer-is-off: "
+            "nothing but your word keeps it from serving then"
+        )
+    why = arbiters.pending(turn)
+    if why:
+        return why
+    why = arbiters.own_refusal(turn)
+    if why and not order.force_copy:
+        return f"{why}. To give up what the counted copies have more: --force-copy"
+    return ""
 
 
 def _needs_force(turn: Turn, last: GroupReport | None) -> bool:

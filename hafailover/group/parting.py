@@ -6,11 +6,11 @@ waits. Until then the mirror waits by itself: that wait is the suspended I/O tha
 
 from dataclasses import replace
 
-from hafailover.group import contact, isolation
+from hafailover.group import arbiters, contact, isolation
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.report import GroupReport
-from hafailover.group.state import Dropping, Pairing
 from hafailover.group.turn import Turn
+from hafailover.group.undertakings import Dropping, Pairing
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
@@ -37,18 +37,60 @@ def begin(turn: Turn, reason: str) -> None:
 
 
 def drop(turn: Turn, reason: str) -> None:
-    """Let the peer's copy go, with the claim that this node's is the one that counts, if it is still usable."""
+    """Let the peer's copy go, with the claim that this node's is the one that counts, if it is still usable.
+
+    A strict arbiter is asked first. What the kernel has dropped by itself is claimed at once: it is true already.
+    """
     dropping = Dropping(
-        since=turn.now, reason=reason, is_failed_rebuild=turn.state.in_sync_since is None
+        since=turn.now,
+        reason=reason,
+        lineage=turn.mint(),
+        is_failed_rebuild=turn.state.in_sync_since is None,
     )
     turn.set(dropping=dropping, in_sync_since=None)
-    claim(turn, reason)
+    if reason.startswith(UNANNOUNCED):
+        _claim_dropped(turn)
+    _permitted(turn)
 
 
-def claim(turn: Turn, reason: str) -> None:
+def leave_behind(turn: Turn, reason: str) -> None:
+    """Let a copy go that was never in the mirror: nothing is claimed, and nobody asked."""
+    turn.set(
+        dropping=Dropping(
+            since=turn.now,
+            reason=reason,
+            is_granted=True,
+            is_claimed=True,
+            is_failed_rebuild=True,
+        )
+    )
+
+
+def _permitted(turn: Turn) -> bool:
+    """Whether the arbiter agrees; as soon as it does, the records say so too."""
+    dropping = turn.state.dropping
+    if dropping is None or dropping.is_granted:
+        return True
+    if not arbiters.may_drop(turn):
+        return False
+    if not dropping.is_claimed:
+        _claim_dropped(turn)
+    dropping = turn.state.dropping
+    assert dropping is not None  # noqa: S101
+    turn.set(dropping=replace(dropping, is_granted=True))
+    return True
+
+
+def _claim_dropped(turn: Turn) -> None:
+    dropping = turn.state.dropping
+    assert dropping is not None  # noqa: S101
+    turn.set(dropping=replace(dropping, is_claimed=True))
+    claim(turn, dropping.reason, lineage=dropping.lineage)
+
+
+def claim(turn: Turn, reason: str, *, lineage: str) -> None:
     """State that this node's copies went on alone: from here on they are the only ones that count."""
     unannounced = reason if reason.startswith(UNANNOUNCED) else ""
-    lineage = turn.mint()
     if turn.state.unprotected_since is None:
         turn.set(unprotected_since=turn.now)
     turn.change_records(
@@ -86,6 +128,10 @@ def let_go(turn: Turn) -> Progress:
     dropping = turn.state.dropping
     if dropping is None:
         return Progress.REACHED
+    if not _permitted(turn):
+        return Progress.BUSY
+    dropping = turn.state.dropping
+    assert dropping is not None  # noqa: S101
     if not turn.state.is_durable or turn.state.urgent is not None:
         return Progress.BUSY
     left = [each for each in turn.state.pairing.units if each not in dropping.destroyed]

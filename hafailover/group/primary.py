@@ -5,6 +5,7 @@ from dataclasses import replace
 from hafailover.group import (
     addresses,
     demotion,
+    guard,
     handover,
     isolation,
     loss,
@@ -24,7 +25,13 @@ from hafailover.storage.view import VolumeView
 
 def advance(turn: Turn) -> None:
     """Do the next thing that serving needs."""
-    if _outranked(turn) or _listens(turn) or loss.isolated(turn) or _local_lost(turn):
+    if (
+        _ungranted(turn)
+        or _outranked(turn)
+        or _listens(turn)
+        or loss.isolated(turn)
+        or _local_lost(turn)
+    ):
         return
     busy = loss.advance(turn)
     if turn.state.role is not Role.PRIMARY or busy:
@@ -48,6 +55,23 @@ def _serve_addresses(turn: Turn) -> None:
         addresses.keep_up(turn)
     elif turn.state.addressing is None:
         addresses.bring_up(turn)
+
+
+def _ungranted(turn: Turn) -> bool:
+    """Stop by force before anybody else can be granted, or when waiting writes could be acknowledged by the kernel."""
+    limit = None
+    reason = guard.closed_because(turn)
+    abort_at = guard.abort_at(turn)
+    if not reason and abort_at is not None and turn.now >= abort_at:
+        reason = "the peer's copy may not be let go, and the kernel is about to"
+        limit = turn.settings.timers.kill
+    if not reason:
+        return False
+    demotion.begin(turn, reason, is_forced=True, is_isolated=True)
+    begun = turn.state.demotion
+    assert begun is not None  # noqa: S101
+    turn.set(demotion=replace(begun, limit=limit))
+    return True
 
 
 def _outranked(turn: Turn) -> bool:

@@ -7,16 +7,26 @@ started, and the addresses last, so that no client reaches a host without data.
 
 from dataclasses import replace
 
-from hafailover.group import addresses, checking, demotion, flapping, routers, services
+from hafailover.group import (
+    addresses,
+    arbiters,
+    checking,
+    demotion,
+    flapping,
+    guard,
+    routers,
+    services,
+)
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary, WatchImage
+from hafailover.group.committing import committed
 from hafailover.group.contact import REPLICATION, heard_networks
-from hafailover.group.exports import peer_export, sessions_behind
+from hafailover.group.exports import peer_export
 from hafailover.group.report import HandoverToken, Role
-from hafailover.group.state import Attempt, Pairing
+from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn, put
+from hafailover.group.undertakings import Attempt, Pairing
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
-from hafailover.lineage.record import Activation, CopyState, LineageRecord
 from hafailover.storage.activation import plan_active, plan_mounted
 from hafailover.storage.closing import plan_unexported
 from hafailover.storage.steps import (
@@ -38,12 +48,16 @@ def begin(
     *,
     epoch: int,
     token: HandoverToken | None = None,
-    is_forced: bool = False,
     accepts_mixture: bool = False,
-    given_up: tuple[str, ...] = (),
+    given_up: tuple[str, ...] | None = None,
     is_failover: bool = False,
+    on_word: bool = False,
 ) -> None:
-    """Begin to promote under ``epoch``."""
+    """Begin to promote under ``epoch``.
+
+    ``given_up``: what an operator gives up by force; None = nothing is forced. ``on_word``: an operator answers for it
+    that the peer is off.
+    """
     turn.become(Role.PROMOTING, reason)
     turn.set(
         attempt=Attempt(
@@ -52,13 +66,19 @@ def begin(
             since=turn.now,
             reason=reason,
             token=token,
-            is_forced=is_forced,
+            is_forced=given_up is not None,
             accepts_mixture=accepts_mixture,
-            given_up=given_up,
+            given_up=given_up or (),
             is_failover=is_failover,
+            needs_off=not on_word
+            and token is None
+            and turn.settings.arbiter is ArbiterKind.FENCE
+            and turn.peer_report is None,
         ),
-        epoch=epoch,
+        # What an arbiter grants is no epoch before it has granted it: a lost race must not look like a newer history.
+        epoch=epoch if not arbiters.is_strict(turn) else turn.state.epoch,
         demotion=None,
+        grant=replace(turn.state.grant, is_void=on_word and arbiters.is_silent(turn)),
         intent=0,
         consent=0,
         token_spent=max(turn.state.token_spent, token.epoch if token else 0),
@@ -75,12 +95,12 @@ def begin(
 
 def advance(turn: Turn) -> None:
     """Do the next thing that a promotion needs."""
-    stages = (_freed, _touched, _checked, _committed, _mounted, _served)
+    stages = (_granted, _freed, _touched, _checked, committed, _mounted, _served)
     views = turn.views()
     if turn.state.is_stopping:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
-    if _must_give_way(turn):
+    if _is_ungranted(turn) or _must_give_way(turn):
         return
     if turn.state.write_problem:
         fail(turn, f"the lineage records cannot be written: {turn.state.write_problem}")
@@ -99,8 +119,39 @@ def advance(turn: Turn) -> None:
             case Progress.BUSY:
                 return
             case Progress.FAILED:
-                fail(turn, turn.state.refusal)
+                if turn.state.role is Role.PROMOTING:
+                    fail(turn, turn.state.refusal)
                 return
+
+
+def _granted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """The arbiter lets this node try; nothing was touched before. Who is not granted waits as a standby."""
+    del views
+    attempt = _attempt(turn)
+    if attempt.epoch == turn.state.epoch:
+        return Progress.REACHED
+    progress = arbiters.granted(turn)
+    if progress is Progress.REACHED:
+        turn.set(epoch=attempt.epoch)
+    elif progress is Progress.FAILED and turn.settings.arbiter is ArbiterKind.ETCD:
+        _retreat(turn, turn.state.refusal)
+    return progress
+
+
+def _retreat(turn: Turn, reason: str) -> None:
+    """Stand by again: another node was faster, or the arbiter does not answer. That is no failure of this node."""
+    turn.set(attempt=None)
+    routers.resign(turn)
+    settle(turn)
+    turn.become(Role.STANDBY, reason)
+
+
+def _is_ungranted(turn: Turn) -> bool:
+    """Stop by force if the grant ends in the middle of it: what is mounted must not outlive it."""
+    if _attempt(turn).epoch != turn.state.epoch or guard.is_open(turn):
+        return False
+    demotion.begin(turn, guard.closed_because(turn), is_forced=True, is_isolated=True)
+    return True
 
 
 def fail(turn: Turn, reason: str) -> None:
@@ -123,7 +174,13 @@ def _must_give_way(turn: Turn) -> bool:
     if until is not None:
         turn.set(listen_until=None)
     report = turn.peer_report
-    if report is None or report.role is not Role.PRIMARY or _attempt(turn).is_committed:
+    attempt = _attempt(turn)
+    if (
+        report is None
+        or report.role is not Role.PRIMARY
+        or attempt.is_committed
+        or attempt.needs_off
+    ):
         return False
     demotion.begin(turn, f"{turn.settings.peer} serves; this promotion is undone")
     return True
@@ -132,7 +189,7 @@ def _must_give_way(turn: Turn) -> bool:
 def _makes_no_progress(turn: Turn) -> bool:
     """Whether this promotion waits for nothing that has a deadline of its own, and has done so for too long."""
     state = turn.state
-    if state.work is not None or state.service_call is not None:
+    if state.work is not None or state.service_call is not None or state.fence.asking:
         return False
     since = max(_attempt(turn).since, state.tried_at, state.role_since, *_service_times(turn))
     return turn.now - since > turn.settings.timers.demote_deadline
@@ -238,57 +295,6 @@ def _go_alone(turn: Turn, reason: str) -> Progress:
     return Progress.BUSY
 
 
-def _committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
-    """From here on this copy is the data: a new lineage unless both copies are in the mirror by a token."""
-    attempt = _attempt(turn)
-    if attempt.is_committed:
-        return Progress.REACHED
-    keeps_peer = attempt.token is not None and all(view.has_two_active for view in views)
-    lineage = turn.mint()
-    changed = []
-    for view in views:
-        mirror = view.mirror
-        assert mirror is not None  # noqa: S101
-        activation = Activation(
-            boot=turn.state.boot,
-            mirror_id=mirror.mirror_id,
-            genid=mirror.genid,
-            syncid=mirror.syncid,
-        )
-        record = changes.activated(turn.state.record(view.settings.name), activation)
-        changed.append(
-            (
-                view.settings.name,
-                _commit(record, attempt, lineage, since=turn.wall_s, keeps_peer=keeps_peer),
-            )
-        )
-    turn.set_records(tuple(changed))
-    report = turn.state.peer.report
-    units = tuple((view.settings.name, gate.unit) for view in views for gate in view.gates)
-    turn.set(
-        attempt=replace(attempt, is_committed=True),
-        pairing=Pairing(
-            peer_boot=report.boot if report and keeps_peer else "",
-            units=units,
-            inserted=tuple(view.settings.name for view in views if keeps_peer),
-            sessions=tuple(session for view in views for session in sessions_behind(view, turn)),
-        ),
-        in_sync_since=turn.now if keeps_peer else None,
-        unprotected_since=None if keeps_peer else turn.now,
-    )
-    return Progress.BUSY
-
-
-def _commit(
-    record: LineageRecord, attempt: Attempt, lineage: str, *, since: int, keeps_peer: bool
-) -> LineageRecord:
-    if keeps_peer:
-        return replace(record, copy=CopyState.IN_SYNC)
-    if attempt.is_forced:
-        return changes.forced_on(record, lineage=lineage, given_up=attempt.given_up, since=since)
-    return changes.went_on_alone(record, lineage=lineage, since=since)
-
-
 def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     for view in views:
         progress = pursue(turn, plan_mounted(view))
@@ -330,5 +336,6 @@ def watch(turn: Turn, view: VolumeView) -> None:
     )
     turn.set(
         canaries=put(turn.state.canaries, name, turn.now),
+        progress=put(turn.state.progress, name, turn.now),
         synced_images=put(turn.state.synced_images, name, turn.now),
     )

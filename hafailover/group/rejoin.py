@@ -11,8 +11,8 @@ from hafailover.group.contact import group_verdict
 from hafailover.group.exports import peer_export, sessions_behind
 from hafailover.group.parting import record_counters
 from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
-from hafailover.group.settings import Automatism
-from hafailover.group.state import Dropping, RebuildStart
+from hafailover.group.settings import ArbiterKind, Automatism
+from hafailover.group.state import RebuildStart
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
@@ -63,9 +63,7 @@ def advance(turn: Turn) -> None:
 
 def is_in_sync(turn: Turn) -> bool:
     """Whether the records say that both copies are in service, and in sync."""
-    return bool(turn.state.pairing.units) and all(
-        record.copy is CopyState.IN_SYNC for _, record in turn.state.records
-    )
+    return turn.state.is_in_sync
 
 
 def wants_peer(turn: Turn, report: GroupReport) -> bool:
@@ -92,6 +90,14 @@ def wish(turn: Turn) -> PeerWish:
         and state.attempt.token is not None
     ):
         return PeerWish.CONNECT
+    if (
+        state.role is Role.PROMOTING
+        and state.attempt is not None
+        and turn.settings.arbiter is ArbiterKind.FENCE
+        and state.attempt.commit_lineage
+        and not state.attempt.keeps_peer
+    ):
+        return PeerWish.RECORD_STALE  # By its word the peer need not be powered off.
     report = turn.peer_report
     if state.role is not Role.PRIMARY or report is None or not state.is_durable:
         return PeerWish.NOTHING
@@ -165,7 +171,7 @@ def _pair(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> Non
             if turn.state.pairing.inserted:
                 parting.drop(turn, reason)
             else:
-                turn.set(dropping=Dropping(since=turn.now, reason=reason, is_failed_rebuild=True))
+                parting.leave_behind(turn, reason)
         if progress is not Progress.REACHED:
             return
 
@@ -212,7 +218,10 @@ def _note_unit(turn: Turn, view: VolumeView) -> None:
         if (view.settings.name, gate.unit) not in known:
             known = (*known, (view.settings.name, gate.unit))
             # Writes wait for the peer from now on: the canary counts from here.
-            turn.set(canaries=tuple((name, turn.now) for name, _ in turn.state.canaries))
+            turn.set(
+                canaries=tuple((name, turn.now) for name, _ in turn.state.canaries),
+                progress=tuple((name, turn.now) for name, _ in turn.state.canaries),
+            )
     if known != turn.state.pairing.units:
         turn.set(
             pairing=replace(turn.state.pairing, units=known, sessions=sessions_behind(view, turn))

@@ -99,6 +99,18 @@ class OrderAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerPromise:
+    """The word not to take the arbiter's grant for ``span_ns``, in answer to one report of one life of the agent.
+
+    It counts from when that report was sent, by the clock of who sent it.
+    """
+
+    span_ns: int
+    incarnation: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReport:
     """One heartbeat about one group.
 
@@ -110,6 +122,8 @@ class GroupReport:
         consent: Epoch that the reporter agrees to be outranked by; 0 = none.
         sees_gateway: Whether the ping targets answer it; None when there are none.
         wishes: What it wants of the receiver's copies, by volume.
+        asks_promise: Whether the reporter serves, cannot renew its grant, and asks for the receiver's promise.
+        promise: The reporter's promise, if it was asked for one and can give it.
     """
 
     node: str
@@ -132,6 +146,8 @@ class GroupReport:
     sees_gateway: bool | None = None
     link_up: bool = True
     digest: str = ""
+    asks_promise: bool = False
+    promise: PeerPromise | None = None
     is_leaving: bool = False
     """The reporter is about to stop on purpose: a primary drops its copy first, in order."""
     asks: PassedOrder | None = None

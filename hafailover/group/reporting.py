@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import candidacy, contact, rejoin, routers
+from hafailover.group import candidacy, contact, promises, rejoin, routers
 from hafailover.group.actions import SendReport
 from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role, says_the_same
 from hafailover.group.settings import GroupSettings
@@ -30,6 +30,7 @@ def speak(turn: Turn) -> None:
         return
     report = replace(report, sequence=state.sequence + 1)
     turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now, has_news=False)
+    promises.sent(turn, report)
     turn.do(SendReport(report=report))
 
 
@@ -64,6 +65,8 @@ def compose(turn: Turn) -> GroupReport:
         sees_gateway=_sees_gateway(turn),
         link_up=state.link_is_up,
         digest=turn.settings.digest,
+        asks_promise=promises.asks(turn),
+        promise=promises.given(turn),
         is_leaving=state.is_stopping,
         is_resolving=state.resolving is not None,
         asks=state.passed,

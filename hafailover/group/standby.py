@@ -8,8 +8,8 @@ from hafailover.group import addresses, candidacy, demotion, drilling, promotion
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import group_verdict
 from hafailover.group.report import GroupReport, HandoverToken, PeerWish, Role
-from hafailover.group.state import Demotion
 from hafailover.group.turn import Turn, first, put
+from hafailover.group.undertakings import Demotion
 from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE, Verdict
@@ -115,6 +115,9 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
         return
     wishes = first(report.wishes, turn.settings.volumes[0].name)
     told = report.role is Role.PRIMARY and wishes is PeerWish.RECORD_STALE
+    if report.role is Role.PROMOTING and wishes is PeerWish.RECORD_STALE:
+        _let_it_go_first(turn, report)
+        return
     copies = dict(report.copies)
     outrun = any(
         volume in copies and record.lineage in copies[volume].record.ancestors
@@ -128,6 +131,20 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
                 else record
             )
         )
+
+
+def _let_it_go_first(turn: Turn, report: GroupReport) -> None:
+    """The peer is about to serve without this copy: with a fence device this node's word for it spares a shot.
+
+    It is given only to a copy that holds every acknowledged write as this one does.
+    """
+    theirs = {name: copy.record for name, copy in report.copies}
+    for name, record in turn.state.durable:
+        equals = (CopyState.IN_SYNC, CopyState.TOUCHED)
+        is_equal = name in theirs and theirs[name].copy in equals and record.copy in equals
+        if not is_equal or theirs[name].lineage != record.lineage:
+            return
+    turn.change_records(lambda _, record: changes.outrun(record))
 
 
 def _wish(turn: Turn, report: GroupReport | None) -> PeerWish:

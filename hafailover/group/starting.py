@@ -4,14 +4,26 @@ A mount with a record of this very activation in this boot is adopted: a restart
 A mount that no record explains is brought down first; questions come later. Anything half done is undone.
 """
 
-from hafailover.group import addresses, demotion, parting, promotion, routers, services
+from hafailover.group import (
+    addresses,
+    demotion,
+    etcd,
+    guard,
+    parting,
+    promises,
+    promotion,
+    routers,
+    services,
+)
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.events import Started
 from hafailover.group.exports import sessions_behind
+from hafailover.group.grant import Grant
 from hafailover.group.report import Role
-from hafailover.group.state import Pairing, Pause
+from hafailover.group.state import Pause
 from hafailover.group.turn import Turn, put
+from hafailover.group.undertakings import Pairing
 from hafailover.lineage import changes
 from hafailover.lineage.changes import booted
 from hafailover.lineage.evidence import misfit, private_writes
@@ -43,6 +55,7 @@ def start(turn: Turn, event: Started) -> None:
         started_at=turn.now,
         wall_s=event.wall_s,
         pause=pause,
+        grant=Grant(promised_until=promises.remembered(turn, turn.now)),
     )
     turn.set_records(records)
     routers.start(turn)
@@ -176,6 +189,16 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         # Its umount may still be running: an adopted mount would go away under the services.
         demotion.begin(turn, "an earlier life of the agent had begun to take the group down")
         return
+    if not guard.is_open(turn):
+        if _may_be_granted(turn):
+            return
+        demotion.begin(
+            turn,
+            f"a mount was found, but {guard.closed_because(turn)}",
+            is_forced=True,
+            is_isolated=True,
+        )
+        return
     for view in views:
         record = state.record(view.settings.name)
         known = record.activation
@@ -198,6 +221,13 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     _adopt(turn, views)
 
 
+def _may_be_granted(turn: Turn) -> bool:
+    """Whether the grant of the agent's earlier life may still be found in force: a moment is left for the answer."""
+    grant, deadline = turn.state.grant, turn.settings.lease.renew_deadline
+    is_possible = grant.seen_at is None or grant.silent_since is not None or etcd.holds(turn)
+    return is_possible and turn.now - turn.state.role_since < 2 * deadline
+
+
 def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     """Go on where the earlier life of the agent stopped."""
     turn.become(Role.PRIMARY, "the agent was restarted and took over the running group")
@@ -215,6 +245,7 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     )
     if is_in_sync and not all(view.has_two_active for view in views):
         parting.begin(turn, f"{parting.UNANNOUNCED} the peer's copy while no agent ran")
+    guard.arm(turn)
     services.assume_running(turn)
     routers.lead(turn)
     routers.set_candidacy(turn, is_candidate=True)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from hafailover.group.actions import AlertKind, ServiceVerb
+from hafailover.group.grant import Fence, Grant, Guard
 from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, HandoverToken, OrderAnswer, PassedOrder, Role
-from hafailover.lineage.record import LineageRecord
+from hafailover.group.undertakings import Attempt, Demotion, Dropping, Pairing
+from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import StorageFacts
 from hafailover.storage.steps import Step
 from hafailover.storage.tries import Tries
@@ -27,104 +29,6 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One promotion under way.
-
-    Attributes:
-        session: Names this activation in the records.
-        token: Allows both copies to be labelled as identical; dropped as soon as the peer's copy cannot be had.
-        synced: Volumes whose image was fsynced after its last export ended.
-        checked: Volumes whose file system fsck has just found or made clean.
-        repaired: Volumes that needed the full check, with its number of runs.
-        given_up: Lineages that an operator gave up by force.
-        is_failover: Whether nobody asked for it: it follows a peer that has failed.
-    """
-
-    epoch: int
-    session: str
-    since: Instant
-    reason: str
-    token: HandoverToken | None = None
-    synced: tuple[str, ...] = ()
-    checked: tuple[str, ...] = ()
-    repaired: tuple[tuple[str, int], ...] = ()
-    is_committed: bool = False
-    is_forced: bool = False
-    accepts_mixture: bool = False
-    given_up: tuple[str, ...] = ()
-    is_failover: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demotion:
-    """One demotion under way.
-
-    Attributes:
-        successor: Node to which the group is handed over; empty when nobody is named.
-        is_failure: Whether a failed promotion is being undone: then a hold-down follows.
-        is_final: Whether this life of the agent ends with it.
-        seen_identical: Volumes whose two components were seen ACTIVE with unmoved counters after the unmount.
-        close_ids: The marker of this closing, by volume.
-        is_forced: Whether an unmount had to be forced: then the copy is not clean.
-        users_ended_at: When the last of them was ended.
-        storage_since: When the services were through and the storage began to be taken down.
-        ended_users: Volumes whose users were ended before what they waited for was let go.
-        is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
-        gives_up: Whether the copy is given up once it was seen identical to the peer's, for a drill.
-        is_local_lost: Whether this node's own copy failed: the peer's is the newest then, and is never let go.
-    """
-
-    since: Instant
-    reason: str
-    successor: str = ""
-    is_failure: bool = False
-    is_final: bool = False
-    is_forced: bool = False
-    is_isolated: bool = False
-    gives_up: bool = False
-    is_local_lost: bool = False
-    ended_users: tuple[str, ...] = ()
-    users_ended_at: Instant | None = None
-    storage_since: Instant | None = None
-    seen_identical: tuple[str, ...] = ()
-    close_ids: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropping:
-    """The peer's copy is being let go: records first, then ``ggatec destroy -f``, then the leftovers."""
-
-    since: Instant
-    reason: str
-    destroyed: tuple[tuple[str, int], ...] = ()
-    """(volume, unit) already destroyed without looking."""
-    is_failed_rebuild: bool = False
-    """Whether the copy never got in sync: then the next try is put off, longer each time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """What is known of the peer's copy in the running mirrors.
-
-    Attributes:
-        peer_boot: Boot of the peer in which its present session began.
-        units: ggate units in use, by volume: what to destroy when nothing can be observed.
-        sessions: The peer's export sessions behind them.
-        inserted: Volumes in whose mirror the peer's copy was seen: from then on its loss is an event of its own.
-        retry_at: No new try before this.
-        failures: Failed tries in a row.
-        is_ordered: With ``rejoin: manual``, whether the operator gave the word.
-    """
-
-    peer_boot: str = ""
-    units: tuple[tuple[str, int], ...] = ()
-    sessions: tuple[str, ...] = ()
-    inserted: tuple[str, ...] = ()
-    retry_at: Instant | None = None
-    failures: int = 0
-    is_ordered: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
     """One service as far as this node knows."""
@@ -282,6 +186,8 @@ class GroupState:
     """Export sessions of the peer that were let go: none is used again, a child of theirs may still hold writes."""
     canaries: tuple[tuple[str, Instant], ...] = ()
     canary_problem: str = ""
+    progress: tuple[tuple[str, Instant], ...] = ()
+    """By volume, the last proof that its writes reach the peer's copy: a canary that came back, or its first ggate."""
     in_sync_since: Instant | None = None
     unprotected_since: Instant | None = None
     verdict: str = ""
@@ -295,6 +201,10 @@ class GroupState:
     """Since when no ping target answers; None while one does, or none is configured."""
     loss_at: Instant | None = None
     """When it was noticed that the peer's copy does not follow any more; what was known before then says nothing."""
+
+    grant: Grant = field(default_factory=Grant)
+    guard: Guard = field(default_factory=Guard)
+    fence: Fence = field(default_factory=Fence)
 
     services: tuple[ServiceState, ...] = ()
     service_call: ServiceCall | None = None
@@ -336,6 +246,13 @@ class GroupState:
     def is_stopping(self) -> bool:
         """Whether the agent was told to stop."""
         return self.stopping_since is not None
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether the records say that both copies are in service, and in sync."""
+        return bool(self.pairing.units) and all(
+            record.copy is CopyState.IN_SYNC for _, record in self.records
+        )
 
     @property
     def is_durable(self) -> bool:

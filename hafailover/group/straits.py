@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from hafailover.group import contact, isolation, parting
+from hafailover.group import contact, guard, isolation, parting
 from hafailover.group.report import Role
-from hafailover.group.state import Demotion
 from hafailover.group.turn import Turn
+from hafailover.group.undertakings import Demotion
 from hafailover.group.work import run_urgent
 from hafailover.storage.closing import kill_users
 
@@ -13,13 +13,21 @@ from hafailover.storage.closing import kill_users
 def notice_isolation(turn: Turn) -> None:
     """A node can be cut off while it demotes for another reason: the other one does not wait longer for that."""
     demotion = turn.state.demotion
-    since = isolation.since(turn)
-    if demotion is None or demotion.is_isolated or since is None or not turn.state.pairing.units:
+    if demotion is None or demotion.is_isolated:
+        return
+    since = isolation.since(turn) if turn.state.pairing.units else None
+    limit = demotion.limit
+    abort_at = guard.abort_at(turn)
+    if not guard.is_open(turn):
+        since = turn.now
+    elif abort_at is not None and turn.now >= abort_at:
+        since, limit = turn.now, turn.settings.timers.kill
+    if since is None:
         return
     views = turn.views()
     if views is not None and not any(view.mount or view.device_mounts for view in views):
         return
-    turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True))
+    turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True, limit=limit))
 
 
 def notice_successor(turn: Turn) -> None:
@@ -42,7 +50,8 @@ def is_overdue(turn: Turn) -> bool:
     assert demotion is not None  # noqa: S101
     timers = turn.settings.timers
     if demotion.is_isolated:
-        is_late = turn.now - demotion.since > timers.forced_demotion
+        limit = demotion.limit if demotion.limit is not None else timers.forced_demotion
+        is_late = turn.now - demotion.since > limit
     elif demotion.storage_since is not None or demotion.is_forced:
         begun = demotion.storage_since if demotion.storage_since is not None else demotion.since
         is_late = turn.now - begun > timers.demote_deadline

@@ -19,6 +19,7 @@ from hafailover.emulation.kernel import Kernel
 from hafailover.emulation.machine import KernelConfig
 from hafailover.sim.mesh import Trees
 from hafailover.sim.processes import Processes
+from hafailover.sim.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ class Host:
         self.virtual: set[str] = set()
         self.thawed_at: int | None = None
         self.link_up = True
+        self.watchdog: Watchdog | None = None
+        self._frozen_at = 0
         self._commands: dict[int, Callable[[CommandFinished], None]] = {}
         self._blocks: dict[int, Callable[[int, bytes], None]] = {}
         self._tag = 0
@@ -75,6 +78,8 @@ class Host:
             self.files,
         )
         self.kernel.machine.tell_tree = self.trees.tell
+        span = self.world.settings[self.name].watchdog.span
+        self.watchdog = Watchdog(self, span) if span else None
         self.kernel.tick(self.now)
         self.drain()
 
@@ -100,11 +105,14 @@ class Host:
     def freeze(self) -> None:
         """Stop everything, as a hypervisor's pause does."""
         self.is_frozen = True
+        self._frozen_at = self.now
 
     def thaw(self) -> None:
         """Go on where everything stopped."""
         self.is_frozen = False
         self.thawed_at = self.now
+        if self.watchdog is not None:
+            self.watchdog.stood_still(self.now - self._frozen_at)
         waiting, self._thawed = self._thawed, []
         for call in waiting:
             call()

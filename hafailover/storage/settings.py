@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from hafailover.units import Nanoseconds, seconds
+
+KERNEL_GUARD: Final = seconds(4)
+"""G: at one of its looks, every ``ggatec -t`` seconds, the kernel fails a request whose age has passed this (g_gate.c,
+which compares whole seconds)."""
 
 
 class FullCheck(Enum):

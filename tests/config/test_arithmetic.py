@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hafailover.arbiter.lease import shortened
 from hafailover.config.arithmetic import (
     FenceSpans,
     LeaseSpans,
@@ -12,7 +13,6 @@ from hafailover.config.arithmetic import (
     Spans,
     effective_watchdog,
     find_clashes,
-    shortened,
 )
 from hafailover.config.promises import describe_promises
 from hafailover.units import MILLISECOND, SECOND

@@ -1,0 +1,191 @@
+"""When is the peer powered off by the fence device, and what follows from the proof?
+
+The device has no memory, so the nodes' own records are it: nobody goes on alone before the peer is proved off, or has
+itself recorded that its copy is behind. The primary shoots at once when it loses the peer's copy, a standby only after
+its delay, so that the two never shoot each other.
+"""
+
+from dataclasses import replace
+
+from hafailover.arbiter.answers import Answer, IsOff, IsOn, NotOff, Unknown
+from hafailover.arbiter.requests import PowerOff, PowerOn, Request
+from hafailover.group.actions import AskArbiter
+from hafailover.group.contact import silent_since
+from hafailover.group.grant import Fence
+from hafailover.group.peer_view import PeerView
+from hafailover.group.report import GroupReport, Role
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress
+from hafailover.lineage.compare import USABLE
+from hafailover.lineage.record import CopyState
+from hafailover.units import SECOND, Instant, later
+
+_RETRY = SECOND
+_RETURN_TRIES_MAX = 5
+
+
+def advance(turn: Turn) -> None:
+    """Ask the device what has to be asked next, if no question is under way."""
+    fence = turn.state.fence
+    if fence.asking or (fence.retry_at is not None and turn.now < fence.retry_at):
+        return
+    request = _next(turn)
+    if request is None:
+        return
+    number = turn.new_id()
+    turn.set(fence=replace(fence, asking=number, request=request))
+    turn.note(
+        f"fence device: power {'off' if isinstance(request, PowerOff) else 'on'} {request.node}"
+    )
+    turn.do(AskArbiter(id=number, request=request))
+
+
+def _next(turn: Turn) -> PowerOff | PowerOn | None:
+    fence = turn.state.fence
+    if not fence.is_off:
+        return PowerOff(node=turn.settings.peer) if _must_be_off(turn) else None
+    if fence.has_to_return and fence.failures < _RETURN_TRIES_MAX and _may_return(turn):
+        return PowerOn(node=turn.settings.peer)
+    return None
+
+
+def next_question(turn: Turn) -> Instant | None:
+    """Return when a question that failed is asked again; None if none waits."""
+    fence = turn.state.fence
+    return None if fence.asking else fence.retry_at
+
+
+def _must_be_off(turn: Turn) -> bool:
+    """Whether this node cannot go on before the peer is proved off: its word would do, but does not come."""
+    state = turn.state
+    if state.dropping is not None and not state.dropping.is_granted:
+        since = state.dropping.since
+    elif state.role is Role.PROMOTING and state.attempt is not None:
+        if state.attempt.needs_off:
+            return True
+        if (
+            not state.attempt.commit_lineage
+            or state.attempt.keeps_peer
+            or state.attempt.is_committed
+        ):
+            return False
+        since = state.tried_at
+    else:
+        return False
+    if is_out(turn):
+        return False
+    patience = turn.settings.silence if turn.peer_report is not None else 0
+    return turn.now - since >= patience
+
+
+def _may_return(turn: Turn) -> bool:
+    """Whether what the peer's absence was needed for is on disk, or was given up."""
+    state = turn.state
+    if state.dropping is not None or not state.is_durable:
+        return False
+    if state.role is Role.PROMOTING:
+        return state.attempt is not None and state.attempt.is_committed
+    return True
+
+
+def is_out(turn: Turn) -> bool:
+    """Whether the peer cannot be promoted meanwhile: it is proved off, or has recorded that its copy is behind."""
+    if turn.state.fence.is_off:
+        return True
+    report = turn.peer_report
+    return (
+        report is not None
+        and bool(report.copies)
+        and all(copy.record.copy not in USABLE for _, copy in report.copies)
+    )
+
+
+def proved(turn: Turn) -> Progress:
+    """Whether the peer is proved off; the refusal says why not, after the first try that brought no proof."""
+    fence = turn.state.fence
+    if fence.is_off:
+        return Progress.REACHED
+    if fence.failures and not fence.asking:
+        turn.set(refusal=f"{turn.settings.peer} could not be proved off: {fence.problem}")
+        return Progress.FAILED
+    return Progress.BUSY
+
+
+def finish(turn: Turn, number: int, answer: Answer) -> None:
+    """Take in what the device says."""
+    fence = turn.state.fence
+    if not fence.asking or fence.asking != number:
+        return
+    request: Request | None = fence.request
+    fence = replace(fence, asking=0, request=None, retry_at=None)
+    match answer:
+        case IsOff() if isinstance(request, PowerOff):
+            _off(turn, fence)
+        case IsOn() if isinstance(request, PowerOn):
+            turn.note(f"{turn.settings.peer} has its power back")
+            turn.set(fence=replace(fence, has_to_return=False, failures=0, problem=""))
+        case NotOff(reason=reason) | Unknown(reason=reason):
+            turn.note(f"fence device: {reason}")
+            turn.set(
+                fence=replace(
+                    fence,
+                    failures=fence.failures + 1,
+                    problem=reason,
+                    retry_at=later(turn.now, _RETRY),
+                )
+            )
+        case _:
+            turn.set(fence=fence)
+
+
+def _off(turn: Turn, fence: Fence) -> None:
+    """The peer is off: whatever it said last is of a boot that has ended."""
+    report = turn.state.peer.report
+    turn.note(f"{turn.settings.peer} is proved off")
+    turn.set(
+        fence=replace(
+            fence,
+            is_off=True,
+            off_boot=report.boot if report is not None else "",
+            has_to_return=turn.settings.fence.powers_on,
+            failures=0,
+            problem="",
+        ),
+        peer=PeerView(report=report, life_at=turn.state.peer.life_at),
+    )
+
+
+def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
+    """Whether a report comes from a boot that was proved off; one of another boot says that the peer is back."""
+    fence = turn.state.fence
+    if not fence.is_off:
+        return False
+    if fence.off_boot and report.boot == fence.off_boot:
+        return True
+    turn.set(fence=Fence(asking=fence.asking, request=fence.request))
+    return False
+
+
+def beside_silence(turn: Turn) -> str:
+    """Return why this node does not shoot its silent peer in order to serve; empty if it may.
+
+    The device has no memory: a node that has not spoken to its peer since it booted cannot know whether that one went
+    on alone, unless its own copy is the one that did.
+    """
+    state, peer = turn.state, turn.settings.peer
+    has_spoken = state.contact or any(each.spoken_boot == state.boot for _, each in state.durable)
+    is_sole = all(each.copy is CopyState.SOLE for _, each in state.durable)
+    if not has_spoken and not is_sole:
+        return (
+            f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
+            "whose data counts"
+        )
+    heard = silent_since(state)
+    since = state.started_at if heard is None else heard
+    wait = (
+        turn.settings.silence + turn.settings.timers.lateness + turn.settings.fence.secondary_delay
+    )
+    left = since + wait - turn.now
+    if left > 0:
+        return f"{peer} is silent; it is powered off in {(left + SECOND - 1) // SECOND} s"
+    return ""
