@@ -9,7 +9,7 @@ from hafailover.arbiter.record import Phase
 from hafailover.arbiter.requests import ChangeStanding
 from hafailover.group import etcd, fencing, guard, promises
 from hafailover.group.events import ArbiterAnswered
-from hafailover.group.settings import ArbiterKind
+from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
@@ -45,19 +45,21 @@ def answered(turn: Turn, event: ArbiterAnswered) -> None:
         etcd.finish(turn, event.id, event.answer)
 
 
-def deadline(turn: Turn) -> Instant | None:
+def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when the arbiter is due next: a question, the end of a grant, the abort clock."""
+    if settings.arbiter not in _STRICT:
+        return None
+    turn = Turn(state, state.moved_at, settings)
     due: list[Instant | None] = []
-    match turn.settings.arbiter:
+    match settings.arbiter:
         case ArbiterKind.ETCD:
             due = [etcd.next_question(turn), guard.stop_at(turn), guard.abort_at(turn)]
         case ArbiterKind.FENCE:
             due = [fencing.next_question(turn), guard.abort_at(turn)]
         case ArbiterKind.PING | ArbiterKind.NONE:
             return None
-    moved_at = turn.state.moved_at
     # What was due and is still not settled is looked at with the next heartbeat, not without end.
-    return min((each for each in due if each is not None and each > moved_at), default=None)
+    return min((each for each in due if each is not None and each > state.moved_at), default=None)
 
 
 def own_refusal(turn: Turn) -> str:

@@ -38,7 +38,10 @@ def committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
         )
         record = changes.activated(turn.state.record(view.settings.name), activation)
         changed.append(
-            (view.settings.name, _commit(record, attempt, lineage, since=turn.wall_s, keeps_peer=keeps_peer))
+            (
+                view.settings.name,
+                _commit(record, attempt, lineage, since=turn.wall_s, keeps_peer=keeps_peer),
+            )
         )
     turn.set_records(tuple(changed))
     report = turn.state.peer.report

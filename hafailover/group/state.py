@@ -29,7 +29,6 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
     """One service as far as this node knows."""
 

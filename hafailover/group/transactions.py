@@ -110,7 +110,7 @@ def _releasing(turn: Turn) -> ChangeStanding:
     others = tuple(each for each in record.in_sync if each != turn.settings.node)
     if copies == {CopyState.SOLE}:
         record = _alone(turn, record)
-    elif not copies <= USABLE and others:
+    elif any(each not in USABLE for each in copies) and others:
         record = replace(record, in_sync=others)
     successor = demotion.successor if demotion is not None else ""
     return _change(turn, Purpose.RELEASE, replace(record, successor=successor), is_released=True)

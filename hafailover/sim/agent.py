@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hafailover.arbiter.requests import ChangeStanding, PowerOff, PowerOn, ReadStanding
 from hafailover.group import actions as ask
 from hafailover.group import events as happened
 from hafailover.group import machine
 from hafailover.sim import looking, stepping, wire
+from hafailover.sim.watchdog import Patting
 from hafailover.sim.watchers import Watchers
 from hafailover.storage.steps import StepOutcome
 from hafailover.units import MICROSECOND, MILLISECOND, SECOND, Instant
@@ -16,6 +18,8 @@ from hafailover.units import MICROSECOND, MILLISECOND, SECOND, Instant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hafailover.arbiter.answers import Answer
+    from hafailover.arbiter.requests import Request
     from hafailover.group.settings import GroupSettings
     from hafailover.lineage.record import LineageRecord
     from hafailover.sim.host import Host
@@ -44,6 +48,7 @@ class Agent:
         self._makes_way = False
         self.watchers = Watchers(self)
         self.lately: looking.Lately | None = None
+        self.patting = Patting(self)
         self._wake_at: int | None = None
         self._wakes = (0, 0)
         """The millisecond of the last wake, and how many wakes there were in it."""
@@ -184,8 +189,24 @@ class Agent:
                 | ask.AnnounceAddresses()
             ):
                 self.world.said(self, action)
-            case ask.AskArbiter() | ask.ArmWatchdog() | ask.PatWatchdog() | ask.DisarmWatchdog():
-                raise AssertionError(action)
+            case ask.AskArbiter(id=number, request=request):
+                self._ask(number, request)
+            case ask.ArmWatchdog(id=number, pat_until=pat_until):
+                self.patting.arm(number, pat_until)
+            case ask.PatWatchdog(pat_until=pat_until):
+                self.patting.allow(pat_until)
+            case ask.DisarmWatchdog():
+                self.patting.disarm()
+
+    def _ask(self, number: int, request: Request) -> None:
+        def give(answer: Answer) -> None:
+            self.feed(happened.ArbiterAnswered(id=number, answer=answer))
+
+        match request:
+            case ReadStanding() | ChangeStanding():
+                self.world.etcd.ask(self, request, give)
+            case PowerOff() | PowerOn():
+                self.world.fence.ask(self, request, give)
 
     def _change_addresses(self, number: int, addresses: set[str]) -> None:
         def done() -> None:

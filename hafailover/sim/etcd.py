@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 PLACE = "etcd"
 """Its place on the LAN."""
-_DRIFT = 0.01
 _LATE_MAX = 3 * SECOND
 """A request that was held up on the way can still be carried out so much later."""
 
@@ -47,7 +46,8 @@ class Etcd:
         self.loss = 0.0
         """Share of the requests, and of the answers, that are lost or come much too late."""
         self._values: dict[str, _Value] = {}
-        self._rate = 1 + world.timeline.dice.uniform(-_DRIFT, _DRIFT)
+        self.rate = 1.0
+        """How much longer its second is than a host's; drawn by who asks for chance."""
 
     def put(self, group: str, record: str) -> None:
         """Write the record of a group, as founding it does."""
@@ -106,7 +106,7 @@ class Etcd:
                     text = self._get(key)
                     found += [] if text is None else [(key, text)]
                 case Put(key=key, value=text, has_lease=has_lease):
-                    end = self.world.timeline.now + round(lease_s * SECOND * self._rate)
+                    end = self.world.timeline.now + round(lease_s * SECOND * self.rate)
                     self._values[key] = _Value(text, end if has_lease else None)
                 case Delete(key=key):
                     self._values.pop(key, None)

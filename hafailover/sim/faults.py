@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
 from hafailover.override import override
-from hafailover.sim import pair
+from hafailover.sim import etcd, pair
 from hafailover.sim.network import LAN, NETWORKS, REPLICATION
 from hafailover.units import MILLISECOND, SECOND
 
@@ -37,8 +38,25 @@ class FaultKind(Enum):
     STOP = "has its agent stopped in order, and started again later"
     BOTH = "and its peer lose power for a while"
     SWITCHOVER = "an operator asks for a switchover"
+    ETCD_DOWN = "etcd has no majority for a while"
+    ETCD_PORT = "does not reach etcd for a while"
+    ETCD_LOSSY = "a third of what is said to etcd, or by it, is lost or late for a while"
+    FENCE_DOWN = "the fence device does not work for a while"
 
 
+_EVERYWHERE = tuple(FaultKind)[: tuple(FaultKind).index(FaultKind.ETCD_DOWN)]
+KINDS = {
+    ArbiterKind.ETCD: (
+        *_EVERYWHERE,
+        FaultKind.ETCD_DOWN,
+        FaultKind.ETCD_PORT,
+        FaultKind.ETCD_LOSSY,
+    ),
+    ArbiterKind.FENCE: (*_EVERYWHERE, FaultKind.FENCE_DOWN),
+    ArbiterKind.PING: _EVERYWHERE,
+    ArbiterKind.NONE: _EVERYWHERE,
+}
+"""What can happen to a pair with each arbiter."""
 _OF_ONE_NETWORK = (FaultKind.ONE_WAY, FaultKind.LOSSY)
 _LOSS = 1 / 3
 
@@ -63,11 +81,11 @@ class Fault:
         )
 
 
-def draw(dice: Random, count: int) -> tuple[Fault, ...]:
+def draw(dice: Random, count: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
     """Draw ``count`` faults; some come close upon each other, since that is where systems break."""
     return tuple(
         Fault(
-            kind=dice.choice(list(FaultKind)),
+            kind=dice.choice(KINDS[arbiter]),
             node=dice.choice(pair.NODES),
             network=dice.choice(NETWORKS),
             span_ns=dice.randrange(200, SPAN_MAX // MILLISECOND) * MILLISECOND,
@@ -118,6 +136,34 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table o
             later(fault.span_ns // 2, lambda: world.power_on(second.name))
         case FaultKind.SWITCHOVER:
             switch_over(world)
+        case (
+            FaultKind.ETCD_DOWN | FaultKind.ETCD_PORT | FaultKind.ETCD_LOSSY | FaultKind.FENCE_DOWN
+        ):
+            _strike_arbiter(world, fault)
+
+
+def _strike_arbiter(world: World, fault: Fault) -> None:
+    later = world.timeline.after
+    match fault.kind:
+        case FaultKind.ETCD_DOWN:
+            world.etcd.has_majority = False
+            later(fault.span_ns, lambda: _mend_arbiter(world))
+        case FaultKind.ETCD_LOSSY:
+            world.etcd.loss = _LOSS
+            later(fault.span_ns, lambda: _mend_arbiter(world))
+        case FaultKind.FENCE_DOWN:
+            world.fence.works = False
+            later(fault.span_ns, lambda: _mend_arbiter(world))
+        case _:
+            world.network.cut(LAN, fault.node, etcd.PLACE)
+            world.network.cut(LAN, etcd.PLACE, fault.node)
+            later(fault.span_ns, world.heal)
+
+
+def _mend_arbiter(world: World) -> None:
+    world.etcd.has_majority = True
+    world.etcd.loss = 0.0
+    world.fence.works = True
 
 
 def switch_over(world: World) -> None:
@@ -131,6 +177,7 @@ def mend(world: World) -> None:
     """End everything that is wrong."""
     world.heal()
     world.record_problem.clear()
+    _mend_arbiter(world)
     for host in world.hosts:
         if host.is_frozen:
             host.thaw()

@@ -1,13 +1,21 @@
 """The default pair of the simulator: two nodes, one group, one small volume, as configured by hand."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_interface
 
+from hafailover.arbiter.record import ArbiterRecord, Change, Phase, encode_record
 from hafailover.emulation.superblock import FRAGMENT, JOURNAL, SOFT_UPDATES, Superblock
-from hafailover.group.settings import ArbiterKind, GroupSettings, ServiceSettings
+from hafailover.group.settings import (
+    ArbiterKind,
+    GroupSettings,
+    ServiceSettings,
+    TimerSettings,
+    WatchdogSettings,
+)
 from hafailover.lineage.changes import founded
 from hafailover.lineage.record import ImageBinding, LineageRecord
 from hafailover.storage.settings import VolumeSettings
-from hafailover.units import seconds
+from hafailover.units import Nanoseconds, seconds
 from hafailover.vrrp.settings import AnnounceSettings, Family, RouterSettings, Version
 
 NODES = ("A", "B")
@@ -17,6 +25,10 @@ ADDRESSES = {
     "B": {"lan": "192.0.2.2", "replication": "198.51.100.2"},
 }
 FOUNDING = "f0f0f0f0f0f0f0f0"
+_WATCHDOG = Nanoseconds(1 << 32)
+"""What the kernel makes of four seconds."""
+_RARE_S = 600
+"""How seldom the kernel looks for old requests where a fence device is given the time to answer."""
 
 
 def group_settings(
@@ -45,6 +57,12 @@ def group_settings(
         md_units=(10, 11),
         ggate_units=(10, 11),
     )
+    strict: dict[str, object] = {}
+    if arbiter is ArbiterKind.ETCD:
+        strict["timers"] = TimerSettings(canary_patience=seconds(1))
+        strict["watchdog"] = WatchdogSettings(span=_WATCHDOG)
+    elif arbiter is ArbiterKind.FENCE:
+        volume = replace(volume, gate_timeout_s=_RARE_S)
     base: dict[str, object] = {
         "name": "web",
         "node": node,
@@ -61,7 +79,19 @@ def group_settings(
         "peer_replication_address": ADDRESSES[peer]["replication"],
         "digest": "d",
     }
-    return GroupSettings(**{**base, **changes})  # type: ignore[arg-type]
+    return GroupSettings(**{**base, **strict, **changes})  # type: ignore[arg-type]
+
+
+def founding_text(volumes: tuple[str, ...]) -> str:
+    """Return the record in etcd of two copies that were made identical."""
+    record = ArbiterRecord(
+        epoch=0,
+        in_sync=NODES,
+        lineages=tuple((volume, FOUNDING) for volume in volumes),
+        phase=Phase.IDLE,
+        changed=Change(node="A", boot="founding", nonce="0"),
+    )
+    return encode_record(record)
 
 
 def file_system(size_bytes: int) -> bytes:

@@ -23,6 +23,8 @@ START_NS = 60 * SECOND
 RECOVERY_NS = 300 * SECOND
 FAULTS = 3
 """Faults of one run."""
+_DRIFT = 0.01
+"""How much etcd's clock may differ from a host's."""
 _SETTLE_NS = 20 * SECOND
 _CALM_NS = 2 * SECOND
 
@@ -63,9 +65,11 @@ def run(
     """Play one run from its seed; ``faults`` replaces those that the seed would draw."""
     world = found(seed, arbiter=arbiter, tell=tell)
     dice = world.timeline.dice
-    planned = draw(dice, FAULTS)
+    planned = draw(dice, FAULTS, arbiter)
     if faults is not None:
         planned = faults
+    if arbiter is ArbiterKind.ETCD:
+        world.etcd.rate = 1 + dice.uniform(-_DRIFT, _DRIFT)
     world.sync_rate = dice.choice((None, None, 300_000))
     for node in pair.NODES:
         world.power_on(node)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafailover.emulation.superblock import OFFSET
+from hafailover.group.settings import ArbiterKind
 from hafailover.group.work import describe
-from hafailover.sim import pair
+from hafailover.sim import etcd, fence, pair
 from hafailover.sim.agent import Agent
 from hafailover.sim.checker import Checker
+from hafailover.sim.etcd import Etcd
+from hafailover.sim.fence import FenceDevice
 from hafailover.sim.host import Host
 from hafailover.sim.network import LAN, NETWORKS, Network
 from hafailover.sim.timeline import Timeline
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from hafailover.storage.steps import Step
 
 GATEWAY = "gateway"
+PLACES = (GATEWAY, etcd.PLACE, fence.PLACE)
+"""What else there is on the LAN."""
 _BOOT_NS = 5 * SECOND
 _RESTART_NS = SECOND // 2
 
@@ -54,6 +59,10 @@ class World:
         self.restarts = True
         self.kept: set[tuple[str, int, int]] = set()
         """Records (volume, block, number) that an operator gave up, and that were kept before."""
+        self.is_strict = settings["A"].arbiter in (ArbiterKind.ETCD, ArbiterKind.FENCE)
+        """Whether the arbiter promises that no partition splits the pair."""
+        self.etcd = Etcd(self)
+        self.fence = FenceDevice(self)
         self.workload = Workload(self, settings["A"], 64)
         self.checker = Checker(self)
         self.hosts = [Host(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
@@ -74,6 +83,8 @@ class World:
                 host.write_tail(volume.image, encode_marker(f"founded-{host.name}"))
                 inode = host.files.stat(volume.image).inode
                 self.records[host.name][volume.name] = pair.founding_record(host.name, inode)
+        volumes = tuple(volume.name for volume in self.settings["A"].volumes)
+        self.etcd.put(self.settings["A"].name, pair.founding_text(volumes))
 
     def power_on(self, name: str) -> None:
         """Switch a host on; its agent starts a moment later."""
@@ -155,7 +166,7 @@ class World:
     def isolate(self, name: str, network: str) -> None:
         """Cut a node's own cable to a network: it reaches nobody there."""
         self.note("network", f"ISOLATE {name} on {network}")
-        others = [each.name for each in self.hosts if each.name != name] + [GATEWAY]
+        others = [each.name for each in self.hosts if each.name != name] + [*PLACES]
         for other in others:
             self.network.cut(network, name, other)
             self.network.cut(network, other, name)
@@ -167,7 +178,7 @@ class World:
         """Mend every cable."""
         self.note("network", "HEAL")
         self.checker.wired()
-        places = [host.name for host in self.hosts] + [GATEWAY]
+        places = [host.name for host in self.hosts] + [*PLACES]
         for network in NETWORKS:
             for source in places:
                 for target in places:
