@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +58,12 @@ def simulate(*, seeds: int, seed: int | None, arbiter: str, as_json: bool) -> No
     with click.progressbar(
         length=seeds, label="runs", file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
     ) as bar:
-        found = summary.play(range(1, seeds + 1), kind, progress=lambda _: bar.update(1))
+        found = summary.play_all(
+            range(1, seeds + 1),
+            kind,
+            processes=os.cpu_count() or 1,
+            progress=lambda _: bar.update(1),
+        )
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     sys.exit(1 if found.broken else 0)
 

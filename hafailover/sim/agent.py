@@ -85,7 +85,7 @@ class Agent:
         if self.host.is_frozen:
             self.host.when_thawed(lambda: self.feed(event))
             return
-        now = Instant(self.host.now)
+        now = Instant(self.host.clock)
         result = machine.step(self.state, event, now, self.settings)
         self.state = result.state
         self.world.stepped(self, event, result.actions)
@@ -116,10 +116,12 @@ class Agent:
         if not self.is_usable:
             return
         due = machine.deadline(self.state, self.settings)
-        now = self.host.now
-        if due is None or (self._wake_at is not None and now < self._wake_at <= due):
+        if due is None:
             return
-        when = max(due, now + 10 * MICROSECOND)
+        now, due_at = self.host.now, self.host.when_clock_says(due)
+        if self._wake_at is not None and now < self._wake_at <= due_at:
+            return
+        when = max(due_at, now + 10 * MICROSECOND)
         self._wake_at = when
 
         def wake() -> None:

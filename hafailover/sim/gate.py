@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CONNECT_LIMIT_NS = 76 * SECOND
 """A connection to where nobody answers gives up after this (observed on 14.0)."""
 RECONNECT_NS = 2 * SECOND
+_HANG_NS = SECOND // 20
+"""How often a ggated that waits for its disk looks again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +91,9 @@ class Carrier:
                 return
             if self.target.is_frozen:
                 self.target.when_thawed(arrive)
+                return
+            if self.target.hangs(server.image):
+                self.target.world.timeline.after(_HANG_NS, arrive)
                 return
             error, data = server.serve(request)
             network.segment(

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from hafailover.sim.world import World
 
 
+_MILLION = 1_000_000
+
+
 class Host:
     """One host. ``life`` grows with every boot and every reset: what belongs to an older one is dead."""
 
@@ -48,6 +51,8 @@ class Host:
         self.link_up = True
         self.watchdog: Watchdog | None = None
         self._frozen_at = 0
+        self._clock = (0, 0, 0)
+        """When (world's time) the clock said what, and by how many parts in a million it has run too fast since."""
         self._commands: dict[int, Callable[[CommandFinished], None]] = {}
         self._blocks: dict[int, Callable[[int, bytes], None]] = {}
         self._tag = 0
@@ -58,6 +63,22 @@ class Host:
     def now(self) -> int:
         """The world's time."""
         return self.world.timeline.now
+
+    @property
+    def clock(self) -> int:
+        """What this host's own clock says: it may run too fast or too slow."""
+        base, told, drift = self._clock
+        passed = self.world.timeline.now - base
+        return told + passed + passed * drift // _MILLION
+
+    def when_clock_says(self, told: int) -> int:
+        """Return the world's time at which this host's clock will say ``told``, or a moment later."""
+        base, at_base, drift = self._clock
+        return base - (at_base - told) * _MILLION // (_MILLION + drift) + 1 if drift else told
+
+    def set_drift(self, drift: int) -> None:
+        """Let the clock run ``drift`` parts in a million too fast from now on; negative: too slow."""
+        self._clock = (self.now, self.clock, drift)
 
     @property
     def answers(self) -> bool:
@@ -220,6 +241,11 @@ class Host:
                 self.world.checker.rebuild_began(self)
         elif text.endswith("launched (2/2)."):
             self.world.checker.joined(self)
+
+    def set_sync_rate(self) -> None:
+        """Let a running kernel rebuild as fast as the world says from now on."""
+        if self.kernel is not None:
+            self.kernel.machine.settings.sync_rate = self.world.sync_rate
 
     def hang_disk(self) -> None:
         """Have the disk under the images take no request any more, until power is lost."""

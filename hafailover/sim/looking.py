@@ -11,6 +11,7 @@ from hafailover.emulation.files import FileError
 from hafailover.group.events import StorageObserved
 from hafailover.storage.facts import ImageFacts, Opener, StorageFacts
 from hafailover.storage.mounts import parse_mounts
+from hafailover.storage.observation import ObservationError
 from hafailover.storage.processes import parse_processes
 from hafailover.storage.tail import decode_tail
 from hafailover.units import SECOND
@@ -64,8 +65,14 @@ def look(agent: Agent, wanted: Observe) -> None:
             host.run(("mount",), mount_done)
 
     def mount_done(effect: CommandFinished) -> None:
-        if not answered[0]:
+        if answered[0]:
+            return
+        try:
             facts = _facts(host, wanted, trees[0], effect.stdout)
+        except ObservationError as error:
+            agent.lately = None
+            tell(_unknown(host, wanted, str(error)))
+        else:
             agent.lately = Lately(host.now, trees[0], replace(facts, openers=()))
             tell(facts)
 
@@ -116,17 +123,22 @@ def image_facts(host: Host, path: str) -> ImageFacts:
     """Look at an image file directly."""
     try:
         status = host.files.stat(path)
-        sector = host.tail(path)
-        tail = _tail(sector)
     except FileError as error:
         return ImageFacts(exists=False, problem=f"error {error.error}")
-    return ImageFacts(
+    seen = ImageFacts(
         exists=True,
         size_bytes=status.size,
         device=1,
         inode=status.inode,
-        birth_ns=0,
         is_writable=status.writable,
+    )
+    try:
+        sector = host.tail(path)
+    except FileError as error:
+        return replace(seen, problem=f"error {error.error}")
+    tail = _tail(sector)
+    return replace(
+        seen,
         tail=tail.kind,
         tail_sha256=sha256(sector).hexdigest(),
         metadata=tail.metadata,

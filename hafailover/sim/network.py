@@ -15,11 +15,21 @@ _JITTER = 100 * MICROSECOND
 
 @dataclass(slots=True)
 class Direction:
-    """One way of one network between two places. ``loss``: share of datagrams that vanish."""
+    """One way of one network between two places.
+
+    Attributes:
+        loss: Share of datagrams that vanish.
+        double: Share of datagrams that arrive twice.
+        late_ns: Everything is late by up to so much; datagrams overtake each other, a TCP stream stays in order.
+        held: What TCP keeps while the way is cut.
+        busy_until: When the last part of a stream arrives.
+    """
 
     is_cut: bool = False
     loss: float = 0.0
-    extra_delay_ns: int = 0
+    double: float = 0.0
+    late_ns: int = 0
+    busy_until: int = 0
     held: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -48,6 +58,8 @@ class Network:
         if way.is_cut or (way.loss and self._timeline.dice.random() < way.loss):
             return
         self._timeline.after(self._delay(way), arrive)
+        if way.double and self._timeline.dice.random() < way.double:
+            self._timeline.after(self._delay(way), arrive)
 
     def segment(self, network: str, source: str, target: str, arrive: Callable[[], None]) -> None:
         """Send a part of a TCP stream: while the way is cut it is held and sent again afterwards."""
@@ -55,7 +67,7 @@ class Network:
         if way.is_cut:
             way.held.append(arrive)
             return
-        self._timeline.after(self._delay(way), arrive)
+        self._stream(way, arrive)
 
     def cut(self, network: str, source: str, target: str) -> None:
         """Cut one way."""
@@ -67,7 +79,13 @@ class Network:
         way.is_cut = False
         held, way.held = way.held, []
         for arrive in held:
-            self._timeline.after(self._delay(way), arrive)
+            self._stream(way, arrive)
+
+    def _stream(self, way: Direction, arrive: Callable[[], None]) -> None:
+        """Nothing in a stream overtakes what was sent before."""
+        way.busy_until = max(way.busy_until, self._timeline.now + self._delay(way))
+        self._timeline.at(way.busy_until, arrive)
 
     def _delay(self, way: Direction) -> int:
-        return _DELAY + self._timeline.dice.randrange(_JITTER) + way.extra_delay_ns
+        late = self._timeline.dice.randrange(way.late_ns) if way.late_ns else 0
+        return _DELAY + self._timeline.dice.randrange(_JITTER) + late

@@ -21,12 +21,17 @@ class Processes:
         self.sessions: dict[str, tuple[str, str, str]] = {}
         """Export session -> (image, path, client address), as PREPARE_EXPORT made them."""
         self._pid = 100
+        self._doomed: set[int] = set()
+        self.lingers = False
+        """Whether a ggated cannot be ended now: a child of it sleeps in the kernel and writes what it has fetched."""
 
     def lose_all(self) -> None:
         """The host lost its power: nothing runs, nobody holds anything."""
         for server in self.servers:
             server.is_alive = False
         self.servers, self.carriers = [], []
+        self._doomed.clear()
+        self.lingers = False
         holders = self.host.files.holders
         for path in holders:
             holders[path] = ()
@@ -81,7 +86,9 @@ class Processes:
         """End a process, with its group."""
         holders = self.host.files.holders
         for server in self.servers:
-            if server.pid == pid:
+            if server.pid == pid and self.lingers:
+                self._doomed.add(pid)
+            elif server.pid == pid:
                 server.is_alive = False
                 held = holders.get(server.image, ())
                 holders[server.image] = tuple(each for each in held if each.pid != pid)
@@ -90,6 +97,13 @@ class Processes:
             if carrier.pid == pid:
                 carrier.end()
         self.carriers = [carrier for carrier in self.carriers if carrier.is_alive]
+
+    def linger(self, *, lingers: bool) -> None:
+        """Let every ggated outlive its signals, or end those that did."""
+        self.lingers = lingers
+        doomed, self._doomed = self._doomed, set()
+        for pid in doomed:
+            self.signal(pid)
 
     def listing(self) -> str:
         """Return what ps(1) would print of them."""
@@ -103,6 +117,11 @@ class Processes:
             if each.is_usable
         ]
         return "\n".join(lines) + "\n"
+
+    def pids(self, program: str) -> tuple[int, ...]:
+        """Return the processes of a program, ``ggated`` or ``ggatec``."""
+        found = self.servers if program == "ggated" else self.carriers
+        return tuple(each.pid for each in found)
 
     def next_pid(self) -> int:
         """Return a fresh process id."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from random import Random
+from time import process_time_ns
 from typing import TYPE_CHECKING
 
 from hafailover.group.actions import AlertKind
@@ -10,7 +12,8 @@ from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
 from hafailover.sim import pair
-from hafailover.sim.faults import Fault, draw, mend, strike
+from hafailover.sim.faults import Fault, FaultKind, draw
+from hafailover.sim.striking import mend, strike
 from hafailover.sim.world import GATEWAY, World
 from hafailover.units import SECOND
 
@@ -20,11 +23,17 @@ if TYPE_CHECKING:
     from hafailover.sim.checker import Violation
 
 START_NS = 60 * SECOND
-RECOVERY_NS = 300 * SECOND
+RECOVERY_NS = 150 * SECOND
+STARTS = 16
+"""Runs begin from one of so many worlds, which differ in how the two nodes came up."""
+DRIFT_MAX = 5_000
+"""No clock runs faster or slower by more parts in a million."""
 FAULTS = 3
 """Faults of one run."""
-_DRIFT = 0.01
-"""How much etcd's clock may differ from a host's."""
+_DRIFT = 0.005
+"""How much etcd's clock may differ from the world's."""
+_SPOILING = (FaultKind.DISK_ERRORS, FaultKind.DISK_HANGS, FaultKind.HAND)
+"""After these the kernel may have acknowledged what only one copy has, and no record could say so in time."""
 _SETTLE_NS = 20 * SECOND
 _CALM_NS = 2 * SECOND
 
@@ -48,6 +57,7 @@ class Outcome:
     is_diverged: bool
     simulated_ns: int
     longest_stall_ns: int
+    cpu_ns: int = field(default=0, compare=False)
 
     @property
     def is_good(self) -> bool:
@@ -63,18 +73,34 @@ def run(
     tell: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Play one run from its seed; ``faults`` replaces those that the seed would draw."""
-    world = found(seed, arbiter=arbiter, tell=tell)
+    return play(start(seed % STARTS, arbiter=arbiter, tell=tell), seed, faults=faults)
+
+
+def start(number: int, *, arbiter: ArbiterKind, tell: Callable[[str], None] | None = None) -> World:
+    """Return the world from which every run with the same ``seed % STARTS`` goes on: both nodes up."""
+    world = found(number, arbiter=arbiter, tell=tell)
+    for node in pair.NODES:
+        world.power_on(node)
+    settle(world, START_NS)
+    return world
+
+
+def play(world: World, seed: int, *, faults: tuple[Fault, ...] | None = None) -> Outcome:
+    """Go on from a started world: strike, mend, and see what has become of it."""
+    arbiter = world.settings["A"].arbiter
+    began = process_time_ns()
+    planned = draw(Random(seed), FAULTS, arbiter) if faults is None else faults  # noqa: S311 - reproducible
+    if not is_settled(world):
+        return _outcome(world, seed, arbiter, planned, "the pair did not start")
     dice = world.timeline.dice
-    planned = draw(dice, FAULTS, arbiter)
-    if faults is not None:
-        planned = faults
+    dice.seed(seed)
     if arbiter is ArbiterKind.ETCD:
         world.etcd.rate = 1 + dice.uniform(-_DRIFT, _DRIFT)
     world.sync_rate = dice.choice((None, None, 300_000))
-    for node in pair.NODES:
-        world.power_on(node)
-    if not settle(world, START_NS):
-        return _outcome(world, seed, arbiter, planned, "the pair did not start")
+    for host in world.hosts:
+        host.set_drift(dice.randrange(-DRIFT_MAX, DRIFT_MAX))
+        host.set_sync_rate()
+    world.run_for(dice.randrange(SECOND))
     over_at: int = world.timeline.now
     for fault in planned:
         world.run_for(fault.wait_ns)
@@ -89,10 +115,11 @@ def run(
     if is_back:
         world.checker.in_sync()
         world.checker.ended()
-    elif not world.checker.was_apart or not _awaits_choice(world):
+    elif not _may_await_choice(world, planned):
         world.checker.ended()
         problem = "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
-    return _outcome(world, seed, arbiter, planned, problem)
+    outcome = _outcome(world, seed, arbiter, planned, problem)
+    return replace(outcome, cpu_ns=process_time_ns() - began)
 
 
 def _outcome(
@@ -187,6 +214,27 @@ def _recover(world: World) -> bool:
     world.run_until(lambda: is_settled(world) or _awaits_choice(world), RECOVERY_NS)
     world.run_for(_CALM_NS)
     return is_settled(world) or (not _awaits_choice(world) and settle(world, RECOVERY_NS))
+
+
+def _may_await_choice(world: World, faults: tuple[Fault, ...]) -> bool:
+    """Whether it is in order that only an operator can choose between the copies now.
+
+    That is so if the nodes were apart, or if something besides took the one copy away, past the agent, that was newest.
+    """
+    is_spoiled = len(faults) > 1 and any(each.kind in _SPOILING for each in faults)
+    if _awaits_choice(world):
+        return is_spoiled or world.checker.was_apart
+    return is_spoiled and _awaits_operator(world)
+
+
+def _awaits_operator(world: World) -> bool:
+    """Whether nobody serves, and an agent has raised the alert that it takes an operator."""
+    return any(
+        alert.kind is AlertKind.WAITING_FOR_OPERATOR
+        for host in world.hosts
+        if host.agent is not None
+        for alert in host.agent.state.alerts
+    )
 
 
 def _awaits_choice(world: World) -> bool:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import sys
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from hafailover.sim.schedule import Outcome, run, shrink
+from hafailover.sim.schedule import STARTS, Outcome, play, run, shrink, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hafailover.group.settings import ArbiterKind
+    from hafailover.sim.world import World
+
+_TOGETHER = 50
+"""So many runs with the same start are handed to a process at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,7 @@ class Summary:
     Attributes:
         splits: Seeds whose partition had both nodes serve, which this arbiter does not prevent.
         diverged: Seeds that ended with two copies between which an operator has to choose.
+        cpu_ns: What all runs together cost.
     """
 
     arbiter: ArbiterKind
@@ -36,17 +45,23 @@ class Summary:
     splits: tuple[int, ...]
     diverged: tuple[int, ...]
     simulated_ns: int
+    cpu_ns: int
 
 
-def play(
-    seeds: Iterable[int], arbiter: ArbiterKind, *, progress: Callable[[Outcome], None] | None = None
+def play_all(
+    seeds: Iterable[int],
+    arbiter: ArbiterKind,
+    *,
+    processes: int = 1,
+    progress: Callable[[Outcome], None] | None = None,
 ) -> Summary:
-    """Play one run for each seed."""
+    """Play one run for each seed, in ``processes`` processes at a time."""
     outcomes: list[Outcome] = []
-    for seed in seeds:
-        outcomes.append(run(seed, arbiter=arbiter))
+    for outcome in _outcomes(tuple(seeds), arbiter, processes):
+        outcomes.append(outcome)
         if progress is not None:
-            progress(outcomes[-1])
+            progress(outcome)
+    outcomes.sort(key=lambda each: each.seed)
     return Summary(
         arbiter=arbiter,
         seeds=tuple(each.seed for each in outcomes),
@@ -56,4 +71,56 @@ def play(
         splits=tuple(each.seed for each in outcomes if each.is_split),
         diverged=tuple(each.seed for each in outcomes if each.is_diverged),
         simulated_ns=sum(each.simulated_ns for each in outcomes),
+        cpu_ns=sum(each.cpu_ns for each in outcomes),
     )
+
+
+def _outcomes(seeds: tuple[int, ...], arbiter: ArbiterKind, processes: int) -> Iterator[Outcome]:
+    if not hasattr(os, "fork"):
+        yield from (run(seed, arbiter=arbiter) for seed in seeds)
+        return
+    parts = [
+        (alike[at : at + _TOGETHER], arbiter)
+        for number in range(STARTS)
+        if (alike := tuple(seed for seed in seeds if seed % STARTS == number))
+        for at in range(0, len(alike), _TOGETHER)
+    ]
+    if processes == 1:
+        for part in parts:
+            yield from _play_alike(part)
+        return
+    with get_context("fork").Pool(processes) as pool:
+        for played in pool.imap_unordered(_play_alike, parts):
+            yield from played
+
+
+def _play_alike(part: tuple[Sequence[int], ArbiterKind]) -> list[Outcome]:
+    """Play runs that begin alike: both nodes are started once, and each run goes on in a copy of the process."""
+    seeds, arbiter = part
+    world = start(seeds[0] % STARTS, arbiter=arbiter)
+    return [_in_copy(world, seed) for seed in seeds]
+
+
+def _in_copy(world: World, seed: int) -> Outcome:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(play(world, seed), pipe)
+            status = 0
+        except BaseException:  # noqa: BLE001 - told as it is; nothing of the parent's may run in its copy
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise RuntimeError(f"the run of seed {seed} ended with status {status}")
+    outcome = pickle.loads(said)  # noqa: S301 - from our own child
+    assert isinstance(outcome, Outcome)  # noqa: S101
+    return outcome

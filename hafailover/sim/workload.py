@@ -131,7 +131,7 @@ class Workload:
 
     def read_record(self, host: Host, image: str, block: int) -> int:
         """Return the number of the record that an image holds in ``block``; 0 if none."""
-        raw = host.files.pread(image, FIRST_BLOCK + block * _BLOCK, _RECORD.size)
+        raw = host.files.peek(image, FIRST_BLOCK + block * _BLOCK, _RECORD.size)
         number, check = _RECORD.unpack(raw)
         return number if check == number ^ 0xFFFFFFFF else 0
 

@@ -3,8 +3,8 @@
 import pytest
 
 from hafailover.group.settings import ArbiterKind
-from hafailover.sim.faults import mend
 from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.striking import mend
 from hafailover.sim.workload import FIRST_BLOCK
 from hafailover.sim.world import World
 from hafailover.units import SECOND

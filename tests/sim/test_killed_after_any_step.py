@@ -13,7 +13,7 @@ import pytest
 from hafailover.group.settings import ArbiterKind
 from hafailover.sim import pair
 from hafailover.sim.agent import Agent
-from hafailover.sim.faults import switch_over
+from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
 from hafailover.sim.world import World
 from hafailover.units import SECOND

@@ -29,7 +29,7 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
 @pytest.mark.parametrize(("arbiter", "first"), BLOCKS)
 def test_random_faults_break_no_promise(arbiter: ArbiterKind, first: int) -> None:
-    found = summary.play(range(first, first + BLOCK), arbiter)
+    found = summary.play_all(range(first, first + BLOCK), arbiter)
 
     assert [(each.outcome.seed, each.smallest) for each in found.broken] == []
     assert len(found.seeds) == BLOCK

@@ -8,9 +8,10 @@ from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
 from hafailover.sim import pair
 from hafailover.sim.agent import Agent
-from hafailover.sim.faults import mend, switch_over
 from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
+from hafailover.sim.striking import mend
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
