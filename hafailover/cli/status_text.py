@@ -143,7 +143,8 @@ def _agent(document: dict[str, Any]) -> list[str]:
     lines += _wrapped("agent", text)
     for child in agent["stuck_children"]:
         text = f"{child['what']} (pid {child['pid']}) hangs for {age_text(child['age_ms'])}"
-        lines += _wrapped("stuck", text)
+        where = child.get("waits_in", "")
+        lines += _wrapped("stuck", f"{text}, waiting in {where}" if where else text)
     return lines
 
 

@@ -11,7 +11,8 @@ from hafailover.runtime.settings import NodeSettings
 from hafailover.storage.settings import VolumeSettings
 
 _CLASSES: Final = (("MIRROR", "geom_mirror"), ("GATE", "geom_gate"), ("MD", "geom_md"))
-_OWN_ENTRIES: Final = (".hafailover",)
+_OWN_ENTRIES: Final = (".hafailover", "NOTHING-IS-MOUNTED-HERE")
+"""What the agent itself leaves in a bare mount point."""
 
 
 def judge_storage(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:

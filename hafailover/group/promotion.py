@@ -297,7 +297,7 @@ def _go_alone(turn: Turn, reason: str) -> Progress:
 
 def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     for view in views:
-        progress = pursue(turn, plan_mounted(view))
+        progress = pursue(turn, plan_mounted(view, turn.state.tries))
         if progress is not Progress.REACHED:
             return progress
     return Progress.REACHED

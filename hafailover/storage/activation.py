@@ -9,6 +9,7 @@ from hafailover.storage import commands
 from hafailover.storage.closing import clear_tail, plan_unexported
 from hafailover.storage.ending import end_carrier
 from hafailover.storage.facts import ComponentState, MirrorState, TailKind
+from hafailover.storage.guarding import plan_guarded
 from hafailover.storage.steps import Next, Plan, Reached, Refused, Wait
 from hafailover.storage.tries import Tries
 from hafailover.storage.view import VolumeView
@@ -164,7 +165,7 @@ def _taken(view: VolumeView) -> str:
     return ", ".join(sorted(view.taken_units))
 
 
-def plan_mounted(view: VolumeView) -> Plan:
+def plan_mounted(view: VolumeView, tries: Tries) -> Plan:
     """Return the next step towards "the checked file system is mounted read-write on its mount point"."""
     if view.is_mounted and view.mount is not None:
         if view.mount.is_read_only:
@@ -174,4 +175,6 @@ def plan_mounted(view: VolumeView) -> Plan:
         return Refused(
             f"{view.mount.device} is mounted on {view.settings.mount_point}. Unmount it by hand"
         )
-    return Next(commands.mount(view.settings), "the file system is clean")
+    mount = commands.mount(view.settings)
+    guard = plan_guarded(view.settings, tries, mount)
+    return guard or Next(mount, "the file system is clean")

@@ -251,6 +251,7 @@ def start_ggated(settings: VolumeSettings, address: str, session_directory: str)
         destroys=True,
         seen_by=f"a ggated process with {exports}",
         volume=settings.name,
+        listens_at=f"{address}:{settings.port}",
     )
 
 

@@ -3,6 +3,7 @@
 from hafailover.storage import commands
 from hafailover.storage.closing import clear_tail, plan_closed
 from hafailover.storage.facts import TailKind
+from hafailover.storage.guarding import plan_guarded
 from hafailover.storage.steps import FileStep, FileTask, Next, Plan, Reached, Refused
 from hafailover.storage.tries import Tries
 from hafailover.storage.view import VolumeView
@@ -50,6 +51,9 @@ def plan_exported(
         ),
     )
     start = commands.start_ggated(view.settings, own_address, f"{directory}/{session}")
+    guard = plan_guarded(view.settings, tries, prepare, start)
+    if guard is not None:
+        return guard
     if tries.of(prepare) == 0 and tries.of(start) == 0:
         return Next(prepare, "the session has a path of its own: an earlier ggatec cannot get in")
     return Next(start, "the primary asked for this node's image")

@@ -6,14 +6,18 @@ meaningless across two, so they end here: consumers carry the name of the provid
 What the words of a class mean is decided in ``geom_facts``.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from hafailover.storage.observation import ObservationError, number
 
 Config = Mapping[str, str]
+
+_INFO: Final = re.compile(r"^(\s*<info>)(.*)(</info>)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +65,11 @@ def parse_mesh(text: str) -> Mesh:
     """Read a whole document.
 
     Raises:
-        ObservationError: If it is ill-formed (the GATE class prints its ``info`` unescaped, so one
-            ``&`` there is enough) or not shaped as the kernel shapes it. That means "cannot see",
-            never "nothing there".
+        ObservationError: If it is ill-formed or not shaped as the kernel shapes it. That means
+            "cannot see", never "nothing there".
     """
     try:
-        root = ET.fromstring(text)  # noqa: S314 - the kernel is the author, and nothing is fetched
+        root = _parse(text)
     except (ET.ParseError, ValueError) as error:
         raise ObservationError("kern.geom.confxml", str(error)) from error
     if root.tag != "mesh":
@@ -78,6 +81,24 @@ def parse_mesh(text: str) -> Mesh:
         geoms = tuple(_geom(element, name, providers) for element in class_element.iterfind("geom"))
         classes[name] = classes.get(name, ()) + geoms
     return Mesh(classes=MappingProxyType(classes))
+
+
+def _parse(text: str) -> ET.Element:
+    """Parse a document in which the ``info`` of a ggate may be ill-formed.
+
+    The GATE class prints it as it was given (g_gate.c): one ``&`` in the path of anybody's ggate
+    would make this host blind. Whatever stands there stands on one line, so it can be escaped after
+    the fact; a document that is well-formed is taken as it is.
+    """
+    try:
+        return ET.fromstring(text)  # noqa: S314 - the kernel is the author, and nothing is fetched
+    except ET.ParseError:
+        mended = _INFO.sub(lambda found: f"{found[1]}{_escaped(found[2])}{found[3]}", text)
+        return ET.fromstring(mended)  # noqa: S314 - the same
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _provider_names(root: ET.Element) -> Iterator[tuple[str, str]]:

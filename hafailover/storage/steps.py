@@ -34,6 +34,7 @@ class CommandStep:
         seen_by: How its success is seen, in words.
         accepts: Exit statuses that are not worth a note; success is still only what is seen.
         unit: md or ggate unit it acts on, which is not used again while the child lives; -1 = none.
+        listens_at: ``ADDRESS:PORT`` where it must take connections once it has exited with 0; empty = nowhere.
     """
 
     verb: str
@@ -44,6 +45,7 @@ class CommandStep:
     volume: str = ""
     accepts: tuple[int, ...] = (0,)
     unit: int = -1
+    listens_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ _UNSEEN_TASKS = frozenset(
         FileTask.SYNC_IMAGE,
         FileTask.PREPARE_EXPORT,
         FileTask.REMOVE_EXPORT,
+        FileTask.GUARD_MOUNT_POINT,
         FileTask.KILL_USERS,
         FileTask.APPEND_MARK,
     }

@@ -10,6 +10,7 @@ from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import Journal
 from hafailover.runtime.settings import NodeSettings
 from hafailover.system.alerts import AlertPort
+from hafailover.system.kernel_stacks import KernelStacks
 from hafailover.system.peer_channel import PeerNetwork
 from hafailover.system.runner import Runner
 from hafailover.system.worker import Worker
@@ -39,6 +40,7 @@ class StatusPage:
         self._driver = driver
         self._describe = describe
         self._runner = runner
+        self._stacks = KernelStacks(runner)
         self._journal = journal
         self._alerts = alerts
         self._networks = tuple(networks)
@@ -73,6 +75,7 @@ class StatusPage:
                 "pid": child.pid,
                 "what": " ".join(child.argv),
                 "age_ms": (now - child.since_ns) // MILLISECOND,
+                "waits_in": self._stacks.of(child.pid),
             }
             for child in self._runner.stuck
         ]
@@ -81,6 +84,7 @@ class StatusPage:
                 "pid": each.pid,
                 "what": f"{each.operation} ({each.worker})",
                 "age_ms": (now - each.since_ns) // MILLISECOND,
+                "waits_in": "",
             }
             for worker in self._workers()
             for each in worker.stuck

@@ -106,7 +106,7 @@ class Child:
         deadline_ns: int,
         keep: int,
         unit: str,
-        done: Callable[[Ended], None],
+        done: Callable[["Child", Ended], None],
     ) -> None:
         self.pid = pid
         self.unit = unit
@@ -147,6 +147,7 @@ class Child:
     def _report(self, status: int | None, problem: str) -> None:
         stdout, stderr = self._stdout.close(), self._stderr.close()
         self._done(
+            self,
             Ended(
                 status=status,
                 stdout=stdout,
@@ -154,5 +155,5 @@ class Child:
                 took_ns=time.monotonic_ns() - self.started_ns,
                 problem=problem,
                 is_cut=self._stdout.is_cut or self._stderr.is_cut,
-            )
+            ),
         )

@@ -47,6 +47,8 @@ class Runner:
         self._children: dict[int, Child] = {}
         self._programs: dict[str, str] = {}
         self._environment = {"LC_ALL": "C", "PATH": path, "HOME": "/"}
+        self.on_abandoned: Callable[[Child], None] = lambda _: None
+        """Called for each child that is given up, after it was answered for."""
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
 
     @property
@@ -86,6 +88,12 @@ class Runner:
         Returns:
             The child, or None if it could not be started.
         """
+
+        def finished(child: Child, ended: Ended) -> None:
+            done(ended)
+            if child.is_abandoned:
+                self.on_abandoned(child)
+
         program = self._find(argv[0])
         if program is None:
             problem = f"{argv[0]}: no such program in {self._path}"
@@ -107,12 +115,16 @@ class Runner:
                     deadline_ns=deadline,
                     keep=keep,
                     unit=unit,
-                    done=done,
+                    done=finished,
                 )
                 self._children[pid] = child
                 return child
         self._loop.call_soon(done, Ended(status=127, problem=problem))
         return None
+
+    def has(self, program: str) -> bool:
+        """Whether this host has a program of that name."""
+        return self._find(program) is not None
 
     def close(self) -> None:
         """Kill every child that still runs, and reap no more."""

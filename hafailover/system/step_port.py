@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 from hafailover.group.events import Event, StepFinished
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, Step, StepOutcome
 from hafailover.system.child import Ended
 from hafailover.system.file_tasks import run_file_step
+from hafailover.system.listening import listens
 from hafailover.system.runner import Runner
 from hafailover.system.worker import Worker
 
@@ -41,26 +43,47 @@ class StepPort:
             case CommandStep():
                 self._run_command(group, step_id, step)
             case FileStep():
-                task = self._loop.create_task(self._run_file(group, step_id, step))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._begin(self._run_file(group, step_id, step))
             case SignalStep():
                 self._loop.call_soon(self._answer, group, step_id, send_signal(step))
 
     def _run_command(self, group: str, step_id: int, step: CommandStep) -> None:
         kind = _UNITS.get(step.argv[0], "")
+
+        def done(ended: Ended) -> None:
+            outcome = outcome_of(ended)
+            if step.listens_at and outcome.status == 0:
+                self._begin(self._answer_listening(group, step_id, step, outcome))
+            else:
+                self._answer(group, step_id, outcome)
+
         self._runner.start(
             step.argv,
             deadline=step.deadline,
-            done=lambda ended: self._answer(group, step_id, outcome_of(ended)),
+            done=done,
             unit=f"{kind}{step.unit}" if kind and step.unit >= 0 else "",
         )
+
+    async def _answer_listening(
+        self, group: str, step_id: int, step: CommandStep, outcome: StepOutcome
+    ) -> None:
+        """Answer for a program that exits 0 before it listens."""
+        address, _, port = step.listens_at.rpartition(":")
+        if not await listens(address, int(port)):
+            words = f"{step.argv[0]} exited 0, but nothing listens at {step.listens_at}"
+            outcome = replace(outcome, status=1, stderr=f"{words}; the reason is in syslog")
+        self._answer(group, step_id, outcome)
 
     async def _run_file(self, group: str, step_id: int, step: FileStep) -> None:
         # A mark can hang with the volume; whoever ends the volume's users must not wait behind it.
         is_mark = step.task is FileTask.APPEND_MARK
         worker = self._worker_for(group, f"{step.volume} marks" if is_mark else step.volume)
         self._answer(group, step_id, await run_file_step(worker, step))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _answer(self, group: str, step_id: int, outcome: StepOutcome) -> None:
         self._feed(group, StepFinished(id=step_id, outcome=outcome))

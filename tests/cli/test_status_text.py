@@ -107,7 +107,14 @@ DOCUMENT: dict[str, Any] = {
         "uptime_ms": 90_000,
         "journal_lines_dropped": 0,
         "children": 1,
-        "stuck_children": [{"pid": 99, "what": "sysctl -n kern.geom.confxml", "age_ms": 75_000}],
+        "stuck_children": [
+            {
+                "pid": 99,
+                "what": "sysctl -n kern.geom.confxml",
+                "age_ms": 75_000,
+                "waits_in": "mi_switch+0xc2 g_waitidle+0xa3",
+            }
+        ],
     },
     "networks": [
         {
@@ -146,7 +153,8 @@ def test_the_page_is_as_reviewed() -> None:
         "",
         "  network    lan: sends; last report now",
         "  agent      version 0.1.0 on A, pid 12, up 90 s",
-        "  stuck      sysctl -n kern.geom.confxml (pid 99) hangs for 75 s",
+        "  stuck      sysctl -n kern.geom.confxml (pid 99) hangs for 75 s, waiting in",
+        "             mi_switch+0xc2 g_waitidle+0xa3",
     ]
 
 

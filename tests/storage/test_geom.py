@@ -236,13 +236,20 @@ def test_the_path_of_an_image_is_the_one_in_the_configuration(printed: str, path
     assert disk.file == path
 
 
+@pytest.mark.parametrize("path", ["/a&b", "/<b>", "/a</info>b", "/a &amp; <"])
+def test_a_ggate_whose_info_the_kernel_prints_as_it_came_blinds_nobody(path: str) -> None:
+    text = (RECORDED / "06-complete-idle.confxml").read_text()
+    (gate,) = see_geom(text.replace(" /var/ha/r.img", f" {path}")).gates
+    assert gate.info == f"127.0.0.1:3080 {path}"
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
         ("", "no element found"),
         ("<mesh>", "no element found"),
         ("<mush/>", "mush"),
-        (document(gate=GATE.replace("/x", "/a&b")), "not well-formed"),
+        (document(gate=GATE.replace("/x", "/a\x01b")), "not well-formed"),
         (document(component("0x21", state="CONFUSED")), "CONFUSED"),
         (document(component("0xdead")), "0xdead"),
         (document(component("0x21").replace("<Priority>1</Priority>", "")), "no Priority"),

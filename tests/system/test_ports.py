@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -98,6 +100,22 @@ def test_a_command_that_hangs_holds_its_unit(rig: Rig, steps: StepPort) -> None:
     assert [stuck.unit for stuck in rig.runner.stuck] == ["ggate11"]
     os.kill(child.pid, signal.SIGKILL)
     rig.bench.until(lambda: not rig.runner.stuck)
+
+
+def test_a_program_that_exits_before_it_listens_is_tried_by_connecting(
+    rig: Rig, steps: StepPort
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = f"127.0.0.1:{server.getsockname()[1]}"
+        step = replace(command("true"), listens_at=there)
+        steps.run("g", 1, step)
+        rig.bench.until(lambda: rig.events)
+    steps.run("g", 2, step)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    (_, good), (_, bad) = rig.outcomes()
+    assert good.status == 0
+    assert bad.status == 1
+    assert bad.stderr == (f"true exited 0, but nothing listens at {there}; the reason is in syslog")
 
 
 def test_a_file_step_is_work_of_a_worker(rig: Rig, steps: StepPort) -> None:
