@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("hafailover.cli.replay", "check a journal against the core, bit for bit"),
     "support": ("hafailover.cli.support", "pack what somebody else needs to see"),
     "completion": ("hafailover.cli.completion", "print what a shell completes commands with"),
+    "release-addresses": ("hafailover.cli.release", "take the addresses of a dead agent off"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
     "init": ("hafailover.cli.init", "set this node up for the first time"),
     "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),

@@ -25,6 +25,8 @@ from hafailover.config.words import (
 from hafailover.units import MILLISECOND, SECOND
 
 _UNIT: Final = Scalar(kind=Integer(low=0, high=999))
+_GATE_UNIT: Final = Scalar(kind=Integer(low=0, high=255))
+"""The kernel has so many, kern.geom.gate.maxunits (g_gate.c); a greater one is refused without a word."""
 _MIRROR: Final = Text(
     allowed="a mirror name of at most 15 letters, digits and ._-",
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}",
@@ -138,7 +140,7 @@ VOLUME: Final = Section(
         ),
         nested(
             "ggate_units",
-            ListOf(item=_UNIT, low=2, high=2),
+            ListOf(item=_GATE_UNIT, low=2, high=2),
             "Two ggate units, used in turn and by nothing else; 10 and 11 if left out.",
             sample="[10, 11]",
         ),
