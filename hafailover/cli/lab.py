@@ -106,7 +106,7 @@ def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
     directory = standing.default_directory()
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
-    tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes)
+    tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes, metrics_port=9181)
     asyncio.run(_stand(directory, tuning, bare=bare))
     shutil.rmtree(directory, ignore_errors=True)
 

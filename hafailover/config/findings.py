@@ -21,7 +21,6 @@ _NOT_YET: Final = (
     "alerts.apprise",
     "alerts.dead_man",
     "alerts.repeat",
-    "metrics",
     "watchdog",
     "arbiter.required",
 )

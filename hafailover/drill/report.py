@@ -6,6 +6,7 @@ from typing import Final
 
 from hafailover import __version__
 from hafailover.drill.outcome import Drill, Exercise, Outage, Phase, Verdict
+from hafailover.web.style import STYLE
 
 _WIDTH: Final = 860
 _LABEL: Final = 250
@@ -15,28 +16,6 @@ _TICKS: Final = (1, 2, 5)
 _EARLIER: Final = 12
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2330; --quiet: #5b6575; --line: #d9dee6;
-  --card: #f6f8fb; --good: #1a7f4b; --bad: #b3261e; --none: #8a6100; --phase: #3b6fb6; --gap: #c4453a; }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161d; --ink: #e6eaf1; --quiet: #9aa6b8;
-  --line: #2d3644; --card: #1a202a; --good: #4fc487; --bad: #ff8a80; --none: #e0b252; --phase: #6d9fe6;
-  --gap: #f07a6f; } }
-@media print { :root { --paper: #ffffff; --ink: #000000; --quiet: #444444; --line: #bbbbbb; --card: #ffffff;
-  --good: #0b5c33; --bad: #8c1109; --none: #6b4a00; --phase: #3b6fb6; --gap: #c4453a; }
-  section { break-inside: avoid; } body { margin: 0; } }
-* { box-sizing: border-box; }
-body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 940px; padding: 0 1.25rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-p { margin: .35rem 0; } .quiet { color: var(--quiet); }
-.verdict { display: inline-block; border: 2px solid; border-radius: 6px; font-weight: 700; padding: .1rem .7rem; }
-.met { color: var(--good); } .missed { color: var(--bad); } .not-run { color: var(--none); }
-.figures { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); margin: .75rem 0; }
-.figure { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
-.figure b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
-table { border-collapse: collapse; width: 100%; } th, td { border-bottom: 1px solid var(--line); padding: .3rem .5rem;
-  text-align: left; vertical-align: top; } th { color: var(--quiet); font-weight: 600; }
-td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
-th.number { text-align: right; }
 .scroll { overflow-x: auto; } svg { display: block; height: auto; max-width: 100%; min-width: 640px; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .tick { fill: var(--quiet); }
 svg .grid { stroke: var(--line); } svg .phase { fill: var(--phase); } svg .gap { fill: var(--gap); }
@@ -50,7 +29,7 @@ def render(drill: Drill, earlier: Sequence[Drill]) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}: {drill.verdict.value}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<title>{escape(title)}: {drill.verdict.value}</title>\n<style>{STYLE}{_STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -89,8 +68,8 @@ def _exercises(drill: Drill) -> Iterator[str]:
         verdict = Verdict.MISSED if misses else Verdict.MET
         yield "<section>"
         yield f"<h2>{escape(exercise.title)} <span class='verdict {_class(verdict)}'>{verdict.value}</span></h2>"
-        yield from (f"<p class='missed'>{escape(each)}</p>" for each in misses)
-        yield "<div class='figures'>"
+        yield from (f"<p class='bad'>{escape(each)}</p>" for each in misses)
+        yield "<div class='cards'>"
         yield _figure("worst outage (RTO)", span_text(exercise.outage_ms))
         lost = "not counted" if exercise.writes_lost is None else str(exercise.writes_lost)
         yield _figure("acknowledged writes lost (RPO)", f"{lost} of {exercise.writes_acknowledged}")
@@ -104,13 +83,13 @@ def _exercises(drill: Drill) -> Iterator[str]:
 
 
 def _figure(label: str, value: str) -> str:
-    return f"<div class='figure'><b>{escape(value)}</b>{escape(label)}</div>"
+    return f"<div class='card'><b>{escape(value)}</b>{escape(label)}</div>"
 
 
 def _checks(exercise: Exercise) -> Iterator[str]:
     yield "<table><tr><th>verified</th><th>seen</th><th></th></tr>"
     for check in exercise.checks:
-        word, name = ("yes", "met") if check.is_ok else ("NO", "missed")
+        word, name = ("yes", "good") if check.is_ok else ("NO", "bad")
         yield (
             f"<tr><td>{escape(check.what)}</td><td>{escape(check.seen)}</td>"
             f"<td class='{name}'>{word}</td></tr>"
@@ -203,4 +182,4 @@ def _foot(drill: Drill) -> Iterator[str]:
 
 
 def _class(verdict: Verdict) -> str:
-    return verdict.value.replace(" ", "-")
+    return {Verdict.MET: "good", Verdict.MISSED: "bad", Verdict.NOT_RUN: "warn"}[verdict]

@@ -36,6 +36,8 @@ class Tuning:
     failback: str = "manual"
     failback_hold: str = "5s"
     rejoin: str = "auto"
+    metrics_port: int = 0
+    """Where each node shows its state over HTTP; 0 is nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "arbiter": _arbiter(plan, paths, tuning),
         "watchdog": {"mode": "required" if tuning.arbiter == "etcd" else "off"},
         "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
+        "metrics": {"port": tuning.metrics_port},
         "paths": {
             "state": str(paths.files.state),
             "run": str(paths.files.agent_run),

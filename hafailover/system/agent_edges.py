@@ -39,6 +39,7 @@ from hafailover.system.prober import PeerPlace, ProberPort
 from hafailover.system.records import RecordStore
 from hafailover.system.runner import Runner, search_path
 from hafailover.system.service_port import ServicePort
+from hafailover.system.status_server import StatusServer
 from hafailover.system.step_port import StepPort
 from hafailover.system.vrrp_port import VrrpPort
 from hafailover.system.wall_clock import WallClock
@@ -136,6 +137,8 @@ class AgentEdges:
             state=state,
             compare=self.comparer.compare,
         )
+        loop = asyncio.get_running_loop()
+        self._status_server = StatusServer(loop, settings, self._log.say)
 
     def _make_ports(
         self,
@@ -223,6 +226,7 @@ class AgentEdges:
         )
         await self.peer.start()
         await self.control.start()
+        self._status_server.start()
 
     def tell_surroundings(self) -> None:
         """Tell the groups of interfaces that have no carrier, and what time it is."""
@@ -232,6 +236,7 @@ class AgentEdges:
 
     async def close(self) -> None:
         """Close everything; children that still run are killed."""
+        self._status_server.close()
         await self.control.close()
         self.comparer.close()
         self._exchange.close()

@@ -83,7 +83,9 @@ class ControlClient:
             yield {"result": answer["result"]}
             return
 
-    def subscribe(self, group: str | None) -> Iterator[dict[str, Any]]:
+    def subscribe(
+        self, group: str | None, *, patience_s: float = STATUS_S
+    ) -> Iterator[dict[str, Any]]:
         """Yield what the agent says, until it hangs up.
 
         Raises:
@@ -91,8 +93,9 @@ class ControlClient:
             ControlError: It hung up, or said nothing for a while.
         """
         self._send(encode_request("subscribe", group))
+        self._socket.settimeout(patience_s)
         while True:
-            message = self._line(STATUS_S)
+            message = self._line(patience_s)
             if message.get("ok") is False:
                 raise RequestRefusedError(str(message.get("problem")))
             yield message

@@ -20,6 +20,26 @@ _LINE_MAX: Final = 2000
 NOTICE: Final = 5
 WARNING: Final = 4
 CRITICAL: Final = 2
+LIMIT_LINES: Final = 50
+LIMIT_SPAN_S: Final = 10.0
+"""Syslog gets at most so many lines in so many seconds; standard error gets all."""
+
+
+class Limit:
+    """Lets so many lines through in each span of time, and says how many it held back."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._count = 0
+
+    def let(self, line: str, now: float) -> tuple[str, ...]:
+        """Return what may be said now: the line, or nothing; before it, what was left out."""
+        if not 0 <= now - self._since < LIMIT_SPAN_S:
+            held = self._count - LIMIT_LINES
+            self._since, self._count = now, 1
+            return (f"{held} lines were left out here", line) if held > 0 else (line,)
+        self._count += 1
+        return (line,) if self._count <= LIMIT_LINES else ()
 
 
 class Log:
@@ -36,6 +56,7 @@ class Log:
         self._node = node
         self._wall = wall
         self._syslog = _open_syslog()
+        self._limit = Limit()
 
     def say(self, text: str, level: int = NOTICE) -> None:
         """Write one line; a text of several lines becomes one."""
@@ -43,8 +64,12 @@ class Log:
         now = self._wall()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         self._writer.write(f"{stamp}.{int(now * 1000) % 1000:03}Z {line}\n".encode())
+        for each in self._limit.let(line, now) if self._syslog is not None else ():
+            self._send(each, level)
+
+    def _send(self, line: str, level: int) -> None:
+        packet = f"<{_FACILITY_DAEMON * 8 + level}>hafailover[{self._node}]: {line}"
         if self._syslog is not None:
-            packet = f"<{_FACILITY_DAEMON * 8 + level}>hafailover[{self._node}]: {line}"
             with contextlib.suppress(OSError):
                 self._syslog.send(packet.encode())
 

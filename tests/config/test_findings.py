@@ -374,7 +374,6 @@ def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
     [
         ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts.mail"),
         ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
-        ("groups:", "metrics: {port: 9000}\ngroups:", "metrics"),
         ("groups:", "watchdog: {timeout: 4s}\ngroups:", "watchdog"),
         ("[192.0.2.1]", "[192.0.2.1]\n  required: 1", "arbiter.required"),
     ],
