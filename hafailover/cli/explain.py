@@ -17,7 +17,8 @@ from hafailover.cli.journal_files import (
 from hafailover.cli.live import wants_colour
 from hafailover.cli.reaching import reaching_options
 from hafailover.cli.status_text import age_text, folded
-from hafailover.group.explaining import Condition, Explanation
+from hafailover.group.conditions import Condition
+from hafailover.group.explaining import Explanation
 from hafailover.group.explaining import explain as explain_group
 from hafailover.runtime.core import core_of
 from hafailover.runtime.replay import JournalError, replay

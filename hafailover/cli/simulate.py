@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from hafailover.sim.schedule import Outcome
     from hafailover.sim.summary import Broken, Summary
 
-_KINDS: Final = (ArbiterKind.PING.value, ArbiterKind.NONE.value)
+_KINDS: Final = (
+    ArbiterKind.PING.value,
+    ArbiterKind.NONE.value,
+    ArbiterKind.ETCD.value,
+    ArbiterKind.FENCE.value,
+)
 _SHOWN: Final = 10
 """So many seeds are named of each kind; the JSON names all."""
 

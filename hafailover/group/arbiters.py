@@ -80,15 +80,24 @@ def own_refusal(turn: Turn) -> str:
             f"etcd's record is of epoch {record.epoch}, but this node has seen {known}: was etcd restored from a "
             "backup? An operator decides"
         )
+    if record.in_sync == (turn.settings.node,) or _was_chosen(turn):
+        return ""
     if turn.settings.node not in record.in_sync:
         return f"etcd counts the copy of {' and '.join(record.in_sync)} only, not this node's"
-    if record.in_sync == (turn.settings.node,):
-        return ""
     lineages = dict(record.lineages)
     for volume, own in turn.state.durable:
         if lineages.get(volume) not in (own.lineage, *own.ancestors):
             return f"the copy of {volume} is of another lineage than etcd counts"
     return ""
+
+
+def _was_chosen(turn: Turn) -> bool:
+    """Whether an operator chose this node's copy, and the other one was given up for it, by its own durable record."""
+    report = turn.state.peer.report
+    choices = [copy.record.choice for _, copy in report.copies] if report is not None else []
+    return bool(choices) and all(
+        choice is not None and choice.kept == turn.settings.node for choice in choices
+    )
 
 
 def is_silent(turn: Turn) -> bool:

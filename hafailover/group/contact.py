@@ -3,7 +3,8 @@
 from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
-from hafailover.lineage.compare import Side, Verdict, compare
+from hafailover.lineage.compare import USABLE, Side, Verdict, compare
+from hafailover.lineage.record import LineageRecord
 from hafailover.units import Instant
 
 REPLICATION = "replication"
@@ -11,6 +12,8 @@ REPLICATION = "replication"
 
 _SERVING = (Role.PRIMARY,)
 _ACTING = (Role.PROMOTING, Role.PRIMARY, Role.DEMOTING)
+
+_RANKED = (Verdict.EITHER, Verdict.MINE, Verdict.THEIRS)
 
 _WEIGHT = {
     Verdict.IDENTICAL: 0,
@@ -52,16 +55,25 @@ def _compare_volumes(turn: Turn, report: GroupReport) -> tuple[tuple[str, Verdic
         if theirs is None:
             found.append((volume, Verdict.UNKNOWN))
             continue
-        found.append(
-            (
-                volume,
-                compare(
-                    Side(record=record, is_serving=is_serving),
-                    Side(record=theirs.record, is_serving=report.role in _SERVING),
-                ),
-            )
+        verdict = compare(
+            Side(record=record, is_serving=is_serving),
+            Side(record=theirs.record, is_serving=report.role in _SERVING),
         )
+        found.append((volume, _as_counted(turn, verdict, record, theirs.record)))
     return tuple(found)
+
+
+def _as_counted(
+    turn: Turn, verdict: Verdict, mine: LineageRecord, theirs: LineageRecord
+) -> Verdict:
+    """Between two usable copies of one lineage the one that etcd counts holds the data, however each was closed."""
+    counted = turn.state.grant.record
+    is_tie = verdict in _RANKED and mine.lineage == theirs.lineage
+    if counted is None or not is_tie or not {mine.copy, theirs.copy} <= set(USABLE):
+        return verdict
+    if counted.in_sync == (turn.settings.node,):
+        return Verdict.MINE
+    return Verdict.THEIRS if counted.in_sync == (turn.settings.peer,) else verdict
 
 
 def is_acting(report: GroupReport) -> bool:

@@ -6,23 +6,24 @@ The decisions themselves stop at the first condition that fails; a person wants 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hafailover.group import candidacy, contact, handover, isolation, primary, routers, services
+from hafailover.group import (
+    arbiters,
+    candidacy,
+    conditions,
+    contact,
+    handover,
+    isolation,
+    primary,
+    routers,
+    services,
+)
+from hafailover.group.conditions import Condition
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind, Automatism, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.units import SECOND, Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One condition: what has to hold, whether it does, what is seen, and what would change it."""
-
-    what: str
-    is_met: bool
-    seen: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ def _own(turn: Turn) -> Iterator[Condition]:
     yield from _copies(turn)
     yield _records(turn)
     yield _seen_storage(turn)
+    yield from conditions.own(turn)
 
 
 def _copies(turn: Turn) -> Iterator[Condition]:
@@ -167,6 +169,8 @@ def _beside(turn: Turn) -> Iterator[Condition]:
     report = turn.peer_report
     if report is not None:
         yield from _beside_peer(turn, report)
+    elif arbiters.is_strict(turn):
+        yield from conditions.beside_silence(turn)
     else:
         yield from _beside_silence(turn)
 
@@ -211,6 +215,7 @@ def _beside_peer(turn: Turn, report: GroupReport) -> Iterator[Condition]:
         is_met=has_agreed,
         seen="it has" if has_agreed else "it has not, as long as any of the above is missing",
     )
+    yield from conditions.beside_peer(turn)
 
 
 def _beside_silence(turn: Turn) -> Iterator[Condition]:
@@ -288,6 +293,7 @@ def _serving(turn: Turn) -> Iterator[Condition]:
         if rival
         else f"epoch {turn.state.epoch} is the newest",
     )
+    yield from conditions.serving(turn)
     views = turn.last_seen()
     problem = next(filter(None, map(primary.local_problem, views or ())), "")
     yield Condition(

@@ -180,6 +180,9 @@ def beside_silence(turn: Turn) -> str:
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
             "whose data counts"
         )
+    returns_by = state.peer.returns_by
+    if returns_by is not None and turn.now < returns_by:
+        return f"{peer}'s agent is being restarted: it is waited for"
     heard = silent_since(state)
     since = state.started_at if heard is None else heard
     wait = (

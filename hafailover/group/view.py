@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hafailover.group import candidacy, contact, handover, rejoin, resolving
+from hafailover.group import candidacy, contact, guard, handover, rejoin, resolving
+from hafailover.group.grant import Watch
 from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
@@ -20,7 +21,7 @@ NOT_SERVED = "not served"
 UNKNOWN = "unknown"
 
 _SAFETY = {
-    ArbiterKind.ETCD: "strict: an etcd majority decides who serves",
+    ArbiterKind.ETCD: "strict: an etcd majority decides who serves, and the watchdog stops a dead agent's host",
     ArbiterKind.FENCE: "strict as far as the fence device tells the truth",
     ArbiterKind.PING: "an isolated node stops; if both reach the ping target but not each other, both can serve",
     ArbiterKind.NONE: "none: a partition splits the group; the split is found at contact and nothing is overwritten",
@@ -42,7 +43,7 @@ def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[s
         "headline": headline,
         "serving_node": _serving(turn, report),
         "epoch": state.epoch,
-        "arbiter": {"kind": settings.arbiter.value, "safety": _SAFETY[settings.arbiter]},
+        "arbiter": _arbiter(turn),
         "vrrp": [
             _router(each, router)
             for each, router in zip(settings.routers, state.routers, strict=False)
@@ -82,6 +83,39 @@ def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[s
             for each in state.alerts
         ],
     }
+
+
+def _arbiter(turn: Turn) -> dict[str, Any]:
+    """Say who has the last word, how safe that is, and how it stands just now."""
+    state, settings = turn.state, turn.settings
+    grant, fence = state.grant, state.fence
+    end = guard.until(turn)
+    return {
+        "kind": settings.arbiter.value,
+        "safety": _safety(turn),
+        "problem": "etcd does not answer"
+        if grant.silent_since is not None
+        else grant.problem or fence.problem,
+        "epoch": grant.record.epoch if grant.record is not None else None,
+        "counted_copies": list(grant.record.in_sync) if grant.record is not None else None,
+        "holder": grant.holder.node if grant.holder is not None else None,
+        "grant_left_ms": None if end is None else max(0, end - turn.now) // MILLISECOND,
+        "watchdog": state.guard.watch.value if settings.watchdog.span else None,
+        "peer_is_proved_off": fence.is_off if settings.arbiter is ArbiterKind.FENCE else None,
+    }
+
+
+def _safety(turn: Turn) -> str:
+    settings, guarded = turn.settings, turn.state.guard
+    if settings.arbiter is not ArbiterKind.ETCD:
+        return _SAFETY[settings.arbiter]
+    if turn.state.grant.is_void:
+        return f"not strict: it serves on an operator's word that {settings.peer} is off"
+    if not settings.watchdog.span:
+        return "not strict: no watchdog would stop the host of a dead agent"
+    if guarded.watch is Watch.FAILED:
+        return f"not strict: the watchdog is not armed ({guarded.problem})"
+    return _SAFETY[settings.arbiter]
 
 
 def judge(turn: Turn, report: GroupReport | None) -> tuple[str, str]:
