@@ -156,6 +156,21 @@ class _Probe:
             was_premature=premature or announced < last,
         )
 
+    def longest_gap(self, seconds: float, ping_s: float) -> float:
+        """Ask for the address all the time; return the longest time without an answer, in seconds."""
+        for _ in self._listener.frames(0):
+            pass
+        begin = last = time.time()
+        next_ping, longest = begin, 0.0
+        while time.time() < begin + seconds:
+            if time.time() >= next_ping:
+                self._send_ping()
+                next_ping += ping_s
+            for frame in self._listener.frames(next_ping - time.time()):
+                if frame.answers_from(self._address):
+                    longest, last = max(longest, frame.at - last), frame.at
+        return max(longest, time.time() - last)
+
     def _advertisement_of(self, mac: str) -> float:
         end = time.time() + LIMIT_S
         while time.time() < end:
@@ -198,6 +213,19 @@ class ClientProbe:
         seen: Takeover = self._call("takeover", host, phase, interval_s, ping_s)
         return seen
 
+    def longest_gap(
+        self, during: Callable[[], None], settle_s: float, wait_s: float, ping_s: float
+    ) -> float:
+        """Return the client's longest time without an answer while something is done, in seconds.
+
+        It is done after ``settle_s`` seconds; ``wait_s`` seconds later the client ends its watch.
+        """
+        self._pipe.send(("longest_gap", (settle_s + wait_s, ping_s)))
+        time.sleep(settle_s)
+        during()
+        gap: float = self._answer("longest_gap")
+        return gap
+
     def close(self) -> None:
         """End the process."""
         self._process.kill()
@@ -205,6 +233,9 @@ class ClientProbe:
 
     def _call(self, name: str, *arguments: object) -> Any:
         self._pipe.send((name, arguments))
+        return self._answer(name)
+
+    def _answer(self, name: str) -> Any:
         if not self._pipe.poll(2 * LIMIT_S):
             raise TimeoutError(f"the client does not answer: {name}")
         answer = self._pipe.recv()

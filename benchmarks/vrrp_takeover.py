@@ -12,7 +12,7 @@ import json
 import os
 import statistics
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,20 @@ MEASURES = ("silence_to_announcement", "death_to_announcement", "death_to_answer
 class Pair:
     """Two routers of one kind, and a client."""
 
-    def __init__(self, name: str, lan: Lan, interval_ms: int, folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        lan: Lan,
+        interval_ms: int,
+        folder: Path,
+        version: Version = Version.V3,
+    ) -> None:
         """Start both, the Master first."""
         self.name = name
         self.premature = 0
         self._lan = lan
         self._interval_s = interval_ms / 1000
-        dialect = Dialect(version=Version.V3, interval_ms=interval_ms)
+        dialect = Dialect(version=version, interval_ms=interval_ms)
         self._master = KINDS[name](lan, "a", "b", dialect, folder)
         self._backup = KINDS[name](lan, "b", "a", dialect, folder)
         self._probe = ClientProbe(lan, VIRTUAL_4)
@@ -69,13 +76,38 @@ class Pair:
         self._master.start(PRIORITY_MASTER)
         return seen
 
+    def planned(self) -> tuple[float, float]:
+        """Let the Master resign and come back; return the client's longest wait for each, in seconds."""
+        self._probe.wait_for_master("a", max(4 * self._interval_s, 0.5))
+        wait_s, ping_s = 5 * self._interval_s + 2.0, 0.005
+        away = self._probe.longest_gap(self._master.resign, 0.5, wait_s, ping_s)
+
+        def come_back() -> None:
+            self._master.start(PRIORITY_MASTER)
+
+        back = self._probe.longest_gap(come_back, 0.5, wait_s, ping_s)
+        return away, back
+
     def close(self) -> None:
         """End the client; the routers end with the LAN."""
         self._probe.close()
 
 
-def measure(interval_ms: int, trials: int) -> tuple[dict[str, list[Takeover]], dict[str, int]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """What both kinds did in turn at one interval."""
+
+    takeovers: dict[str, list[Takeover]]
+    premature: dict[str, int]
+    planned: dict[str, list[tuple[float, float]]]
+    """Resignation and return: the client's longest wait for each, in seconds."""
+
+
+def measure(
+    interval_ms: int, trials: int, *, planned: int = 0, version: Version = Version.V3
+) -> Turns:
     """Let both pairs take turns at one interval; also count what was premature."""
+    moved: dict[str, list[tuple[float, float]]] = {name: [] for name in KINDS}
     seen: dict[str, list[Takeover]] = {name: [] for name in KINDS}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -86,16 +118,20 @@ def measure(interval_ms: int, trials: int) -> tuple[dict[str, list[Takeover]], d
         for name, lan in zip(KINDS, (one, other), strict=True):
             own = Path(folder) / name
             own.mkdir()
-            pairs.append(Pair(name, lan, interval_ms, own))
+            pairs.append(Pair(name, lan, interval_ms, own, version))
         try:
             for number in range(trials):
                 # The middle of each of ``trials`` equal parts of the interval.
                 for pair in pairs:
                     seen[pair.name].append(pair.trial((number + 0.5) / trials))
+            for _ in range(planned):
+                for pair in pairs:
+                    moved[pair.name].append(pair.planned())
         finally:
             for pair in pairs:
                 pair.close()
-    return seen, {pair.name: pair.premature for pair in pairs}
+    premature = {pair.name: pair.premature for pair in pairs}
+    return Turns(takeovers=seen, premature=premature, planned=moved)
 
 
 def summary(interval_ms: int, seen: dict[str, list[Takeover]]) -> dict[str, Any]:
@@ -150,8 +186,9 @@ def main() -> None:
     options = parser.parse_args()
     rows, raw = [], {}
     for interval_ms in map(int, options.intervals.split(",")):
-        seen, premature = measure(interval_ms, options.trials)
-        rows.append(summary(interval_ms, seen) | {"premature": premature})
+        turns = measure(interval_ms, options.trials)
+        seen = turns.takeovers
+        rows.append(summary(interval_ms, seen) | {"premature": turns.premature})
         raw[interval_ms] = {name: [asdict(each) for each in all_] for name, all_ in seen.items()}
     print(table(rows))
     if options.json:

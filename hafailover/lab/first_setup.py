@@ -35,9 +35,9 @@ async def prepare(world: World) -> None:
     first, second = world.nodes.values()
     size = world.tuning.image_megabytes * MEGABYTE
     for node in (first, second):
-        await asyncio.to_thread(_allocate, world.image(node.name), size)
+        await asyncio.to_thread(allocate, world.image(node.name), size)
     await _make_file_system(first, world.paths.image)
-    await asyncio.to_thread(_copy, world.image(first.name), world.image(second.name))
+    await asyncio.to_thread(copy, world.image(first.name), world.image(second.name))
     lineage = secrets.token_hex(8)
     state = world.paths.files.state / "lineage"
     for node in (first, second):
@@ -63,7 +63,7 @@ async def _do(node: Node, *words: str) -> None:
         raise NodeFailedError(f"node {node.name}: {' '.join(words)}: {ended.status}: {said}")
 
 
-def _allocate(image: Path, size: int) -> None:
+def allocate(image: Path, size: int) -> None:
     """Make an image file of which every block is there: a sparse one can fail a write later."""
     image.touch(mode=0o600)
     with image.open("wb") as file:
@@ -71,7 +71,7 @@ def _allocate(image: Path, size: int) -> None:
         os.fsync(file.fileno())
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
     """Copy an image over another, which keeps its inode."""
     with source.open("rb") as origin, target.open("r+b") as file:
         shutil.copyfileobj(origin, file, MEGABYTE)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def test_an_image_is_the_owners_alone_and_every_block_of_it_is_there(tmp_path: Path) -> None:
     image = tmp_path / "sites.img"
-    first_setup._allocate(image, 1 << 20)
+    first_setup.allocate(image, 1 << 20)
     status = image.stat()
     assert status.st_mode & 0o777 == 0o600
     assert status.st_size == 1 << 20
