@@ -58,6 +58,8 @@ class HostFacts:
     paths: Mapping[str, PathFacts] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     """Files of the system such as /etc/rc.conf, as far as they are there."""
+    peer_image_bytes: Mapping[str, int] = field(default_factory=dict)
+    """By volume: the size of the other node's image, as the running agents know it; nothing where unknown."""
     journaled: Mapping[str, bool | None] = field(default_factory=dict)
     """By volume: whether tunefs(8) says SU+J; None if there is nothing to ask, or unknown."""
 

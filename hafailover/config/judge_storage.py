@@ -1,7 +1,7 @@
 """Can this host carry the volumes: classes, units, images, mount points, file systems?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hafailover.config.host_facts import HostFacts, PathFacts
@@ -30,10 +30,34 @@ def judge_storage(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]
         yield from _fstab(volume, facts)
         yield from _rc_conf(volume, facts)
     if settings.peer:
+        yield from _peer_images(settings, facts, [volume for _, volume in volumes])
+
+
+def _peer_images(
+    settings: NodeSettings, facts: HostFacts, volumes: Sequence[VolumeSettings]
+) -> Iterator[Finding]:
+    """Compare the sizes of the peer's images, which only the two running agents can tell."""
+    peer, sizes = settings.peer, facts.peer_image_bytes
+    unknown = [volume.name for volume in volumes if not sizes.get(volume.name)]
+    for volume in volumes:
+        size = sizes.get(volume.name)
+        if size and size != volume.size_bytes:
+            yield error(
+                f"the image of {volume.name} on {peer} has {size} bytes, this one is to have "
+                f"{volume.size_bytes}",
+                f"nodes.{peer}",
+                "both nodes' images must have exactly the configured size",
+            )
+    if unknown:
+        reason = (
+            f"{peer} has not told its size"
+            if facts.is_agent_running
+            else "the agent is not running"
+        )
         yield note(
-            "the images of the two nodes were not compared: each node's check looks at its own",
-            f"nodes.{settings.peer}",
-            "run hafailover check on the other node too; the sizes are compared with the file",
+            f"the images of the two nodes were not compared ({', '.join(unknown)}): {reason}",
+            f"nodes.{peer}",
+            "run hafailover check again while both agents run, or on the other node too",
         )
 
 

@@ -55,6 +55,7 @@ class CopyReport:
 
     record: LineageRecord
     size_bytes: int = 0
+    """Of the image, as it was last seen; 0 = not seen."""
     export: ExportReport | None = None
     is_closed_seen: bool = False
     """Nothing has the image open: no md, no ggated, no other process."""

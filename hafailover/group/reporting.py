@@ -89,12 +89,20 @@ def _copies(turn: Turn) -> tuple[tuple[str, CopyReport], ...]:
             volume,
             CopyReport(
                 record=record,
+                size_bytes=_size(turn, volume),
                 export=_export(turn, volume, views.get(volume)),
                 progress_percent=_progress(views.get(volume)),
             ),
         )
         for volume, record in turn.state.durable
     )
+
+
+def _size(turn: Turn, volume: str) -> int:
+    settings = next((each for each in turn.settings.volumes if each.name == volume), None)
+    facts = turn.state.facts
+    image = facts.image(settings.image) if settings is not None and facts is not None else None
+    return image.size_bytes if image is not None else 0
 
 
 def _export(turn: Turn, volume: str, view: VolumeView | None) -> ExportReport | None:

@@ -223,6 +223,7 @@ def _volume(turn: Turn, name: str, report: GroupReport | None) -> dict[str, Any]
         "open": record.is_open if record else None,
         "clean": record.clean if record else None,
         "size_bytes": settings.size_bytes,
+        "peer_size_bytes": theirs.size_bytes if theirs else None,
         "peer_copy": theirs.record.copy.value if theirs else None,
         "peer_exporting": theirs.export is not None if theirs else None,
         "mirror": _mirror(view),

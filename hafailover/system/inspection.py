@@ -9,13 +9,14 @@ import re
 import socket
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hafailover.config.host_facts import HostFacts, PathFacts
 from hafailover.config.identity import is_local
 from hafailover.config.judge_host import RC_FILES, SYSCTLS
+from hafailover.errors import AgentNotRunningError, ControlError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.storage.facts import Mount
 from hafailover.storage.geom import parse_mesh
@@ -24,6 +25,7 @@ from hafailover.storage.mounts import parse_mounts
 from hafailover.storage.observation import ObservationError
 from hafailover.storage.settings import VolumeSettings
 from hafailover.system.child import Ended
+from hafailover.system.control_client import ControlClient
 from hafailover.system.runner import Runner, search_path
 from hafailover.units import seconds
 
@@ -33,6 +35,7 @@ _CONFXML_BYTES: Final = 16 << 20
 _OUTPUT_BYTES: Final = 1 << 20
 _ENTRIES_MAX: Final = 8
 _CONNECT_S: Final = 0.5
+_STATUS_S: Final = 2.0
 _JOURNALING: Final = re.compile(r"soft update journaling: \(-j\)\s+(enabled|disabled)")
 
 
@@ -61,7 +64,8 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
     table, mounts_problem = _read_mounts(mounts)
     volumes = [volume for group in settings.groups for volume in group.volumes]
     identity = os.uname()
-    is_agent_running = _answers(settings.paths.control_socket)
+    status = _ask_agent(settings.paths.control_socket)
+    is_agent_running = status is not None
     return HostFacts(
         system=identity.sysname,
         release=identity.release,
@@ -86,6 +90,7 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
         busy_ports=frozenset() if is_agent_running else _busy_ports(settings),
         paths={path: look_at(path) for path in _paths(settings)},
         texts=_texts((*RC_FILES, "/etc/fstab")),
+        peer_image_bytes=_peer_image_bytes(status or {}),
         journaled={volume.name: await _is_journaled(runner, volume, geom) for volume in volumes},
     )
 
@@ -137,14 +142,30 @@ async def _is_journaled(
     return None if ended.status != 0 or match is None else match[1] == "enabled"
 
 
-def _answers(control: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(control))
-        except OSError:
-            return False
-    return True
+def _ask_agent(control: Path) -> dict[str, Any] | None:
+    """Return what the running agent says of itself; None if none listens, nothing if it does not answer."""
+    try:
+        client = ControlClient(control)
+    except AgentNotRunningError:
+        return None
+    except ControlError:
+        return {}
+    try:
+        said = client.ask("status", None, patience_s=_STATUS_S)
+    except ControlError:
+        return {}
+    finally:
+        client.close()
+    return said if isinstance(said, dict) else {}
+
+
+def _peer_image_bytes(status: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        volume["name"]: volume["peer_size_bytes"]
+        for group in status.get("groups", ())
+        for volume in group.get("volumes", ())
+        if volume.get("peer_size_bytes")
+    }
 
 
 def _addresses(settings: NodeSettings) -> Iterable[str]:

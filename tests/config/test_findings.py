@@ -428,3 +428,24 @@ def test_a_plain_router_needs_no_freebsd_and_no_key() -> None:
 
     configuration = read(PLAIN)
     assert judge(configuration, configuration.settings("r"), facts).findings == ()
+
+
+def about_peer_images(**changes: object) -> list[str]:
+    configuration = read(TEXT)
+    findings = judge(configuration, configuration.settings("a"), healthy(**changes)).findings
+    return [f"{each.severity.value}: {each.what}" for each in findings if each.where == "nodes.b"]
+
+
+def test_the_peers_image_is_compared_when_both_agents_run() -> None:
+    size = 16 << 20
+    assert about_peer_images(is_agent_running=True, peer_image_bytes={"data": size}) == []
+    assert about_peer_images(is_agent_running=True, peer_image_bytes={"data": size + 512}) == [
+        f"error: the image of data on b has {size + 512} bytes, this one is to have {size}"
+    ]
+    told_nothing = about_peer_images(is_agent_running=True)
+    assert told_nothing == [
+        "note: the images of the two nodes were not compared (data): b has not told its size"
+    ]
+    assert about_peer_images() == [
+        "note: the images of the two nodes were not compared (data): the agent is not running"
+    ]

@@ -1,8 +1,10 @@
 """What ``check`` sees of a host whose commands are scripts of this test."""
 
 import errno
+import json
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from hafailover.config.host_facts import HostFacts
 from hafailover.config.load import read_text
+from hafailover.runtime.control_protocol import VERSION
 from hafailover.system.inspection import inspect_host, look_at
 from tests.config.texts import PAIR
 
@@ -184,3 +187,26 @@ def test_an_agent_that_answers_at_its_socket_is_running(tmp_path: Path, program:
         control.listen()
 
         assert look(tmp_path).is_agent_running
+
+
+def test_a_running_agent_is_asked_for_the_peers_images(tmp_path: Path, program: Program) -> None:
+    program("sysctl", "exit 1")
+    (tmp_path / "run").mkdir()
+    status = {"groups": [{"volumes": [{"name": "data", "peer_size_bytes": 1 << 24}]}]}
+    answer = {"version": VERSION, "ok": True, "result": status}
+
+    def serve(door: socket.socket) -> None:
+        connection, _ = door.accept()
+        with connection, connection.makefile("rwb") as stream:
+            stream.readline()
+            stream.write(json.dumps(answer).encode() + b"\n")
+
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"{tmp_path}/run/control.sock")
+        door.listen(1)
+        thread = threading.Thread(target=serve, args=(door,))
+        thread.start()
+        facts = look(tmp_path)
+        thread.join()
+    assert facts.is_agent_running
+    assert facts.peer_image_bytes == {"data": 1 << 24}
