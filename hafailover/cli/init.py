@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from hafailover.cli.run import refuse_unknown_arbiters, refuse_wrong_host
+from hafailover.cli.run import refuse_wrong_host
 from hafailover.config.load import DEFAULT_PATH, load
 from hafailover.errors import UnusableConfigurationError
 from hafailover.runtime.settings import NodeSettings
@@ -73,7 +73,6 @@ def init(
     """
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())
-    refuse_unknown_arbiters(settings)
     refuse_without_volumes(settings)
     wishes = Wishes(
         part=Part(part) if part else preferred_part(settings),
@@ -94,10 +93,18 @@ def init(
             click.echo(json.dumps(_document(settings, wishes, steps), indent=2))
             return
         _show(settings, wishes, steps)
-        if only_plan or not steps:
+        if only_plan:
             return
-        _ask(settings, wishes, steps, yes=yes)
-        setup.carry_out(plan_of)
+        if steps:
+            _ask(settings, wishes, steps, yes=yes)
+            setup.carry_out(plan_of)
+        if settings.etcd is not None and wishes.part is Part.SOURCE:
+            # Also when nothing else is left: etcd may not have answered the first time.
+            from hafailover.cli.init_etcd import found_groups  # noqa: PLC0415
+
+            found_groups(settings, settings.etcd, setup.look())
+        if not steps:
+            return
     _say_what_follows(settings, wishes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -14,17 +15,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hafailover.cli import lab_text
 from hafailover.errors import EX_UNAVAILABLE
-from hafailover.lab import picture, sandbox, scenario, standing
+from hafailover.lab import etcd_cluster, sandbox, scenario, standing
 from hafailover.lab.configuration import Tuning
+from hafailover.lab.storm import storm as draw_storm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hafailover.lab.outcome import Evidence, Outcome
+    from hafailover.lab.outcome import Outcome
     from hafailover.lab.world import World
 
-_WIPE: Final = "\r\x1b[K" if sys.stdout.isatty() else ""
 _PROGRESS_SECONDS: Final = 0.3
 
 _SIMULATED: Final = """\
@@ -32,6 +34,11 @@ In the simulator: the decisions are the product's; hosts, packets and times are 
 volume is so small that its rebuild is over at once.
 """
 
+ARBITERS: Final = ("ping", "none", "etcd", "fence")
+_ARBITER_HELP: Final = (
+    "Who decides when the nodes cannot talk: the lab's gateway (ping), nobody, three real etcd "
+    "servers, or a power switch (fence)."
+)
 SCENARIOS: Final = Path(scenario.__file__).parent / "scenarios"
 
 
@@ -69,7 +76,7 @@ def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: boo
     if simulated:
         outcomes = [_simulate(story, quiet=as_json) for story in stories]
     else:
-        _enter()
+        _enter(*(story.tuning.arbiter for story in stories))
         outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
     for outcome in outcomes:
         if as_json:
@@ -80,10 +87,10 @@ def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: boo
 @lab.command()
 @click.option(
     "--arbiter",
-    type=click.Choice(["ping", "none"]),
+    type=click.Choice(ARBITERS),
     default="ping",
     show_default=True,
-    help="Who decides when the nodes cannot talk: the lab's gateway, or nobody.",
+    help=_ARBITER_HELP,
 )
 @click.option(
     "--megabytes",
@@ -102,13 +109,59 @@ def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
 
     It stands until it is interrupted here, or until hafailover lab down.
     """
-    _enter()
+    _enter(arbiter)
     directory = standing.default_directory()
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes, metrics_port=9181)
     asyncio.run(_stand(directory, tuning, bare=bare))
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@lab.command()
+@click.option(
+    "--arbiter",
+    type=click.Choice(ARBITERS),
+    default="etcd",
+    show_default=True,
+    help=_ARBITER_HELP,
+)
+@click.option(
+    "--faults",
+    type=click.IntRange(1, 100_000),
+    default=200,
+    show_default=True,
+    help="So many random faults in a row; each is mended after a while.",
+)
+@click.option("--seed", type=int, help="Draws the same faults again; a new one if left out.")
+@click.option(
+    "--megabytes",
+    type=click.IntRange(2, 4096),
+    default=8,
+    show_default=True,
+    help="Size of the volume.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON, one line.")
+@click.option("--keep", is_flag=True, help="Leave the lab's directory behind, logs and images.")
+def storm(
+    *, arbiter: str, faults: int, seed: int | None, megabytes: int, as_json: bool, keep: bool
+) -> None:
+    """Play random faults in a row on one lab, and look for every acknowledged record afterwards.
+
+    Power, agents, whole hosts, cables, and with etcd its servers. Nobody lays a hand on the pair: in
+    the end one node has to serve and both copies have to be in sync. Exits as lab run does.
+    """
+    _enter(arbiter)
+    story = draw_storm(
+        faults=faults,
+        seed=secrets.randbelow(1 << 32) if seed is None else seed,
+        arbiter=arbiter,
+        megabytes=megabytes,
+    )
+    outcome = asyncio.run(_play(story, keep=keep, quiet=as_json))
+    if as_json:
+        click.echo(json.dumps(outcome.to_json()))
+    sys.exit(0 if outcome.passed else 1)
 
 
 @lab.command()
@@ -165,9 +218,9 @@ def _find(name: str) -> scenario.Scenario:
         raise click.ClickException(str(problem)) from problem
 
 
-def _enter() -> None:
+def _enter(*arbiters: str) -> None:
     """Go on in namespaces of its own, or say what is missing for that."""
-    missing = sandbox.missing()
+    missing = sandbox.missing() or (etcd_cluster.missing() if "etcd" in arbiters else None)
     if missing is not None:
         click.echo(missing, err=True)
         sys.exit(EX_UNAVAILABLE)
@@ -191,10 +244,10 @@ def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
 
     def tell(milliseconds: int, what: str) -> None:
         if not quiet:
-            _print_moment(milliseconds, what)
+            lab_text.print_moment(milliseconds, what)
 
     if not quiet:
-        _print_title(story)
+        lab_text.print_title(story)
         click.echo(_SIMULATED)
     play = simulated.Play(story, tell)
     try:
@@ -202,16 +255,8 @@ def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
     except simulated.CannotPlayError as problem:
         raise click.ClickException(str(problem)) from problem
     if not quiet:
-        _print(outcome, evidence, 0)
+        lab_text.print_outcome(outcome, evidence, 0)
     return outcome
-
-
-def _print_title(story: scenario.Scenario) -> None:
-    click.secho(f"{story.name}: {story.about}", bold=True)
-
-
-def _print_moment(milliseconds: int, what: str) -> None:
-    click.echo(f"{_WIPE}{milliseconds / 1000:9.3f} s  {what}")
 
 
 async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome:
@@ -220,12 +265,12 @@ async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome
 
     def tell(milliseconds: int, what: str) -> None:
         if not quiet:
-            _print_moment(milliseconds, what)
+            lab_text.print_moment(milliseconds, what)
 
     directory = Path(tempfile.mkdtemp(prefix="hafailover-lab-"))
     try:
         if not quiet:
-            _print_title(story)
+            lab_text.print_title(story)
         async with _standing(directory, story.tuning) as world:
             runner = Runner(world, story, tell)
             show = None if quiet else asyncio.create_task(_show_progress(world))
@@ -238,7 +283,7 @@ async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome
         else:
             shutil.rmtree(directory, ignore_errors=True)
     if not quiet and runner.evidence is not None:
-        _print(outcome, runner.evidence, runner.begin_ns)
+        lab_text.print_outcome(outcome, runner.evidence, runner.begin_ns)
     return outcome
 
 
@@ -249,30 +294,8 @@ async def _show_progress(world: World) -> None:
     while sys.stdout.isatty():
         percent = await progress.rebuild_percent(world)
         if percent is not None:
-            click.echo(f"{_WIPE}{'':12}{progress.bar(percent)}", nl=False)
+            click.echo(f"{lab_text.WIPE}{'':12}{progress.bar(percent)}", nl=False)
         await asyncio.sleep(_PROGRESS_SECONDS)
-
-
-def _print(outcome: Outcome, evidence: Evidence, begin_ns: int) -> None:
-    """Print what came of a scenario, for a person."""
-    click.echo()
-    for line in picture.lanes(evidence, begin_ns):
-        click.echo(f"  {line}")
-    end_ms = round((evidence.end_ns - begin_ns) / 1e6)
-    for line in (*picture.phase_lanes(outcome.phases, end_ms), "", *picture.LEGEND):
-        click.echo(f"  {line}")
-    click.echo()
-    for row in (
-        ("outage", f"{outcome.outage_ms} ms"),
-        ("writes acknowledged", str(outcome.writes_acked)),
-        ("writes lost", str(outcome.writes_lost)),
-        ("longest write", f"{outcome.write_stall_ms} ms"),
-        ("both mounted", f"{outcome.both_mounted_ms} ms"),
-    ):
-        click.echo(f"  {row[0]:<22}{row[1]:>12}")
-    for sentence in outcome.failures:
-        click.secho(f"  {sentence}", fg="red")
-    click.secho("passed" if outcome.passed else "FAILED", fg="green" if outcome.passed else "red")
 
 
 _FIRST_STEPS: Final = (

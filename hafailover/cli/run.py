@@ -4,17 +4,12 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import click
 
 from hafailover.config.load import DEFAULT_PATH, load
-from hafailover.errors import UnusableConfigurationError, WrongHostError
-from hafailover.group.settings import ArbiterKind
+from hafailover.errors import WrongHostError
 from hafailover.runtime.settings import NodeSettings
-
-_ARBITERS: Final = frozenset({ArbiterKind.PING, ArbiterKind.NONE})
-"""Those that this version can ask."""
 
 
 @click.command()
@@ -36,7 +31,6 @@ def run(config: Path, node: str | None) -> int:
     """
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())
-    refuse_unknown_arbiters(settings)
     # Imported only now: a refusal should not cost the start of everything.
     from hafailover.system.agent_start import start  # noqa: PLC0415
 
@@ -55,17 +49,3 @@ def refuse_wrong_host(settings: NodeSettings, environment: Mapping[str, str], sy
             f"this host runs {system}, and groups with volumes need FreeBSD's md, ggate and gmirror",
             hint="to see it work here: hafailover lab up",
         )
-
-
-def refuse_unknown_arbiters(settings: NodeSettings) -> None:
-    """Refuse a configuration that promises more than this version can keep.
-
-    Raises:
-        UnusableConfigurationError: A group names an arbiter that cannot be asked.
-    """
-    for group in settings.groups:
-        if group.has_storage and group.arbiter not in _ARBITERS:
-            raise UnusableConfigurationError(
-                f"group {group.name}: this version cannot ask the arbiter {group.arbiter.value}",
-                hint="use arbiter kind ping, or none with i_accept_split_brain: true",
-            )

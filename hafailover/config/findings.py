@@ -6,13 +6,13 @@ from typing import Final
 
 from hafailover.config.checked import Checked
 from hafailover.config.host_facts import HostFacts
+from hafailover.config.judge_arbiter import judge_arbiter
 from hafailover.config.judge_host import judge_host
 from hafailover.config.judge_network import judge_network
 from hafailover.config.judge_storage import judge_storage
 from hafailover.config.load import Configuration
 from hafailover.config.problems import Severity
 from hafailover.config.remarks import Finding
-from hafailover.group.settings import ArbiterKind
 from hafailover.runtime.settings import NodeSettings
 
 _NOT_YET: Final = (
@@ -21,12 +21,9 @@ _NOT_YET: Final = (
     "alerts.apprise",
     "alerts.dead_man",
     "alerts.repeat",
-    "watchdog",
     "arbiter.required",
 )
 """Sections and keys that are checked here and that this version acts on in no way."""
-
-_AVAILABLE_ARBITERS: Final = (ArbiterKind.PING, ArbiterKind.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +44,9 @@ def judge(
     configuration: Configuration, settings: NodeSettings, facts: HostFacts | None
 ) -> Judgement:
     """Return all findings, the worst first; without facts only those about the file."""
-    found = [*_from_file(configuration), *_not_yet(configuration, settings)]
+    found = [*_from_file(configuration), *_not_yet(configuration)]
     if facts is not None:
-        for rule in (judge_host, judge_network, judge_storage):
+        for rule in (judge_host, judge_network, judge_storage, judge_arbiter):
             found += rule(settings, facts)
     order = list(Severity)
     found.sort(key=lambda finding: order.index(finding.severity))
@@ -67,20 +64,11 @@ def _from_file(configuration: Configuration) -> Iterator[Finding]:
         )
 
 
-def _not_yet(configuration: Configuration, settings: NodeSettings) -> Iterator[Finding]:
+def _not_yet(configuration: Configuration) -> Iterator[Finding]:
     """Say what the file asks for and this version cannot do; silence would be a promise."""
     root = configuration.root
-    arbiters = {group.arbiter for group in settings.groups if group.has_storage}
-    for arbiter in arbiters - set(_AVAILABLE_ARBITERS):
-        yield Finding(
-            severity=Severity.ERROR,
-            what=f"the arbiter {arbiter.value} is not part of this version",
-            where="arbiter.kind",
-            remedy="use ping, or none with i_accept_split_brain: true",
-        )
-    given = [key for key in _NOT_YET if _is_given(root, key)]
-    for key in given:
-        if key != "watchdog" or not _is_off(configuration):
+    for key in _NOT_YET:
+        if _is_given(root, key):
             yield Finding(
                 severity=Severity.WARNING,
                 what=f"{key} is checked, but this version does not act on it",
@@ -95,7 +83,3 @@ def _is_given(outer: Checked, path: str) -> bool:
         return outer.is_given(key)
     below = outer.maybe(section, Checked)
     return below is not None and below.is_given(key)
-
-
-def _is_off(configuration: Configuration) -> bool:
-    return configuration.root.section("watchdog").take("mode", str) == "off"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hafailover.config.arbiter_facts import ArbiterFacts
 from hafailover.storage.facts import Mount
 from hafailover.storage.geom_facts import GeomFacts
 
@@ -40,6 +41,7 @@ class HostFacts:
     own_user: int
     wall_clock_s: float
     is_agent_running: bool
+    arbiter: ArbiterFacts = field(default_factory=ArbiterFacts)
     sysctls: Mapping[str, str | None] = field(default_factory=dict)
     """By name; None for one that this kernel does not have."""
     is_carp_loaded: bool | None = None

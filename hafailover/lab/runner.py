@@ -83,7 +83,7 @@ class Runner:
                 await asyncio.sleep(span / 1e9)
             case Fault():
                 self._disturb(f"fault: {step.verb.value} {' '.join(step.words)}")
-                await faults.cause(self._world, step)
+                await self._cause(step)
             case Operator():
                 await self._order(number, step)
             case Wait(truth=truth, within_ns=within):
@@ -92,6 +92,14 @@ class Runner:
                 missing = await self._missing(truth, self._count())
                 if missing:
                     raise StepFailedError(f"step {number}: expected {missing}")
+
+    async def _cause(self, fault: Fault) -> None:
+        try:
+            await faults.cause(self._world, fault)
+        except OSError as problem:
+            if not self._scenario.is_random:
+                raise
+            self._note(f"without effect: {problem}")
 
     def _disturb(self, what: str) -> None:
         if self._disturbed_ns is None:

@@ -154,6 +154,8 @@ class Scenario:
     steps: tuple[Step, ...]
     tuning: Tuning = field(default_factory=Tuning)
     promise: Promise = field(default_factory=Promise)
+    is_random: bool = False
+    """Whether a fault may find its node gone already: then it has no effect, and the run goes on."""
 
 
 def load(path: Path) -> Scenario:

@@ -24,6 +24,7 @@ from hafailover.storage.geom_facts import GeomFacts, see_geom
 from hafailover.storage.mounts import parse_mounts
 from hafailover.storage.observation import ObservationError
 from hafailover.storage.settings import VolumeSettings
+from hafailover.system.arbiter_looks import look_at_arbiter
 from hafailover.system.child import Ended
 from hafailover.system.control_client import ControlClient
 from hafailover.system.runner import Runner, search_path
@@ -73,6 +74,7 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
         own_user=os.geteuid(),
         wall_clock_s=time.time(),
         is_agent_running=is_agent_running,
+        arbiter=await look_at_arbiter(settings, runner),
         sysctls={
             name: _text(ended) if ended.status == 0 else None
             for name, ended in zip(SYSCTLS, values, strict=True)
@@ -215,6 +217,8 @@ def _connects(address: str, port: int) -> bool:
 def _paths(settings: NodeSettings) -> Iterable[str]:
     yield str(settings.channel.key_file)
     yield str(settings.paths.state)
+    if settings.fence is not None:
+        yield settings.fence.command[0]
     for group in settings.groups:
         for volume in group.volumes:
             yield volume.image

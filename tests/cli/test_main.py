@@ -3,15 +3,13 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hafailover.cli import orders, run
 from hafailover.cli.main import COMMANDS
-from hafailover.errors import UnusableConfigurationError, WrongHostError
-from hafailover.group.settings import ArbiterKind
+from hafailover.errors import WrongHostError
 from hafailover.runtime.settings import NodeSettings
 from tests.cli.settings import data_node, plain_node
 
@@ -117,12 +115,3 @@ def test_run_accepts_what_it_can_do(
     settings: NodeSettings, environment: dict[str, str], system: str
 ) -> None:
     run.refuse_wrong_host(settings, environment, system)
-
-
-@pytest.mark.parametrize("kind", [ArbiterKind.ETCD, ArbiterKind.FENCE])
-def test_run_refuses_an_arbiter_that_it_cannot_ask(kind: ArbiterKind) -> None:
-    settings = data_node()
-    groups = tuple(replace(group, arbiter=kind) for group in settings.groups)
-    with pytest.raises(UnusableConfigurationError, match=f"cannot ask the arbiter {kind.value}"):
-        run.refuse_unknown_arbiters(replace(settings, groups=groups))
-    run.refuse_unknown_arbiters(plain_node())

@@ -361,20 +361,11 @@ def test_a_paused_guest_is_told_of_with_a_strict_arbiter_only() -> None:
     ) in said(guest, etcd)
 
 
-def test_an_arbiter_that_is_not_there_yet_is_an_error() -> None:
-    etcd = changed(
-        "kind: ping\n  targets: [192.0.2.1]", "kind: etcd\n  endpoints: [https://e:2379]", TEXT
-    )
-
-    assert said(HEALTHY, etcd) == ["error: the arbiter etcd is not part of this version"]
-
-
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
         ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts.mail"),
         ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
-        ("groups:", "watchdog: {timeout: 4s}\ngroups:", "watchdog"),
         ("[192.0.2.1]", "[192.0.2.1]\n  required: 1", "arbiter.required"),
     ],
 )
