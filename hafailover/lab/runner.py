@@ -86,8 +86,10 @@ class Runner:
                 await self._cause(step)
             case Operator():
                 await self._order(number, step)
-            case Wait(truth=truth, within_ns=within):
-                await self._wait(number, truth, within)
+            case Wait(truth=truth, within_ns=within, is_needed=is_needed):
+                missing = await self._wait(truth, within)
+                if missing and is_needed:
+                    raise StepFailedError(f"step {number}: within {shown(within)} not: {missing}")
             case Expect(truth=truth):
                 missing = await self._missing(truth, self._count())
                 if missing:
@@ -128,15 +130,16 @@ class Runner:
             said = (ended.error or ended.output).strip()
             raise StepFailedError(f"step {number}: the order ended with {ended.status}: {said}")
 
-    async def _wait(self, number: int, truth: Truth, within_ns: int) -> None:
-        """Look until ``truth`` holds."""
+    async def _wait(self, truth: Truth, within_ns: int) -> str:
+        """Look until ``truth`` holds; return what still does not after so long, empty if all does."""
         end = time.monotonic_ns() + within_ns
         before = self._count()
         while missing := await self._missing(truth, before):
             self._tell_sights()
             if time.monotonic_ns() > end:
-                raise StepFailedError(f"step {number}: within {shown(within_ns)} not: {missing}")
+                return missing
             await asyncio.sleep(_LOOK_SECONDS)
+        return ""
 
     def _count(self) -> int:
         return len(self._world.acknowledged())

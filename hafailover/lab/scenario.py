@@ -121,6 +121,8 @@ class Wait:
 
     truth: Truth
     within_ns: int
+    is_needed: bool = True
+    """False: go on as well if it is not in time; only a storm waits so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,10 @@ _AT_ONCE_MAX: Final = 3
 _FREEZE_MAX_S: Final = 2.5
 """A host that stands still takes its watchdog along: for longer than the lease nobody promises anything."""
 _SETTLE: Final = seconds(300)
-_SHORT_S: Final = (0.3, 4.0)
-_LONG_S: Final = (8.0, 30.0)
-_LONG_OF: Final = 4
-"""One gap in so many leaves time to recover, so that the next fault finds a pair that serves."""
+_GAP_S: Final = (0.3, 4.0)
+_RECOVERY: Final = Wait(truth=Truth(copies="in_sync"), within_ns=seconds(60), is_needed=False)
+_RECOVERY_OF: Final = 4
+"""Before one fault in so many the pair gets time to have both copies in sync: then there is something to lose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +81,27 @@ def storm(*, faults: int, seed: int, arbiter: str, megabytes: int) -> Scenario:
 def _faults(chance: random.Random, count: int, *, has_members: bool) -> list[Step]:
     """Return faults and mends in order of time, with the time between them."""
     now = 0.0
-    plan: list[tuple[float, Fault]] = []
+    plan: list[tuple[float, Step]] = []
     busy: dict[str, float] = {}
     for _ in range(count):
+        if chance.randrange(_RECOVERY_OF) == 0:
+            # Once everything is mended, or the wait would be for nothing.
+            now = max([now, *busy.values()]) + _GAP_S[0]
+            plan.append((now, _RECOVERY))
         blow = _blow(chance, has_members=has_members)
-        now += chance.uniform(*(_LONG_S if chance.randrange(_LONG_OF) == 0 else _SHORT_S))
+        now += chance.uniform(*_GAP_S)
+        busy = {thing: end for thing, end in busy.items() if end > now}
         while blow.thing in busy or len(busy) >= _AT_ONCE_MAX:
+            now = min(busy.values()) + _GAP_S[0]
             busy = {thing: end for thing, end in busy.items() if end > now}
-            if blow.thing in busy or len(busy) >= _AT_ONCE_MAX:
-                now += 0.5
         plan.append((now, blow.fault))
         if blow.mend is not None:
             busy[blow.thing] = now + blow.hold_s
             plan.append((now + blow.hold_s, blow.mend))
     steps: list[Step] = []
     before = 0.0
-    for at, fault in sorted(plan, key=lambda entry: entry[0]):
-        steps += [Pass(span_ns=round((at - before) * SECOND)), fault]
+    for at, step in sorted(plan, key=lambda entry: entry[0]):
+        steps += [Pass(span_ns=round((at - before) * SECOND)), step]
         before = at
     return steps
 
