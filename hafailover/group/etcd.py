@@ -130,6 +130,7 @@ def finish(turn: Turn, number: int, answer: Answer) -> None:
         case Applied(standing=standing, lease_ns=lease_ns):
             known = _seen(turn, grant, standing, asked_at)
             turn.set(grant=_applied(known, request, asked_at, lease_ns))
+            _guard_again(turn, request)
         case Refused(standing=standing):
             turn.set(grant=_seen(turn, grant, standing, asked_at))
         case Unknown(reason=reason):
@@ -149,6 +150,15 @@ def _applied(grant: Grant, request: Request | None, asked_at: Instant, lease_ns:
     if request.lease_s == 0:
         return grant
     return replace(grant, renewed_at=asked_at, lease_until=later(asked_at, shortened(lease_ns)))
+
+
+def _guard_again(turn: Turn, request: Request | None) -> None:
+    """What was served on an operator's word is granted now: from here on etcd has the last word again."""
+    grant = turn.state.grant
+    is_take = isinstance(request, ChangeStanding) and request.purpose is Purpose.TAKE
+    if is_take and grant.is_void and grant.record is not None:
+        turn.note("etcd has granted the group: an operator's word stands for it no longer")
+        turn.set(grant=replace(grant, is_void=False), epoch=grant.record.epoch)
 
 
 def _unanswered(turn: Turn, grant: Grant, request: Request | None, asked_at: Instant) -> Grant:

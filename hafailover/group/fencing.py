@@ -21,6 +21,8 @@ from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND, Instant, later
 
 _RETRY = SECOND
+_RETRY_STANDBY = 10 * SECOND
+"""A standby gives the device, and the peer, some time between two shots."""
 _RETURN_TRIES_MAX = 5
 
 
@@ -101,11 +103,11 @@ def is_out(turn: Turn) -> bool:
 
 
 def proved(turn: Turn) -> Progress:
-    """Whether the peer is proved off; the refusal says why not, after the first try that brought no proof."""
+    """Whether the peer is proved off; the refusal says why not, after a try that brought no proof."""
     fence = turn.state.fence
     if fence.is_off:
         return Progress.REACHED
-    if fence.failures and not fence.asking:
+    if fence.retry_at is not None and turn.now < fence.retry_at:
         turn.set(refusal=f"{turn.settings.peer} could not be proved off: {fence.problem}")
         return Progress.FAILED
     return Progress.BUSY
@@ -131,7 +133,9 @@ def finish(turn: Turn, number: int, answer: Answer) -> None:
                     fence,
                     failures=fence.failures + 1,
                     problem=reason,
-                    retry_at=later(turn.now, _RETRY),
+                    retry_at=later(
+                        turn.now, _RETRY if turn.state.dropping is not None else _RETRY_STANDBY
+                    ),
                 )
             )
         case _:
@@ -191,4 +195,10 @@ def beside_silence(turn: Turn) -> str:
     left = since + wait - turn.now
     if left > 0:
         return f"{peer} is silent; it is powered off in {(left + SECOND - 1) // SECOND} s"
+    retry_at = state.fence.retry_at
+    if retry_at is not None and turn.now < retry_at:
+        left = (retry_at - turn.now + SECOND - 1) // SECOND
+        return (
+            f"{peer} could not be proved off ({state.fence.problem}); the next try is in {left} s"
+        )
     return ""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from hafailover.group.actions import ArmWatchdog, DisarmWatchdog, PatWatchdog
 from hafailover.group.events import WatchdogArmed
 from hafailover.group.grant import Guard, Watch
+from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
@@ -90,8 +91,10 @@ def armed(turn: Turn, event: WatchdogArmed) -> None:
 
 
 def update(turn: Turn) -> None:
-    """Say until when the watchdog may be patted, whenever that has changed."""
+    """Say until when the watchdog may be patted, whenever that has changed; who serves always has it armed."""
     guard = turn.state.guard
+    if guard.watch is Watch.OFF and turn.state.role is Role.PRIMARY:
+        arm(turn)
     if guard.watch in (Watch.OFF, Watch.FAILED):
         return
     end = _pat_until(turn)

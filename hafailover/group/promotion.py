@@ -21,6 +21,7 @@ from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanar
 from hafailover.group.committing import committed
 from hafailover.group.contact import REPLICATION, heard_networks
 from hafailover.group.exports import peer_export
+from hafailover.group.grant import Watch
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn, put
@@ -133,7 +134,11 @@ def _granted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     progress = arbiters.granted(turn)
     if progress is Progress.REACHED:
         turn.set(epoch=attempt.epoch)
-    elif progress is Progress.FAILED and turn.settings.arbiter is ArbiterKind.ETCD:
+    elif (
+        progress is Progress.FAILED
+        and arbiters.is_strict(turn)
+        and turn.state.guard.watch is not Watch.FAILED
+    ):
         _retreat(turn, turn.state.refusal)
     return progress
 

@@ -1,0 +1,117 @@
+"""What a fence device does for a pair: nobody goes on alone before the other one is proved off, or has agreed."""
+
+from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
+from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.schedule import settle
+from hafailover.sim.striking import mend
+from hafailover.sim.world import World
+from hafailover.units import SECOND
+from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
+
+
+def pair_in_service() -> World:
+    world = running(arbiter=ArbiterKind.FENCE)
+    world.run_for(3 * SECOND)
+    assert world.fence.shots == []
+    return world
+
+
+def test_the_secondary_serves_once_the_primary_is_proved_off() -> None:
+    world = pair_in_service()
+    world.restarts = False
+    world.kill_agent("A")
+
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+    assert world.fence.shots == [("B", "A")]
+
+    world.restarts = True
+    assert settle(world, 2 * MINUTE)  # It was powered on again, and is rebuilt.
+    assert_in_order(world)
+
+
+def test_the_primary_shoots_first_and_serves_on() -> None:
+    """The kernel acknowledges nothing before the verdict (attack 2)."""
+    world = pair_in_service()
+    world.cut(REPLICATION)
+    world.cut(LAN)
+
+    assert world.run_until(lambda: world.fence.shots != [], 20 * SECOND)
+    world.run_for(3 * SECOND)
+
+    assert world.fence.shots == [("A", "B")]
+    assert serving(world) == ["A"]
+    assert copies(world)["A"] is CopyState.SOLE
+    mend(world)
+    assert settle(world, 2 * MINUTE)
+    assert_in_order(world)
+
+
+def test_a_peer_that_is_heard_and_agrees_is_not_shot() -> None:
+    world = pair_in_service()
+    world.cut(REPLICATION)
+
+    world.run_for(10 * SECOND)
+
+    assert serving(world) == ["A"]
+    assert world.fence.shots == []
+    assert copies(world)["A"] is CopyState.SOLE
+    assert copies(world)["B"] in (CopyState.STALE, CopyState.SYNCING)
+
+
+def test_who_was_shot_does_not_shoot_back_when_it_boots_behind_a_cut() -> None:
+    """Its record still says in_sync, but it cannot know what happened since (attack 3)."""
+    world = pair_in_service()
+    world.restarts = False
+    world.kill_agent("A")
+    assert world.run_until(lambda: ("B", "A") in world.fence.shots, MINUTE)
+    world.cut(REPLICATION)
+    world.cut(LAN)
+
+    world.run_for(3 * MINUTE)
+
+    assert world.fence.shots == [("B", "A")]
+    assert serving(world) == ["B"]
+    assert role(world, "A") is Role.STANDBY
+
+
+def test_a_device_out_of_reach_leaves_the_choice_to_an_operator() -> None:
+    world = pair_in_service()
+    world.fence.works = False
+    world.power_off("A")
+
+    world.run_for(2 * MINUTE)
+    assert serving(world) == []
+
+    world.fence.works = True
+    world.power_on("A")
+    assert settle(world, 3 * MINUTE)
+    assert_in_order(world)
+
+
+def test_a_primary_that_cannot_prove_its_peer_off_acknowledges_nothing_and_resets() -> None:
+    world = pair_in_service()
+    world.fence.works = False
+    world.power_off("B")
+    before, life = len(world.workload.acknowledged), world.host("A").life
+
+    world.run_for(30 * SECOND)
+
+    assert world.host("A").life > life
+    assert len(world.workload.acknowledged) - before <= 2
+    mend(world)
+    assert settle(world, 3 * MINUTE)
+    assert_in_order(world)
+
+
+def test_a_device_that_lies_splits_the_pair_and_the_checker_sees_it() -> None:
+    """The one thing that nothing guards against; so the model can break what it is to show unbroken."""
+    world = pair_in_service()
+    world.fence.lies = True
+    world.restarts = False
+    world.kill_agent("A")
+
+    world.run_for(2 * MINUTE)
+
+    assert [each.invariant for each in world.checker.violations][:1] == ["S1"]
