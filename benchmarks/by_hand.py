@@ -90,7 +90,6 @@ vrrp_instance web {{
   }}
   notify_master {etc}/master.sh
   notify_backup {etc}/backup.sh
-  notify_stop {etc}/backup.sh
 }}
 END
 exec keepalived -P -n -l -f {etc}/keepalived.conf -p {run}/keepalived.pid -r {run}/vrrp.pid
@@ -118,6 +117,11 @@ def write_scripts(world: World) -> None:
             script = own.configuration.parent / f"{name}.sh"
             script.write_text(text.format(common=common, **places))
             script.chmod(0o700)
+
+
+def script(world: World, name: str) -> Path:
+    """Return where a script is on each node, in the node's own view."""
+    return world.paths.configuration.parent / f"{name}.sh"
 
 
 def cast(directory: Path) -> Cast:

@@ -136,6 +136,8 @@ class Story:
             if ended.status:
                 raise RuntimeError(f"switchover on {node}: {ended.error or ended.output}")
         else:
+            # The service ends before the daemon: a script of a daemon that ends is ended with it.
+            await world.nodes[node].run("/bin/sh", str(by_hand.script(world, "backup")))
             await world.nodes[node].signal_agent(signal.SIGTERM, restart=False)
 
     async def _move_back(self) -> None:

@@ -127,8 +127,9 @@ def _accept(root: Checked, group: Checked) -> Iterator[Problem]:
     yield Problem(
         mark=vrrp.place("accept"),
         key=f"{vrrp.path}.accept",
-        text="found false, allowed is true: the addresses are put on the interface, and keeping "
-        "the host from answering takes a packet filter such as pf",
+        text="found false, allowed is true: the addresses are put on the interface. To have ARP "
+        "answered and nothing else, add to /etc/pf.conf on both nodes: block drop in quick to "
+        + str(_addresses(group)[0].ip),
     )
 
 

@@ -74,7 +74,12 @@ _VRRP: Final = (
     duration(
         "preempt_delay", "0s", "How long a Master of lower priority is tolerated.", low=0, high=HOUR
     ),
-    boolean("accept", "true", "Whether the Master accepts packets to the virtual addresses."),
+    boolean(
+        "accept",
+        "true",
+        "Whether the Master accepts packets to the virtual addresses. Must be true unless it owns them "
+        "(priority 255); a pf.conf(5) rule, block drop in quick to ADDRESS, has ARP answered and nothing else.",
+    ),
     choice(
         "checksum",
         ("with-pseudo-header", "without-pseudo-header"),
