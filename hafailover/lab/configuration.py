@@ -36,6 +36,7 @@ class Tuning:
     failback: str = "manual"
     failback_hold: str = "5s"
     rejoin: str = "auto"
+    drill_outage: str = "30s"
     metrics_port: int = 0
     """Where each node shows its state over HTTP; 0 is nowhere."""
 
@@ -85,6 +86,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "arbiter": _arbiter(plan, paths, tuning),
         "watchdog": {"mode": "required" if tuning.arbiter == "etcd" else "off"},
         "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
+        "drill": {"outage": tuning.drill_outage},
         "metrics": {"port": tuning.metrics_port},
         "paths": {
             "state": str(paths.files.state),
