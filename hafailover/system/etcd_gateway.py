@@ -1,8 +1,8 @@
 """How is an etcd cluster asked through its JSON gateway, when members and answers get lost?
 
-A call goes to one member after the other until one answers or the deadline has come. So a request
-may be carried out twice: every change that is asked for here must bear that (a transaction that
-compares what it replaces, a lease of a chosen number).
+A call goes to one member; when that one takes more than its share of the time, or gives no answer, to
+the next as well, and the first answer counts. So a request may be carried out twice: every change that is
+asked for here must bear that (a transaction that compares what it replaces, a lease of a chosen number).
 
 A call ends in an answer, in ``EtcdRefusedError`` (the cluster said no, nothing was changed by the
 request that got this answer) or in ``EtcdUnknownError`` (nobody knows). Tokens are renewed when the
@@ -13,7 +13,7 @@ stands in a text that is made here.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -99,7 +99,6 @@ class EtcdGateway:
         self._credentials = credentials
         self._first = 0
         self._token = ""
-        self._signing_in = asyncio.Lock()
         self.is_open_to_all = False
         """Whether a user is configured and the cluster has authentication switched off."""
 
@@ -113,28 +112,40 @@ class EtcdGateway:
             EtcdUnknownError: Nobody answered in time.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + deadline_s
+        begun = loop.time()
+        end, next_at = begun + deadline_s, begun
         first, count, tried = self._first, len(self._members), 0
-        problems = dict.fromkeys(range(count), "not asked")
-        while (left := end - loop.time()) > 0:
-            index = (first + tried) % count
-            # So that one silent member leaves time for the others.
-            share = left / max(1, count - tried)
-            try:
-                async with asyncio.timeout(share):
-                    return await self._ask(self._members[index], path, document)
-            except TimeoutError:
-                who = self._members[index].place.endpoint.authority
-                problems[index] = f"{who}: no answer within {share:.2f} s"
-            except (NoAnswerError, _UnavailableError) as error:
-                problems[index] = str(error)
-            # Of 3.5 and later, this may be what is left of a refused token.
-            self._token = ""
-            if self._first == index:
-                self._first = (index + 1) % count
-            tried += 1
-            if tried % count == 0:
-                await asyncio.sleep(min(AGAIN_S, max(0.0, end - loop.time())))
+        problems: dict[int, str] = {}
+        asking: dict[asyncio.Task[dict[str, Any]], int] = {}
+        try:
+            while (now := loop.time()) < end:
+                if now >= next_at:
+                    index = (first + tried) % count
+                    if index not in asking.values():
+                        asking[loop.create_task(self._ask(index, path, document))] = index
+                    tried += 1
+                    # The next one is asked as well if this one takes more than its share.
+                    rest = count - tried
+                    next_at = now + ((end - now) / (rest + 1) if rest >= 0 else AGAIN_S)
+                for task in await _first_of(asking, min(next_at, end) - loop.time()):
+                    index = asking.pop(task)
+                    error = task.exception()
+                    if not isinstance(error, NoAnswerError | _UnavailableError):
+                        # No is an answer too.
+                        self._first = index
+                        return task.result()
+                    problems[index] = str(error)
+                    pause = 0 if tried < count else AGAIN_S
+                    next_at = min(next_at, loop.time() + pause)
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        for index in asking.values():
+            # What it said before tells more than that it says nothing now.
+            who = self._members[index].place.endpoint.authority
+            problems.setdefault(index, f"{who}: no answer within {deadline_s:g} s")
+        self._first = (first + 1) % count
         raise EtcdUnknownError("; ".join(dict.fromkeys(problems.values())))
 
     def close(self) -> None:
@@ -143,12 +154,17 @@ class EtcdGateway:
             while member.idle:
                 member.idle.pop().close()
 
-    async def _ask(self, member: _Member, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask(self, index: int, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Ask one member; with a fresh token if it does not take the present one."""
+        member = self._members[index]
         for is_last in (False, True):
             token = await self._sign_in(member)
             try:
                 return await self._exchange(member, path, document, token)
+            except NoAnswerError:
+                # Of 3.5 and later, this may be what is left of a refused token.
+                self._token = ""
+                raise
             except _TokenRefusedError as error:
                 if self._token == token:
                     self._token, self.is_open_to_all = "", False
@@ -159,19 +175,18 @@ class EtcdGateway:
     async def _sign_in(self, member: _Member) -> str:
         if self._credentials is None or self.is_open_to_all:
             return ""
-        async with self._signing_in:
-            if not self._token:
-                words = {"name": self._credentials.user, "password": self._credentials.password}
-                try:
-                    answer = await self._exchange(member, "/v3/auth/authenticate", words, "")
-                    self._token = str(answer["token"])
-                except EtcdRefusedError as error:
-                    if _NO_AUTHENTICATION not in str(error):
-                        raise EtcdRefusedError(str(error), kind=Refusal.FORBIDDEN) from error
-                    self.is_open_to_all = True
-                except KeyError as error:
-                    raise _UnavailableError("no token in the answer") from error
-            return self._token
+        if not self._token:
+            words = {"name": self._credentials.user, "password": self._credentials.password}
+            try:
+                answer = await self._exchange(member, "/v3/auth/authenticate", words, "")
+                self._token = str(answer["token"])
+            except EtcdRefusedError as error:
+                if _NO_AUTHENTICATION not in str(error):
+                    raise EtcdRefusedError(str(error), kind=Refusal.FORBIDDEN) from error
+                self.is_open_to_all = True
+            except KeyError as error:
+                raise _UnavailableError("no token in the answer") from error
+        return self._token
 
     async def _exchange(
         self, member: _Member, path: str, document: Mapping[str, Any], token: str
@@ -197,6 +212,19 @@ class EtcdGateway:
             connection.close()
         place = member.place
         return await connect(place.endpoint, await place.addresses(), place.tls)
+
+
+async def _first_of(
+    tasks: Collection[asyncio.Task[dict[str, Any]]], patience_s: float
+) -> set[asyncio.Task[dict[str, Any]]]:
+    """Return those that are done as soon as one is, or none after so long."""
+    if not tasks:
+        await asyncio.sleep(max(0.0, patience_s))
+        return set()
+    done, _ = await asyncio.wait(
+        tasks, timeout=max(0.0, patience_s), return_when=asyncio.FIRST_COMPLETED
+    )
+    return done
 
 
 def _read(answer: HttpAnswer, who: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from hafailover.override import override
+
 
 class SwallowingProxy:
     """Forwards bytes to a member; while ``swallows``, what comes back ends here and the line drops."""
@@ -45,8 +47,24 @@ class SwallowingProxy:
 
     async def _bring_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            await self._hold_up()
             if self.swallows:
                 self.swallowed += 1
                 writer.transport.abort()
                 return
             writer.write(data)
+
+    async def _hold_up(self) -> None:
+        """Take no time."""
+
+
+class SlowProxy(SwallowingProxy):
+    """Every answer takes its time."""
+
+    def __init__(self, port: int, delay_s: float) -> None:
+        super().__init__(port)
+        self._delay_s = delay_s
+
+    @override
+    async def _hold_up(self) -> None:
+        await asyncio.sleep(self._delay_s)

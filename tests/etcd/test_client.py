@@ -20,7 +20,7 @@ from hafailover.system.etcd_gateway import (
 from hafailover.system.etcd_place import Place, tls_context
 from tests.etcd.conftest import client_of, play
 from tests.etcd.servers import Certificates, Cluster
-from tests.etcd.swallowing import SwallowingProxy
+from tests.etcd.swallowing import SlowProxy, SwallowingProxy
 
 PATIENT = 5.0
 
@@ -226,6 +226,23 @@ def test_a_member_that_stands_still_is_passed_over(three: Cluster) -> None:
     play(story())
 
 
+def test_slow_members_are_not_given_up_for_being_slow(server: Cluster) -> None:
+    """Whichever answers first counts, also when every one takes longer than its share."""
+
+    async def story() -> None:
+        slow = [SlowProxy(server.ports[0], 0.7) for _ in range(3)]
+        for proxy in slow:
+            await proxy.start()
+        etcd = client_of(*(f"http://127.0.0.1:{proxy.port}" for proxy in slow))
+        lease = await etcd.grant(5, 1.5)
+        assert lease.ttl_ns == 5_000_000_000
+        etcd.gateway.close()
+        for proxy in slow:
+            await proxy.stop()
+
+    play(story())
+
+
 def test_without_a_majority_nothing_is_granted_and_nothing_is_sure(three: Cluster) -> None:
     async def story() -> None:
         etcd = client_of(*three.urls)
@@ -279,7 +296,7 @@ def test_both_sides_show_certificates(secured: Cluster, certificates: Certificat
 
         stranger = secured_client(secured, certificates, own=False)
         with pytest.raises(EtcdUnknownError, match=r"(?i)certificate|ssl|closed|reset|pipe"):
-            await stranger.commit(read("/secured"), 0, 0.5)
+            await stranger.commit(read("/secured"), 0, 1.5)
 
     play(story())
 
@@ -289,7 +306,7 @@ def test_a_member_of_another_authority_is_not_asked(secured: Cluster) -> None:
         tls = tls_context(ca_file=None, cert_file=None, key_file=None)
         gateway = EtcdGateway((Place(parse_endpoint(secured.urls[0]), tls),))
         with pytest.raises(EtcdUnknownError, match=r"(?i)certificate verify failed"):
-            await EtcdClient(gateway).commit(read("/secured"), 0, 0.5)
+            await EtcdClient(gateway).commit(read("/secured"), 0, 1.5)
 
     play(story())
 
