@@ -226,6 +226,26 @@ def test_lost_answers_in_the_middle_of_moves_lose_nothing() -> None:
         assert_in_order(world)
 
 
+def test_between_equal_copies_the_counted_one_serves_however_it_was_closed() -> None:
+    """A rebuild was done, but etcd could not be told; then the only counted copy crashed: the other is the cleaner."""
+    world = pair_in_service()
+    world.power_off("B")
+    world.run_for(5 * SECOND)
+    world.power_on("B")
+    assert world.run_until(lambda: copies(world)["B"] is CopyState.SYNCING, MINUTE)
+    world.etcd.has_majority = False
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.IN_SYNC, 5 * SECOND)
+    assert record(world).in_sync == ("A",)
+    world.power_off("A")
+    world.run_for(SECOND)
+
+    mend(world)
+
+    assert settle(world, 2 * MINUTE)
+    assert serving(world) == ["A"]
+    assert_in_order(world)
+
+
 def test_an_operators_word_stands_for_etcd_until_it_answers_again() -> None:
     world = pair_in_service()
     world.etcd.has_majority = False
