@@ -23,8 +23,8 @@ from hafailover.sim import schedule
 from hafailover.storage.geom_facts import see_geom
 from hafailover.system import compare_work
 from hafailover.system.alerts import AlertPort
+from hafailover.system.courier_link import CourierLink
 from hafailover.system.log import Log
-from hafailover.system.runner import Runner
 from hafailover.system.writer_thread import LineWriter
 from hafailover.units import seconds
 
@@ -149,19 +149,23 @@ def _alerts(scale: Scale) -> list[Figure]:
 
 async def _raise_many(count: int) -> list[Figure]:
     """Raise alerts while the command that delivers them hangs."""
-    runner = Runner(asyncio.get_running_loop())
     log = Log(LineWriter("log", os.open(os.devnull, os.O_WRONLY)), node="A")
     command = ("sleep", "1000")
     hook = AlertHookSettings(command=command, severity=Severity.NOTE, deadline=seconds(60))
     settings = AlertSettings(hooks=(hook,), queue=count // 2)
-    port = AlertPort(log, runner, node="A", settings=settings)
+    spool = tempfile.TemporaryDirectory()
+    link = CourierLink(
+        asyncio.get_running_loop(), settings, Path(spool.name) / "alerts", log, os.environ
+    )
+    port = AlertPort(log, link, node="A")
     began = time.perf_counter()
     for number in range(count):
-        port.raise_alert("web", AlertKind.UNPROTECTED, Severity.WARNING, f"number {number}")
+        port.raise_alert("web", AlertKind.FAILOVER, Severity.WARNING, f"number {number}")
     spent = time.perf_counter() - began
     dropped = port.dropped
-    runner.close()
+    link.close()
     log.close(1.0)
+    spool.cleanup()
     return [
         Figure(
             what="raising an alert while the command that delivers them hangs",

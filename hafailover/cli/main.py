@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "support": ("hafailover.cli.support", "pack what somebody else needs to see"),
     "completion": ("hafailover.cli.completion", "print what a shell completes commands with"),
     "release-addresses": ("hafailover.cli.release", "take the addresses of a dead agent off"),
+    "alert": ("hafailover.cli.alert", "try out how alerts reach people"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
     "init": ("hafailover.cli.init", "set this node up for the first time"),
     "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from hafailover.cli import nagios
 from hafailover.cli.live import wants_colour, watch
 from hafailover.cli.reaching import reaching_options, socket_path
 from hafailover.cli.status_text import render_status
@@ -22,15 +23,24 @@ UNKNOWN: Final = 3
 @click.option(
     "--watch", "is_live", is_flag=True, help="Show it live, both nodes side by side, until Ctrl-C."
 )
+@click.option(
+    "--nagios", "is_plugin", is_flag=True, help="Print one line with figures, as a check plugin."
+)
 @click.argument("group", required=False)
 def status(
-    config: Path, socket: Path | None, group: str | None, *, as_json: bool, is_live: bool
+    config: Path,
+    socket: Path | None,
+    group: str | None,
+    *,
+    as_json: bool,
+    is_live: bool,
+    is_plugin: bool,
 ) -> int:
     """Show the state of all groups, or of GROUP.
 
     Exit status: 0 healthy, 1 degraded (served without a second copy in sync), 2 not served,
-    3 unknown (no agent answers). Of several groups the worst one counts. Colours are left out where
-    NO_COLOR is set, and where the output is no terminal.
+    3 unknown (no agent answers); they mean the same to Nagios and Icinga. Of several groups the
+    worst one counts. Colours are left out where NO_COLOR is set, and where the output is no terminal.
     """
     if is_live and as_json:
         raise click.UsageError(
@@ -45,12 +55,23 @@ def status(
         finally:
             client.close()
     except AgentNotRunningError as error:
-        return _unknown(error, as_json=as_json)
+        return (
+            _plugin(nagios.unknown(error.message))
+            if is_plugin
+            else _unknown(error, as_json=as_json)
+        )
+    if is_plugin:
+        return _plugin(nagios.render(document))
     if as_json:
         click.echo(json.dumps(document, indent=2))
     else:
         click.echo(render_status(document, colour=wants_colour()))
     return exit_status(document)
+
+
+def _plugin(said: tuple[str, int]) -> int:
+    click.echo(said[0])
+    return said[1]
 
 
 def exit_status(document: dict[str, Any]) -> int:

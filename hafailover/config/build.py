@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hafailover.config.arithmetic import PingSpans, effective_watchdog
+from hafailover.config.build_alerts import build_alerts
 from hafailover.config.build_arbiter import (
     build_etcd,
     build_fence,
@@ -15,7 +16,6 @@ from hafailover.config.canonical import canonical_form, cluster_digest, group_di
 from hafailover.config.checked import Checked
 from hafailover.config.profiles import PROBE_PERIOD
 from hafailover.config.timing import gate_timeout_of, spans_of
-from hafailover.group.actions import Severity
 from hafailover.group.settings import (
     ArbiterKind,
     Automatism,
@@ -27,8 +27,6 @@ from hafailover.group.settings import (
     WatchdogSettings,
 )
 from hafailover.runtime.settings import (
-    AlertHookSettings,
-    AlertSettings,
     DrillSettings,
     MetricsSettings,
     NetworkSettings,
@@ -73,26 +71,12 @@ def build_node(root: Checked, node: str) -> NodeSettings:
         etcd=build_etcd(arbiter) if arbiter and _kind(root) is ArbiterKind.ETCD else None,
         fence=build_fence_agent(arbiter) if arbiter and _kind(root) is ArbiterKind.FENCE else None,
         watchdog_timeout=Nanoseconds(spans_of(root).watchdog),
-        alerts=_alerts(root.section("alerts")),
+        alerts=build_alerts(root.section("alerts")),
         drill=_drill(root.section("drill")),
         metrics=_metrics(root.section("metrics")),
         journal_bytes_max=paths.take("journal_max", int),
         record_test_period=_span(paths, "record_test_period"),
         digest=cluster_digest(form),
-    )
-
-
-def _alerts(alerts: Checked) -> AlertSettings:
-    return AlertSettings(
-        hooks=tuple(
-            AlertHookSettings(
-                command=hook.items("command", str),
-                severity=Severity(hook.take("severity", str)),
-                deadline=_span(hook, "deadline"),
-            )
-            for hook in alerts.items("exec", Checked)
-        ),
-        queue=alerts.take("queue", int),
     )
 
 

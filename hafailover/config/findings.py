@@ -15,14 +15,7 @@ from hafailover.config.problems import Severity
 from hafailover.config.remarks import Finding
 from hafailover.runtime.settings import NodeSettings
 
-_NOT_YET: Final = (
-    "alerts.webhook",
-    "alerts.mail",
-    "alerts.apprise",
-    "alerts.dead_man",
-    "alerts.repeat",
-    "arbiter.required",
-)
+_NOT_YET: Final = ("arbiter.required",)
 """Sections and keys that are checked here and that this version acts on in no way."""
 
 

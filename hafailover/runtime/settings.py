@@ -60,12 +60,52 @@ class AlertHookSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """A web address that alerts are posted to."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    severity: Severity = Severity.WARNING
+    deadline: Nanoseconds = seconds(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """Mail through the local sendmail(8)."""
+
+    to: tuple[str, ...]
+    sender: str = "root"
+    sendmail: str = "/usr/sbin/sendmail"
+    severity: Severity = Severity.WARNING
+    deadline: Nanoseconds = seconds(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadManSettings:
+    """A web address that is called while all is well."""
+
+    url: str
+    interval: Nanoseconds = seconds(300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
     """Who is told when something is wrong."""
 
     hooks: tuple[AlertHookSettings, ...] = ()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    mail: MailSettings | None = None
+    apprise: tuple[str, ...] = ()
+    dead_man: DeadManSettings | None = None
+    repeat: Nanoseconds = seconds(3600)
+    """So often an alert is repeated while its cause lasts."""
     queue: int = 10_000
-    """So many undelivered alerts each of them may have."""
+    """So many undelivered alerts are kept."""
+
+    @property
+    def has_destinations(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.hooks or self.webhooks or self.mail or self.apprise or self.dead_man)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

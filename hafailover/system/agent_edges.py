@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from hafailover.group.actions import AlertKind, Severity
 from hafailover.group.events import (
     AddressChanged,
     Event,
@@ -20,6 +21,7 @@ from hafailover.system.alerts import AlertPort
 from hafailover.system.arbiter_edges import arbiter_for, watchdog_for
 from hafailover.system.comparing import Comparer
 from hafailover.system.control import ControlServer, OperatorPort
+from hafailover.system.courier_link import CourierLink
 from hafailover.system.frame_building import Frames
 from hafailover.system.geom_look import GeomLook
 from hafailover.system.hardware_addresses import has_netlink
@@ -103,13 +105,10 @@ class AgentEdges:
         self.networks = _peer_networks(settings, feed)
         self.peer = PeerChannel(self.networks)
         self._make_doors(status, state)
-        self.alerts = AlertPort(
-            log,
-            self.runner,
-            node=settings.node,
-            settings=settings.alerts,
-            listener=self.control.tell,
+        self._courier = CourierLink(
+            loop, settings.alerts, settings.paths.state / "alerts", log, environment
         )
+        self.alerts = AlertPort(log, self._courier, node=settings.node, listener=self.control.tell)
         self._make_ports(loop, environment, finished)
 
     def _make_doors(
@@ -179,6 +178,9 @@ class AgentEdges:
             runner,
             frozenset(group.name for group in groups),
             say=self._alarm,
+            alarm=lambda group, reason: self.alerts.raise_alert(
+                group, AlertKind.HOST_RESET, Severity.CRITICAL, reason
+            ),
             finished=finished,
         )
         self._links = tuple(
@@ -252,6 +254,7 @@ class AgentEdges:
         self.records.close()
         self.pool.close()
         self.runner.close()
+        self._courier.close()
 
     def _link_watcher(self, interface: str) -> LinkWatcher:
         groups = [group for group in self._settings.groups if group.interface == interface]

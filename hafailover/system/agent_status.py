@@ -62,6 +62,7 @@ class StatusPage:
                 "uptime_ms": (time.monotonic_ns() - self._started_ns) // MILLISECOND,
                 "journal_lines_dropped": self._journal.dropped,
                 "alerts_dropped": self._alerts.dropped,
+                "alerts": self._alerts.status(),
                 "children": self._runner.running,
                 "stuck_children": self._stuck(),
             },

@@ -1,22 +1,19 @@
-"""How do alerts reach people: the log, who watches live, and commands of theirs?"""
+"""How do alerts reach people: the log, who watches live, and the courier, who brings them to the rest?"""
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from hafailover.group.actions import AlertKind, Severity
-from hafailover.runtime.settings import AlertSettings
-from hafailover.system.alert_hook import AlertHook
+from hafailover.runtime.alerting import Alert
+from hafailover.system.courier_link import CourierLink
 from hafailover.system.log import CRITICAL, NOTICE, WARNING, Log
-from hafailover.system.runner import Runner
 
 _LEVELS: Final = {
     Severity.NOTE: NOTICE,
     Severity.WARNING: WARNING,
     Severity.CRITICAL: CRITICAL,
 }
-_RANKS: Final = tuple(Severity)
-"""The quietest first."""
 _MILLION: Final = 1_000_000
 
 
@@ -26,10 +23,9 @@ class AlertPort:
     def __init__(
         self,
         log: Log,
-        runner: Runner,
+        courier: CourierLink,
         *,
         node: str,
-        settings: AlertSettings,
         listener: Callable[[str, str], None] = lambda _group, _text: None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -37,26 +33,26 @@ class AlertPort:
 
         Args:
             log: Where everything is written.
-            runner: Starts the commands.
+            courier: Brings alerts to hooks, web addresses and mail.
             node: Who speaks.
-            settings: Which commands there are.
             listener: Told (group, text) of everything that is said, for who watches live.
             wall_ns: The time of day, in nanoseconds since 1970.
         """
         self._log = log
+        self._courier = courier
         self._node = node
         self._listener = listener
         self._wall_ns = wall_ns
-        self._hooks = tuple(
-            AlertHook(hook, queue_max=settings.queue, runner=runner, log=log)
-            for hook in settings.hooks
-        )
         self._raised: dict[tuple[str, AlertKind], Severity] = {}
 
     @property
     def dropped(self) -> int:
         """How many deliveries were given up because too many waited."""
-        return sum(hook.dropped for hook in self._hooks)
+        return self._courier.dropped
+
+    def status(self) -> dict[str, Any]:
+        """Return how the delivery goes."""
+        return self._courier.status()
 
     def raise_alert(self, group: str, kind: AlertKind, severity: Severity, text: str) -> None:
         """Say that something is wrong."""
@@ -81,16 +77,14 @@ class AlertPort:
     def _deliver(
         self, group: str, kind: AlertKind, severity: Severity, state: str, text: str
     ) -> None:
-        for hook in self._hooks:
-            if _RANKS.index(severity) >= _RANKS.index(hook.settings.severity):
-                hook.give(
-                    {
-                        "time": self._wall_ns() // _MILLION,
-                        "node": self._node,
-                        "group": group,
-                        "kind": kind.value,
-                        "severity": severity.value,
-                        "state": state,
-                        "text": text,
-                    }
-                )
+        self._courier.give(
+            Alert(
+                time_ms=self._wall_ns() // _MILLION,
+                node=self._node,
+                group=group,
+                kind=kind.value,
+                severity=severity,
+                state=state,
+                text=text,
+            )
+        )

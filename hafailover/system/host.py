@@ -70,12 +70,14 @@ class HostPort:
         groups: frozenset[str],
         *,
         say: Callable[[str], None],
+        alarm: Callable[[str, str], None],
         finished: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._runner = runner
         self._waiting = set(groups)
         self._say = say
+        self._alarm = alarm
         self._finished = finished
         self._is_resetting = False
 
@@ -83,6 +85,7 @@ class HostPort:
         """Reset the host now: ``reboot -nq`` syncs nothing and tells nobody (reboot(8))."""
         self._say(f"{group}: the host is reset: {reason}")
         if not self._is_resetting:
+            self._alarm(group, f"the host is reset: {reason}")
             self._is_resetting = True
             self._runner.start(
                 ("reboot", "-nq"), deadline=_RESET_DEADLINE, done=lambda _: self._not_reset()

@@ -364,8 +364,6 @@ def test_a_paused_guest_is_told_of_with_a_strict_arbiter_only() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("groups:", "alerts: {mail: {to: [root]}}\ngroups:", "alerts.mail"),
-        ("groups:", "alerts: {repeat: 2h}\ngroups:", "alerts.repeat"),
         ("[192.0.2.1]", "[192.0.2.1]\n  required: 1", "arbiter.required"),
     ],
 )

@@ -307,20 +307,32 @@ def problem_of(event: Event) -> str:
 def test_the_host_is_reset_by_one_command(rig: Rig) -> None:
     rig.tool("reboot", "sleep 1000")
     said: list[str] = []
+    alarms: list[tuple[str, str]] = []
     port = HostPort(
-        rig.bench.loop, rig.runner, frozenset({"g"}), say=said.append, finished=lambda: None
+        rig.bench.loop,
+        rig.runner,
+        frozenset({"g"}),
+        say=said.append,
+        alarm=lambda *words: alarms.append(words),
+        finished=lambda: None,
     )
     port.reset("g", "the demotion is stuck")
     port.reset("g", "the demotion is stuck")
     rig.bench.until(lambda: rig.calls("reboot"))
     assert rig.calls("reboot") == ["-nq"]
     assert said == ["g: the host is reset: the demotion is stuck"] * 2
+    assert alarms == [("g", "the host is reset: the demotion is stuck")]
 
 
 def test_a_reset_without_effect_is_tried_again(rig: Rig) -> None:
     rig.tool("reboot", "exit 1")
     port = HostPort(
-        rig.bench.loop, rig.runner, frozenset(), say=lambda _: None, finished=lambda: None
+        rig.bench.loop,
+        rig.runner,
+        frozenset(),
+        say=lambda _: None,
+        alarm=lambda *_: None,
+        finished=lambda: None,
     )
     port.reset("g", "r")
     rig.bench.until(lambda: len(rig.calls("reboot")) >= 2)
@@ -333,6 +345,7 @@ def test_the_agent_ends_when_every_group_says_so(rig: Rig) -> None:
         rig.runner,
         frozenset({"g", "h"}),
         say=lambda _: None,
+        alarm=lambda *_: None,
         finished=lambda: ended.append(True),
     )
     port.stop("g")

@@ -1,0 +1,171 @@
+"""The courier as a process: ``python -m hafailover.courier.process``.
+
+The agent talks to it over its standard input and hears it on its standard output, JSON objects, one a
+line. The first is ``{"settings": {...}, "directory": "..."}``; then ``{"alert": {...}, "id": 7}``, which
+is answered by ``{"have": 7}`` once it is on the disk (or known to be in memory only), and
+``{"alive": true}``. From time to time it says ``{"say": "sentence"}`` for the log, and ``{"counts":
+{...}}``. At the end of its input it ends; what is not delivered waits on the disk for the next life.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from hafailover.courier.delivery import Round, put
+from hafailover.courier.destinations import destinations_of, fetch
+from hafailover.courier.open_alerts import OpenAlerts
+from hafailover.courier.spool import Spool
+from hafailover.runtime.alerting import Alert
+from hafailover.runtime.codec import decode
+from hafailover.runtime.settings import AlertSettings, DeadManSettings
+from hafailover.units import MILLISECOND, SECOND
+
+ALIVE_MAX_S: Final = 30.0
+"""An agent that has said nothing for so long is not alive."""
+_NICE: Final = 10
+_LINE_MAX: Final = 4 << 20
+_COUNTS_S: Final = 2.0
+_RETRY_DISK_S: Final = 30.0
+_DEAD_MAN_DEADLINE_S: Final = 10.0
+_LAST_ROUND_S: Final = 2.0
+
+
+class Courier:
+    """One life of the process."""
+
+    def __init__(self, settings: AlertSettings, directory: Path) -> None:
+        self._settings = settings
+        self._spool = Spool(directory, settings.queue, self._say)
+        found = destinations_of(settings)
+        self._spool.keep_only({each.name for each in found})
+        self._rounds = [Round(each, self._spool, self._say) for each in found]
+        repeat_ms = settings.repeat // MILLISECOND
+        self._open = OpenAlerts(repeat_ms, self._spool.read_open(), _now_ms())
+        self._alive_at = time.monotonic()
+        self._counts: dict[str, Any] = {}
+        self._changed = asyncio.Event()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Take one message of the agent in."""
+        self._alive_at = time.monotonic()
+        if "alert" in message:
+            said = self._open.take(decode(Alert, message["alert"]))
+            self._spool.save_open(self._open.all)
+            if said is not None:
+                put(self._spool, self._rounds, said)
+            _tell({"have": message["id"]})
+            self._changed.set()
+
+    async def run(self, lines: asyncio.StreamReader) -> None:
+        """Serve until the agent is gone."""
+        tasks = [asyncio.create_task(each.run()) for each in self._rounds]
+        tasks += [asyncio.create_task(self._repeat()), asyncio.create_task(self._report())]
+        if self._settings.dead_man is not None:
+            tasks.append(asyncio.create_task(self._sign_of_life(self._settings.dead_man)))
+        # A reset is an end too: the agent went before it had read everything.
+        with contextlib.suppress(ConnectionError):
+            while line := await lines.readline():
+                self.take(json.loads(line))
+        # What was just raised, perhaps because the agent ends, gets its chance.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_ROUND_S):
+                while len(self._spool) and not any(each.trouble for each in self._rounds):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+
+    async def _repeat(self) -> None:
+        """Say again what lasts."""
+        while True:
+            self._changed.clear()
+            due = tuple(self._open.due(_now_ms()))
+            for alert in due:
+                put(self._spool, self._rounds, alert)
+            if due:
+                self._spool.save_open(self._open.all)
+            at = self._open.next_ms()
+            pause = None if at is None else max(0.0, (at - _now_ms()) / 1000)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    async def _report(self) -> None:
+        """Tell the agent how it goes, and try a disk that failed again."""
+        tried = time.monotonic()
+        while True:
+            counts = {
+                "waiting": len(self._spool),
+                "only_in_memory": self._spool.only_in_memory,
+                "dropped": self._spool.dropped,
+                "failing": {
+                    each.destination.name: each.trouble.text
+                    for each in self._rounds
+                    if each.trouble is not None
+                },
+            }
+            if counts != self._counts:
+                self._counts = counts
+                _tell({"counts": counts})
+            if time.monotonic() - tried >= _RETRY_DISK_S:
+                tried = time.monotonic()
+                self._spool.save_all()
+            await asyncio.sleep(_COUNTS_S)
+
+    async def _sign_of_life(self, settings: DeadManSettings) -> None:
+        """Call somebody who misses it: while the agent lives and nothing critical is open."""
+        was_reached = True
+        while True:
+            is_alive = time.monotonic() - self._alive_at < ALIVE_MAX_S
+            if is_alive and not self._open.has_critical:
+                failure = await fetch(settings.url, _DEAD_MAN_DEADLINE_S)
+                if (failure is None) != was_reached:
+                    was_reached = failure is None
+                    self._say(f"dead man: {failure.text if failure else 'reached again'}")
+            await asyncio.sleep(settings.interval / SECOND)
+
+    def _say(self, text: str) -> None:
+        _tell({"say": text})
+
+
+def _now_ms() -> int:
+    return time.time_ns() // MILLISECOND
+
+
+def _tell(message: dict[str, Any]) -> None:
+    # An agent that is gone reads nothing; the end of the input will tell.
+    with contextlib.suppress(OSError):
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+async def serve() -> None:
+    """Read the settings, then serve."""
+    lines = asyncio.StreamReader(limit=_LINE_MAX)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    first = await lines.readline()
+    if not first:
+        return
+    message = json.loads(first)
+    settings = decode(AlertSettings, message["settings"])
+    await Courier(settings, Path(message["directory"])).run(lines)
+
+
+def main() -> None:
+    """Be the courier: quietly, behind everything that matters more."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+    asyncio.run(serve())
+    # A thread that waits for a resolver must not keep the process.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
