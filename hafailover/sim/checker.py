@@ -136,6 +136,17 @@ class Checker:
                     "S2", f"{image} on {node} is written by {writer} while md{unit.unit} has it"
                 )
 
+    def attached(self, host: Host) -> None:
+        """An image may just have been attached: every ggated that served it must be gone by then."""
+        if host.kernel is None:
+            return
+        served = {each.image for each in host.processes.servers if each.is_alive}
+        for unit in host.kernel.machine.md.units.values():
+            if unit.path in served:
+                self._broken(
+                    "S2", f"{unit.path} on {host.name} was attached beside a ggated that serves it"
+                )
+
     def _mounting(self, host: Host) -> None:
         """A volume was just mounted: it must have been clean, and no mixture of old and new."""
         if host.name in self._mixtures:

@@ -40,7 +40,7 @@ class FaultKind(Enum):
     DISK_ERRORS = "has a disk that answers with errors for a while"
     DISK_HANGS = "has a disk that answers nothing for a while"
     BLIND = "cannot read its GEOM tree for a while"
-    BUSY = "has a command that fails some times"
+    BUSY = "has a command that does nothing some times, whatever it says"
     SURVIVOR = "has a ggated that outlives its signals for a while"
     RESTART = "has its agent restarted in place"
     PAUSE = "is told by an operator to change no role for a while"

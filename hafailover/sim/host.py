@@ -149,6 +149,8 @@ class Host:
             return 0
         ticket = self.kernel.execute(argv, self.now)
         self._commands[ticket] = done
+        if argv[0] == "mdconfig":
+            self.world.checker.attached(self)
         self.world.timeline.after(self.world.command_ns, self.drain_of(self.life))
         return ticket
 

@@ -153,7 +153,9 @@ def _spoil(world: World, host: Host, fault: Fault) -> None:
                     program=program,
                     kind=CommandFaultKind.FAIL,
                     times=1 + fault.choice % 3,
-                    stderr=f"{program}: Device busy\n",
+                    # Every second one says that it worked, and did nothing.
+                    status=fault.choice % 2,
+                    stderr=f"{program}: Device busy\n" if fault.choice % 2 else "",
                 )
             )
         case _:

@@ -1,0 +1,366 @@
+"""Bugs that can be planted in the core, and for each the faults in which it has to show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from hafailover.group import (
+    addresses,
+    arbiters,
+    arrivals,
+    candidacy,
+    checking,
+    claims,
+    contact,
+    etcd,
+    fencing,
+    guard,
+    handover,
+    isolation,
+    loss,
+    machine,
+    parting,
+    primary,
+    promises,
+    promotion,
+    rejoin,
+    routers,
+    standby,
+    starting,
+)
+from hafailover.group.settings import ArbiterKind
+from hafailover.group.state import GroupState
+from hafailover.group.turn import Turn
+from hafailover.group.work import Progress
+from hafailover.lineage import changes, compare
+from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.sim.faults import Fault, FaultKind
+from hafailover.sim.network import REPLICATION
+from hafailover.storage import activation
+from hafailover.storage.steps import CommandStep, Reached, StepOutcome
+from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND
+
+Patch = pytest.MonkeyPatch
+Plant = Callable[[Patch], None]
+
+
+def fault(
+    kind: FaultKind,
+    node: str,
+    span: float,
+    after: float = 0.1,
+    *,
+    network: str = REPLICATION,
+    choice: int = 0,
+) -> Fault:
+    """Return a fault with its times in seconds."""
+    return Fault(
+        kind=kind,
+        node=node,
+        network=network,
+        span_ns=int(span * SECOND),
+        wait_ns=int(after * SECOND),
+        choice=choice,
+    )
+
+
+PARTED = (
+    fault(FaultKind.REPLICATION, "A", 14, 2),
+    fault(FaultKind.LAN_PORT, "A", 14, 0),
+)
+PARTED_FOR_LONG = (
+    fault(FaultKind.REPLICATION, "A", 40, 2),
+    fault(FaultKind.LAN_PORT, "A", 40, 0),
+)
+A_ALONE = (
+    fault(FaultKind.REPLICATION, "A", 4, 2),
+    fault(FaultKind.LAN_PORT, "A", 4, 0),
+)
+A_DARK_AFTER_A_CUT = (
+    fault(FaultKind.REPLICATION, "A", 14, 2),
+    fault(FaultKind.POWER, "A", 14, 4),
+)
+BOTH_DARK_AFTER_A_CUT = (
+    fault(FaultKind.POWER, "B", 20, 2),
+    fault(FaultKind.POWER, "A", 30, 8),
+)
+SWITCHOVER = (fault(FaultKind.SWITCHOVER, "A", 1, 2),)
+A_DARK = (fault(FaultKind.POWER, "A", 14, 2),)
+B_DARK = (fault(FaultKind.POWER, "B", 6, 2),)
+A_DARK_IN_THE_REBUILD = (
+    fault(FaultKind.POWER, "B", 3, 2),
+    fault(FaultKind.POWER, "A", 20, 4.3),
+)
+CUT = (fault(FaultKind.REPLICATION, "A", 12, 2),)
+A_LOSES_ITS_DISK = (fault(FaultKind.DISK_ERRORS, "A", 8, 2),)
+FROZEN = (fault(FaultKind.FREEZE, "A", 14, 2),)
+UMOUNT_LIES = fault(FaultKind.BUSY, "A", 10, 0.5, choice=12)
+B_FAILS_ONCE = (
+    fault(FaultKind.DISK_ERRORS, "B", 0.5, 2),
+    fault(FaultKind.POWER, "A", 14, 6),
+)
+SURVIVORS = (
+    fault(FaultKind.SURVIVOR, "B", 8, 2),
+    fault(FaultKind.SWITCHOVER, "A", 1, 0.1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One bug, and when it shows."""
+
+    plant: Plant
+    faults: tuple[Fault, ...]
+    arbiter: ArbiterKind = ArbiterKind.PING
+    seed: int = 1
+
+
+def no_wait_for_silence(patch: Patch) -> None:
+    patch.setattr(candidacy, "beside_silence", lambda _turn: "")
+
+
+def stale_copies_promoted(patch: Patch) -> None:
+    for module in (candidacy, compare, standby):
+        patch.setattr(module, "USABLE", tuple(CopyState))
+    patch.setattr(compare, "BEHIND", ())
+
+
+def ancestors_compared_the_wrong_way(patch: Patch) -> None:
+    real = compare.compare
+
+    def turned(mine: compare.Side, theirs: compare.Side, **options: bool) -> compare.Verdict:
+        return real(theirs, mine, **options)
+
+    patch.setattr(contact, "compare", turned)
+
+
+def always_identical(patch: Patch) -> None:
+    real = changes.outrun
+    patch.setattr(changes, "outrun", lambda record: replace(real(record), copy=CopyState.IN_SYNC))
+    patch.setattr(changes, "booted", lambda record, *, boot: replace(record, boot=boot))
+
+
+def address_kept_while_demoting(patch: Patch) -> None:
+    patch.setattr(addresses, "take_down", lambda _turn: None)
+    patch.setattr(addresses, "are_down", lambda _turn: True)
+
+
+def never_drops(patch: Patch) -> None:
+    patch.setattr(loss, "_loss", lambda _turn: "")
+
+
+def never_rejoins(patch: Patch) -> None:
+    patch.setattr(standby, "_offer", lambda *_args, **_options: None)
+
+
+def drops_before_the_record(patch: Patch) -> None:
+    patch.setattr(GroupState, "is_durable", property(lambda _state: True))
+    patch.setattr(parting, "_claim_dropped", lambda _turn: None)
+
+
+def promotes_while_syncing(patch: Patch) -> None:
+    patch.setattr(changes, "exported", _exported_as_in_sync(changes.exported))
+
+
+def _exported_as_in_sync(real: Callable[..., LineageRecord]) -> Callable[..., LineageRecord]:
+    def exported(record: LineageRecord, **options: Any) -> LineageRecord:
+        return replace(real(record, **options), copy=CopyState.IN_SYNC)
+
+    return exported
+
+
+def calls_a_rebuild_finished_too_early(patch: Patch) -> None:
+    patch.setattr(
+        VolumeView, "has_two_active", property(lambda view: bool(view.local and view.remote))
+    )
+
+
+def skips_the_file_system_check(patch: Patch) -> None:
+    patch.setattr(checking, "plan_check", lambda _attempt, _view: Reached())
+    real = promotion._checked  # noqa: SLF001
+
+    def checked(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+        attempt = turn.state.attempt
+        if attempt is not None:
+            names = tuple(view.settings.name for view in views)
+            turn.set(attempt=replace(attempt, checked=names))
+        return real(turn, views)
+
+    patch.setattr(promotion, "_checked", checked)
+
+
+def an_isolated_primary_goes_on(patch: Patch) -> None:
+    patch.setattr(isolation, "since", lambda _turn: None)
+
+
+def an_outranked_primary_goes_on(patch: Patch) -> None:
+    patch.setattr(primary, "_outranked", lambda _turn: False)
+    patch.setattr(isolation, "since", lambda _turn: None)
+
+
+def attaches_beside_a_ggated(patch: Patch) -> None:
+    patch.setattr(promotion, "_freed", lambda _turn, _views: Progress.REACHED)
+    patch.setattr(activation, "plan_unexported", lambda _view, _tries: Reached())
+
+
+def puts_the_address_up_first(patch: Patch) -> None:
+    real = promotion.advance
+
+    def advance(turn: Turn) -> None:
+        if not turn.state.addresses_wanted:
+            addresses.bring_up(turn)
+        real(turn)
+
+    patch.setattr(promotion, "advance", advance)
+
+
+def waits_for_no_lost_image(patch: Patch) -> None:
+    patch.setattr(primary, "_local_lost", lambda _turn: False)
+
+
+def never_becomes_master(patch: Patch) -> None:
+    patch.setattr(routers, "set_candidacy", lambda _turn, **_options: None)
+
+
+def notices_no_lateness(patch: Patch) -> None:
+    patch.setattr(arrivals, "lateness", lambda _turn: 0)
+    patch.setattr(arrivals, "late", lambda _turn, _late_ns: None)
+
+
+def exports_without_a_new_session(patch: Patch) -> None:
+    real, mint = standby._begin_sessions, Turn.mint  # noqa: SLF001
+
+    def begin(*args: Any, **options: Any) -> None:
+        patch.setattr(Turn, "mint", lambda _turn: "0123456789abcdef")
+        real(*args, **options)
+        patch.setattr(Turn, "mint", mint)
+
+    patch.setattr(standby, "_begin_sessions", begin)
+
+
+def trusts_an_exit_status(patch: Patch) -> None:
+    real = arrivals.step_finished
+
+    def finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
+        work, facts = turn.state.work, turn.state.facts
+        real(turn, number, outcome)
+        step = work.step if work is not None else None
+        if isinstance(step, CommandStep) and step.verb == "umount" and outcome.status == 0:
+            assert facts is not None
+            turn.set(facts=replace(facts, mounts=()), must_look=False)
+
+    patch.setattr(arrivals, "step_finished", finished)
+
+
+def asks_to_be_woken_at_once(patch: Patch) -> None:
+    patch.setattr(machine, "deadline", lambda state, _settings: state.moved_at)
+
+
+def ignores_what_the_kernel_dropped(patch: Patch) -> None:
+    patch.setattr(loss, "_dropped_by_kernel", lambda _turn: "")
+
+
+def never_gives_a_grant_back(patch: Patch) -> None:
+    patch.setattr(arbiters, "released", lambda _turn: Progress.BUSY)
+
+
+def believes_the_peer_behind(patch: Patch) -> None:
+    patch.setattr(contact, "compare", lambda *_sides, **_options: compare.Verdict.MINE)
+
+
+def wants_no_peer_back(patch: Patch) -> None:
+    patch.setattr(rejoin, "wants_peer", lambda *_args: False)
+
+
+def skips_the_fence_wait(patch: Patch) -> None:
+    patch.setattr(fencing, "proved", lambda _turn: Progress.REACHED)
+    patch.setattr(fencing, "is_out", lambda _turn: True)
+
+
+def shoots_before_its_delay(patch: Patch) -> None:
+    patch.setattr(fencing, "beside_silence", lambda _turn: "")
+
+
+def serves_on_without_a_grant(patch: Patch) -> None:
+    patch.setattr(guard, "is_open", lambda _turn: True)
+    patch.setattr(guard, "_pat_until", lambda turn: turn.now + 3600 * SECOND)
+
+
+def takes_over_before_the_lease_has_run_out(patch: Patch) -> None:
+    patch.setattr(arbiters, "granted", lambda _turn: Progress.REACHED)
+    patch.setattr(arbiters, "pending", lambda _turn: "")
+    patch.setattr(arbiters, "committed", lambda _turn: Progress.REACHED)
+    patch.setattr(promotion, "_is_ungranted", lambda _turn: False)
+
+
+def drops_without_asking_etcd(patch: Patch) -> None:
+    patch.setattr(arbiters, "may_drop", lambda _turn: True)
+
+
+def commits_without_etcd(patch: Patch) -> None:
+    patch.setattr(arbiters, "committed", lambda _turn: Progress.REACHED)
+
+
+def counts_a_lease_from_its_answer(patch: Patch) -> None:
+    real = guard.until
+
+    def until(turn: Turn) -> int | None:
+        end = real(turn)
+        return None if end is None else end + 8 * SECOND
+
+    patch.setattr(guard, "until", until)
+
+
+def forgets_its_promise(patch: Patch) -> None:
+    patch.setattr(promises, "binds", lambda _turn: False)
+
+
+def believes_an_old_record_of_etcd(patch: Patch) -> None:
+    patch.setattr(arbiters, "own_refusal", lambda _turn: "")
+    patch.setattr(etcd, "has_committed", lambda _turn: True)
+
+
+PING_CASES = (
+    Case(plant=no_wait_for_silence, faults=A_ALONE),
+    Case(plant=stale_copies_promoted, faults=A_DARK_AFTER_A_CUT),
+    Case(plant=ancestors_compared_the_wrong_way, faults=A_DARK_AFTER_A_CUT),
+    Case(plant=always_identical, faults=A_DARK_AFTER_A_CUT),
+    Case(plant=address_kept_while_demoting, faults=SWITCHOVER),
+    Case(plant=never_drops, faults=B_DARK),
+    Case(plant=never_rejoins, faults=B_DARK),
+    Case(plant=drops_before_the_record, faults=A_DARK_AFTER_A_CUT),
+    Case(plant=promotes_while_syncing, faults=A_DARK_IN_THE_REBUILD),
+    Case(plant=calls_a_rebuild_finished_too_early, faults=A_DARK_IN_THE_REBUILD),
+    Case(plant=skips_the_file_system_check, faults=A_DARK),
+    Case(plant=an_isolated_primary_goes_on, faults=PARTED),
+    Case(plant=an_outranked_primary_goes_on, faults=PARTED),
+    Case(plant=attaches_beside_a_ggated, faults=SURVIVORS),
+    Case(plant=puts_the_address_up_first, faults=SWITCHOVER),
+    Case(plant=waits_for_no_lost_image, faults=A_LOSES_ITS_DISK),
+    Case(plant=never_becomes_master, faults=A_DARK),
+    Case(plant=notices_no_lateness, faults=FROZEN),
+    Case(plant=exports_without_a_new_session, faults=CUT),
+    Case(plant=trusts_an_exit_status, faults=(UMOUNT_LIES, *SWITCHOVER)),
+    Case(plant=asks_to_be_woken_at_once, faults=()),
+    Case(plant=ignores_what_the_kernel_dropped, faults=B_FAILS_ONCE),
+    Case(plant=believes_the_peer_behind, faults=A_DARK_AFTER_A_CUT),
+    Case(plant=wants_no_peer_back, faults=B_DARK),
+)
+STRICT_CASES = (
+    Case(plant=skips_the_fence_wait, faults=PARTED_FOR_LONG, arbiter=ArbiterKind.FENCE),
+    Case(plant=shoots_before_its_delay, faults=PARTED, arbiter=ArbiterKind.FENCE),
+    Case(plant=serves_on_without_a_grant, faults=PARTED_FOR_LONG, arbiter=ArbiterKind.ETCD),
+    Case(plant=takes_over_before_the_lease_has_run_out, faults=PARTED, arbiter=ArbiterKind.ETCD),
+    Case(plant=drops_without_asking_etcd, faults=PARTED_FOR_LONG, arbiter=ArbiterKind.ETCD),
+    Case(plant=commits_without_etcd, faults=A_DARK, arbiter=ArbiterKind.ETCD),
+    Case(plant=counts_a_lease_from_its_answer, faults=PARTED_FOR_LONG, arbiter=ArbiterKind.ETCD),
+    Case(plant=never_gives_a_grant_back, faults=SWITCHOVER, arbiter=ArbiterKind.ETCD),
+    Case(plant=forgets_its_promise, faults=PARTED_FOR_LONG, arbiter=ArbiterKind.ETCD),
+    Case(
+        plant=believes_an_old_record_of_etcd, faults=BOTH_DARK_AFTER_A_CUT, arbiter=ArbiterKind.ETCD
+    ),
+)
+CASES = PING_CASES + STRICT_CASES
