@@ -5,61 +5,89 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hafailover.cli import simulate_explore, simulate_matrix
+from hafailover.config.load import read_file
+from hafailover.config.problems import ConfigErrors
 from hafailover.group.settings import ArbiterKind
-from hafailover.sim import schedule, summary
+from hafailover.sim import pair, schedule, summary, trials
+from hafailover.sim.configured import settings_like
 from hafailover.units import SECOND
 
 if TYPE_CHECKING:
+    from hafailover.group.settings import GroupSettings
     from hafailover.sim.schedule import Outcome
     from hafailover.sim.summary import Broken, Summary
 
-_KINDS: Final = (
-    ArbiterKind.PING.value,
-    ArbiterKind.NONE.value,
-    ArbiterKind.ETCD.value,
-    ArbiterKind.FENCE.value,
-)
 _SHOWN: Final = 10
 """So many seeds are named of each kind; the JSON names all."""
+_READABLE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
+@click.option("--config", "path", type=_READABLE, help="Try out the groups of this configuration.")
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="How many runs, with the seeds 1, 2, 3 ...",
+    help="Play so many random runs instead, with the seeds 1, 2, 3 ...",
 )
-@click.option("--seed", type=int, help="Play this one run and tell its story.")
+@click.option("--seed", type=int, help="Play this one random run and tell its story.")
 @click.option(
     "--arbiter",
-    type=click.Choice(_KINDS),
-    default=_KINDS[0],
+    type=click.Choice([each.value for each in ArbiterKind]),
+    default=ArbiterKind.PING.value,
     show_default=True,
-    help="The arbiter of the simulated pair.",
+    help="The arbiter of the simulated pair; a configuration brings its own.",
+)
+@click.option(
+    "--explore",
+    "depth",
+    type=click.IntRange(min=0, max=3),
+    help="Disturb a switchover at every moment with every fault, up to so many in one run.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
-def simulate(*, seeds: int, seed: int | None, arbiter: str, as_json: bool) -> None:
-    """Strike a simulated pair with random faults and check every promise.
+def simulate(
+    *,
+    path: Path | None,
+    seeds: int | None,
+    seed: int | None,
+    arbiter: str,
+    depth: int | None,
+    as_json: bool,
+) -> None:
+    """Strike a simulated pair with faults and check every promise.
 
     The decisions are those of the product; hosts, disks, kernels, network and clocks are a model in
-    one process, and the same seed gives the same run. Each run strikes a pair in service with three
-    faults, one upon the other: losses of power, cut cables, killed agents, hosts that stand still.
-    Then all is mended, and one node has to serve, with both copies in sync and every acknowledged
-    record on them.
+    one process, and the same run is the same again, to the byte. Images are small there, so a
+    rebuild takes no time worth telling.
 
-    Exits with 1 if a promise of the arbiter was broken. With ping and none some partitions have
-    both nodes serve: they are counted and named, and are no failure as long as nothing is
-    overwritten.
+    Without --seeds, every fault and every partition of the network is tried once, and a table says
+    who serves then, after how long, and what is at risk. With --config the pair decides as each
+    group of that file does. With ping and none the partitions in which both nodes serve are shown.
+
+    With --seeds, each run strikes the default pair with three faults, one upon the other: losses of
+    power, cut or bad cables, disks that fail or hang, stuck kernels, killed agents, hosts that stand
+    still, operators at the wrong moment. Then all is mended, and one node has to serve, with both
+    copies in sync and every acknowledged record on them. A broken run is cut down to the faults that
+    matter, with the command that repeats it.
+
+    With --explore, a switchover is disturbed at each of its steps with each of ten faults; states that
+    were met before are not gone on from. Printed are the number of states, and of pairs of node
+    states, each of which has to have a way out. One fault takes a minute, three take hours.
+
+    Exits with 1 if a promise of the arbiter was broken.
     """
     kind = ArbiterKind(arbiter)
+    if depth is not None:
+        sys.exit(simulate_explore.explore(kind, depth, as_json=as_json))
     if seed is not None:
         sys.exit(_tell(seed, kind, as_json=as_json))
+    if seeds is None:
+        sys.exit(_try_out(path, kind, as_json=as_json))
     with click.progressbar(
         length=seeds, label="runs", file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
     ) as bar:
@@ -71,6 +99,36 @@ def simulate(*, seeds: int, seed: int | None, arbiter: str, as_json: bool) -> No
         )
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     sys.exit(1 if found.broken else 0)
+
+
+def _try_out(path: Path | None, kind: ArbiterKind, *, as_json: bool) -> int:
+    """Print the matrix of every group; return the exit status."""
+    found = [
+        trials.try_all(settings, processes=os.cpu_count() or 1) for settings in _groups(path, kind)
+    ]
+    if as_json:
+        click.echo(json.dumps([simulate_matrix.as_json(each) for each in found], indent=2))
+    else:
+        click.echo("\n\n".join(simulate_matrix.as_text(each) for each in found))
+    return 0 if all(each.is_good for each in found) else 1
+
+
+def _groups(path: Path | None, kind: ArbiterKind) -> list[dict[str, GroupSettings]]:
+    if path is None:
+        return [{node: pair.group_settings(node, arbiter=kind) for node in pair.NODES}]
+    try:
+        configuration = read_file(path)
+    except ConfigErrors as errors:
+        raise click.ClickException(str(errors)) from errors
+    if len(configuration.nodes) != len(pair.NODES):
+        raise click.ClickException(f"{path} names no pair of nodes: there is nothing to simulate")
+    one, other = (configuration.settings(node).groups for node in configuration.nodes)
+    pairs = [each for each in zip(one, other, strict=True) if each[0].has_storage]
+    if not pairs:
+        raise click.ClickException(
+            f"{path} has no group with a volume: there is nothing to simulate"
+        )
+    return [settings_like(each) for each in pairs]
 
 
 def _tell(seed: int, kind: ArbiterKind, *, as_json: bool) -> int:

@@ -147,6 +147,7 @@ class Agent:
         self._wakes = (moment, self._wakes[1] + 1 if self._wakes[0] == moment else 1)
         if self._wakes[1] == _SPIN_MAX:
             self.world.checker.spinning(self.host)
+            self.is_alive = False
 
     def _perform(self, action: ask.Action) -> None:  # noqa: C901, PLR0912 - one flat table of all actions
         match action:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from random import Random
 
 SPAN_MAX = 15 * SECOND
-"""No fault that is drawn lasts longer; every second one is over within a fifth of it."""
-_WAITS = (250 * MILLISECOND, 250 * MILLISECOND, 3 * SECOND, 8 * SECOND)
+"""No fault that is drawn lasts longer; two of three are over within a fifth of it."""
+_SPANS = (SPAN_MAX, SPAN_MAX // 5, SPAN_MAX // 5)
+_WAITS = (250 * MILLISECOND, 250 * MILLISECOND, SECOND, 6 * SECOND)
 """Some come close upon each other, since that is where systems break."""
 _CHOICES = 1000
 
@@ -96,8 +97,7 @@ def draw(dice: Random, count: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
             kind=dice.choice(KINDS[arbiter]),
             node=dice.choice(pair.NODES),
             network=dice.choice(NETWORKS),
-            span_ns=dice.randrange(200, dice.choice((SPAN_MAX, SPAN_MAX // 5)) // MILLISECOND)
-            * MILLISECOND,
+            span_ns=dice.randrange(200, dice.choice(_SPANS) // MILLISECOND) * MILLISECOND,
             wait_ns=dice.randrange(dice.choice(_WAITS) // MILLISECOND) * MILLISECOND,
             choice=dice.randrange(_CHOICES),
         )

@@ -35,7 +35,7 @@ _DRIFT = 0.005
 _SPOILING = (FaultKind.DISK_ERRORS, FaultKind.DISK_HANGS, FaultKind.HAND)
 """After these the kernel may have acknowledged what only one copy has, and no record could say so in time."""
 _SETTLE_NS = 20 * SECOND
-_CALM_NS = 2 * SECOND
+_CALM_NS = SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def play(world: World, seed: int, *, faults: tuple[Fault, ...] | None = None) ->
     # Some faults leave nothing to be mended: then nothing is waited for either.
     settle(world, _SETTLE_NS)
     mend(world)
-    is_back = _recover(world)
+    is_back = recover(world)
     problem = ""
     if is_back:
         world.checker.in_sync()
@@ -206,7 +206,7 @@ def standing(world: World, node: str) -> str:
     return f"{node} {state.role.value} {copies} ({why})"
 
 
-def _recover(world: World) -> bool:
+def recover(world: World) -> bool:
     """Let the pair come back by itself; return whether it did.
 
     Who waits for an operator's choice comes back no more.
@@ -214,6 +214,13 @@ def _recover(world: World) -> bool:
     world.run_until(lambda: is_settled(world) or _awaits_choice(world), RECOVERY_NS)
     world.run_for(_CALM_NS)
     return is_settled(world) or (not _awaits_choice(world) and settle(world, RECOVERY_NS))
+
+
+def why_not(world: World) -> str:
+    """Say why a pair does not come back by itself; a choice between the copies is named as such."""
+    if _awaits_choice(world):
+        return "the copies have diverged: an operator chooses the one to keep"
+    return "; ".join(standing(world, node) for node in pair.NODES)
 
 
 def _may_await_choice(world: World, faults: tuple[Fault, ...]) -> bool:

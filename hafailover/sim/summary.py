@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import pickle
-import sys
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from hafailover.sim.copies import in_copy
 from hafailover.sim.schedule import STARTS, Outcome, play, run, shrink, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hafailover.group.settings import ArbiterKind
-    from hafailover.sim.world import World
 
 _TOGETHER = 50
 """So many runs with the same start are handed to a process at a time."""
@@ -98,29 +97,4 @@ def _play_alike(part: tuple[Sequence[int], ArbiterKind]) -> list[Outcome]:
     """Play runs that begin alike: both nodes are started once, and each run goes on in a copy of the process."""
     seeds, arbiter = part
     world = start(seeds[0] % STARTS, arbiter=arbiter)
-    return [_in_copy(world, seed) for seed in seeds]
-
-
-def _in_copy(world: World, seed: int) -> Outcome:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reading)
-            with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(play(world, seed), pipe)
-            status = 0
-        except BaseException:  # noqa: BLE001 - told as it is; nothing of the parent's may run in its copy
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise RuntimeError(f"the run of seed {seed} ended with status {status}")
-    outcome = pickle.loads(said)  # noqa: S301 - from our own child
-    assert isinstance(outcome, Outcome)  # noqa: S101
-    return outcome
+    return [in_copy(partial(play, world, seed)) for seed in seeds]

@@ -194,9 +194,14 @@ class World:
             due = self.timeline.next_at()
             if due is None or due > end:
                 return holds()
-            self.timeline.advance()
-            self.checker.look()
+            self.step_once()
         return True
+
+    def step_once(self) -> bool:
+        """Let the next thing happen and have the checker look; False if nothing is to come."""
+        is_one = self.timeline.advance()
+        self.checker.look()
+        return is_one
 
     def run_for(self, span_ns: int) -> None:
         """Let the world go on for a while."""

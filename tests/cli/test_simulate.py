@@ -1,12 +1,16 @@
 """``hafailover simulate``: summary, story, exit status, and the command that repeats a broken run."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from hafailover.cli.simulate import simulate
+from hafailover.sim import matrix, partitions
 from hafailover.sim.workload import Workload
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "web-pair.yaml"
 
 
 def play(*words: str) -> Result:
@@ -73,3 +77,36 @@ def test_the_summary_prints_the_command_that_repeats_a_broken_run() -> None:
 
     assert ended.exit_code == 1
     assert "  repeat it: hafailover simulate --seed 1 --arbiter ping\n" in ended.output
+
+
+def test_a_matrix_is_printed_for_every_group_of_a_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which faults there are is cut down here; what they do is tested with the simulator."""
+    rows, cuts = matrix.rows, partitions.partitions
+    monkeypatch.setattr(matrix, "rows", lambda arbiter: rows(arbiter)[6:7])
+    monkeypatch.setattr(partitions, "partitions", lambda arbiter: cuts(arbiter)[:1])
+
+    ended = play("--config", str(EXAMPLE))
+    found = play("--json")
+
+    assert ended.exit_code == 0, ended.output
+    assert "a switchover is ordered  B" in ended.output
+    assert "in none of them both nodes write" in ended.output
+    assert [each["fault"] for each in json.loads(found.output)[0]["faults"]] == [
+        "a switchover is ordered"
+    ]
+
+
+def test_a_configuration_with_nothing_to_simulate_is_refused() -> None:
+    ended = play("--config", str(EXAMPLE.with_name("plain-vrrp.yaml")))
+
+    assert ended.exit_code == 1
+    assert "nothing to simulate" in ended.output
+
+
+def test_an_undisturbed_story_is_explored() -> None:
+    ended = play("--explore", "0")
+
+    assert ended.exit_code == 0, ended.output
+    assert "promises broken       0" in ended.output

@@ -1,5 +1,7 @@
 """Random runs: the same from the same seed, and no promise broken."""
 
+import os
+
 import pytest
 
 from hafailover.group.settings import ArbiterKind
@@ -9,11 +11,8 @@ from hafailover.sim.schedule import run, shrink
 from hafailover.sim.workload import Workload
 from hafailover.units import SECOND
 
-BLOCK = 10
-BLOCKS = [
-    *((ArbiterKind.PING, first) for first in range(1, 131, BLOCK)),
-    *((ArbiterKind.NONE, first) for first in range(1, 51, BLOCK)),
-]
+RUNS = 1_250
+"""Of each arbiter."""
 
 
 def story(seed: int) -> list[str]:
@@ -27,12 +26,24 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert story(7) != story(8)
 
 
-@pytest.mark.parametrize(("arbiter", "first"), BLOCKS)
-def test_random_faults_break_no_promise(arbiter: ArbiterKind, first: int) -> None:
-    found = summary.play_all(range(first, first + BLOCK), arbiter)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("arbiter", list(ArbiterKind))
+def test_random_faults_break_no_promise(arbiter: ArbiterKind) -> None:
+    found = summary.play_all(range(1, RUNS + 1), arbiter, processes=os.cpu_count() or 1)
 
     assert [(each.outcome.seed, each.smallest) for each in found.broken] == []
-    assert len(found.seeds) == BLOCK
+    assert len(found.seeds) == RUNS
+    if arbiter in (ArbiterKind.ETCD, ArbiterKind.FENCE):
+        assert found.splits == ()
+
+
+def test_runs_in_copies_end_as_runs_by_themselves() -> None:
+    seeds = (3, 19, 4)
+    found = summary.play_all(seeds, ArbiterKind.PING, processes=2)
+
+    assert found.simulated_ns == sum(run(seed).simulated_ns for seed in seeds)
+    assert found.seeds == tuple(sorted(seeds))
 
 
 def test_a_broken_run_is_cut_down_to_the_fault_that_matters(

@@ -1,0 +1,117 @@
+"""Where does everything in a simulated world stand, whenever it came there and whatever its random ids are?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafailover.emulation.mirror import Mirror
+from hafailover.sim.network import NETWORKS
+
+if TYPE_CHECKING:
+    from hafailover.lineage.record import LineageRecord
+    from hafailover.sim.host import Host
+    from hafailover.sim.world import World
+
+
+def node_state(world: World, node: str) -> str:
+    """Say in words where a node stands: off, or the role of its agent and what it makes of its copy."""
+    host = world.host(node)
+    if not host.is_on:
+        return "off"
+    if host.agent is None:
+        return "no agent"
+    state = host.agent.state
+    copies = ",".join(sorted({record.copy.value for _, record in state.records}))
+    doing = "".join(
+        word
+        for word, is_so in (
+            (" letting go", state.dropping is not None),
+            (" frozen", host.is_frozen),
+            (" stopping", state.is_stopping),
+        )
+        if is_so
+    )
+    return f"{state.role.value} {copies}{doing}"
+
+
+def whole_state(world: World) -> tuple[object, ...]:
+    """Return everything that decides what can happen next, without times and random ids."""
+    names: dict[str, int] = {}
+    ways = tuple(
+        (network, one.name, world.network.is_open_both_ways(network, one.name, other.name))
+        for network in NETWORKS
+        for one, other in (world.hosts, world.hosts[::-1])
+    )
+    return (ways, *(_host(world, host, names) for host in world.hosts))
+
+
+def _host(world: World, host: Host, names: dict[str, int]) -> tuple[object, ...]:
+    records = tuple(
+        _record(record, names) for _, record in sorted(world.records[host.name].items())
+    )
+    outside = (host.is_on, host.is_frozen, host.link_up, bool(host.virtual), records)
+    return (*outside, _kernel(host), _agent(host, names))
+
+
+def _record(record: LineageRecord, names: dict[str, int]) -> tuple[object, ...]:
+    return (
+        record.copy.value,
+        _name(record.lineage, names),
+        tuple(_name(each, names) for each in record.ancestors[:3]),
+        record.is_open,
+        record.clean,
+        bool(record.closing_id),
+        record.released_to,
+        record.was_isolated,
+        bool(record.doubt),
+    )
+
+
+def _name(word: str, names: dict[str, int]) -> int:
+    """Return the same small number for the same random id."""
+    return names.setdefault(word, len(names))
+
+
+def _kernel(host: Host) -> tuple[object, ...]:
+    if host.kernel is None:
+        return ()
+    machine = host.kernel.machine
+    mirrors = tuple(
+        (geom.name, geom.softc.state_word, tuple(disk.state.value for disk in geom.softc.disks))
+        for geom in machine.topology.geoms["MIRROR"]
+        if isinstance(geom.softc, Mirror) and not geom.name.endswith(".sync")
+    )
+    return (
+        tuple(sorted(mount.directory for mount in machine.mounts.entries if mount.consumer)),
+        tuple(sorted(machine.md.units)),
+        tuple(sorted(geom.name for geom in machine.topology.geoms["GATE"])),
+        mirrors,
+        len(host.processes.servers),
+        tuple(sorted((each.unit, each.server is not None) for each in host.processes.carriers)),
+    )
+
+
+def _agent(host: Host, names: dict[str, int]) -> tuple[object, ...]:
+    if host.agent is None:
+        return ()
+    state = host.agent.state
+    return (
+        state.role.value,
+        tuple(_record(record, names) for _, record in state.records),
+        state.is_durable,
+        bool(state.write_problem),
+        state.work.what.split()[0] if state.work is not None else "",
+        state.urgent is not None,
+        state.addressing is not None,
+        state.addresses_wanted,
+        state.is_candidate,
+        state.attempt is not None and (state.attempt.token is not None, state.attempt.checked),
+        state.demotion is not None
+        and (state.demotion.successor, state.demotion.is_forced, state.demotion.is_failure),
+        state.token_given is not None,
+        state.dropping is not None,
+        (len(state.pairing.units), len(state.pairing.inserted)),
+        len(state.sessions),
+        state.failures,
+        state.is_stopping,
+    )
