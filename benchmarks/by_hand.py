@@ -22,6 +22,7 @@ IMAGE={image}
 MIRROR={mirror}
 MOUNT={mount}
 EXPORTS={etc}/gg.exports
+PIDFILE={run}/ggated.pid
 case $(hostname) in
 A) OWN=10.10.10.1 PEER=10.10.10.2 ;;
 *) OWN=10.10.10.2 PEER=10.10.10.1 ;;
@@ -38,10 +39,11 @@ lab-workload stop
 umount "$MOUNT" || umount -f "$MOUNT"
 gmirror stop "$MIRROR"
 ggatec destroy -f -u 11
-mdconfig -d -u 10
+# The label class offers the half again and the mirror is back: learned the hard way.
+mdconfig -d -u 10 || mdconfig -d -u 10 -o force
 while pkill -f bin/ggated; do sleep 0.2; done
 echo "$PEER rw $IMAGE" >"$EXPORTS"
-ggated -a "$OWN" "$EXPORTS" 9>&-
+ggated -a "$OWN" -F "$PIDFILE" "$EXPORTS" 9>&-
 """
 
 _MASTER = """\
@@ -144,7 +146,8 @@ async def _prepare(world: World) -> None:
     copy(world.image(first.name), world.image(second.name))
     exports = f"{own}/etc/gg.exports"
     (world.directory / second.name / "etc" / "gg.exports").write_text(f"10.10.10.1 rw {image}\n")
-    await _do(second, "ggated", "-a", "10.10.10.2", exports)
+    pidfile = f"{world.paths.files.run}/ggated.pid"
+    await _do(second, "ggated", "-a", "10.10.10.2", "-F", pidfile, exports)
     await _do(first, "ggatec", "create", "-o", "rw", "-u", "11", "10.10.10.2", image)
     await _do(first, "gmirror", "insert", MIRROR, "ggate11")
     waiting = f"until gmirror status -s {MIRROR} | grep -q COMPLETE; do sleep 0.2; done"
