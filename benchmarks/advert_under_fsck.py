@@ -28,8 +28,16 @@ _START_S = 120.0
 _TAKEOVER_S = 30.0
 
 
-async def measure(interval_ms: int, fsck_s: float) -> dict[str, Any]:
-    """Return the spread of the intervals while fsck runs, in shares of the configured one."""
+async def measure(
+    interval_ms: int, fsck_s: float, takeover_s: float = _TAKEOVER_S
+) -> dict[str, Any]:
+    """Return the spread of the intervals while fsck runs, in shares of the configured one.
+
+    Args:
+        interval_ms: Between advertisements.
+        fsck_s: How long fsck takes.
+        takeover_s: So long the client listens besides: the takeover is to begin meanwhile.
+    """
     with tempfile.TemporaryDirectory(prefix="hafailover-bench-") as folder:
         async with World(Path(folder), Tuning(interval=f"{interval_ms}ms")) as world:
             await world.start()
@@ -37,7 +45,7 @@ async def measure(interval_ms: int, fsck_s: float) -> dict[str, Any]:
                 while not await _is_in_sync(world):
                     await asyncio.sleep(0.5)
             await disturb(world.nodes["B"].files.root, ("slow", str(fsck_s), "fsck_ffs"))
-            listener = await _listen(world, _TAKEOVER_S + fsck_s)
+            listener = await _listen(world, takeover_s + fsck_s)
             burners = _burn_all()
             await world.nodes["A"].power_off()
             text, _ = await listener.communicate()

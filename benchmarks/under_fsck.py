@@ -15,7 +15,8 @@ INTERVAL_MS = 100
 
 def run(scale: Scale) -> list[Figure]:
     """Let a takeover run into an fsck that takes long."""
-    seen = asyncio.run(measure(INTERVAL_MS, float(scale.of(60, 3))))
+    spans = float(scale.of(60, 3)), float(scale.of(30, 15))
+    seen = asyncio.run(measure(INTERVAL_MS, *spans))
     return [
         Figure(
             what=f"advertisement gap at {INTERVAL_MS} ms during fsck, both cores busy, {name}",

@@ -40,31 +40,42 @@ class _Pulse:
         self._deadline = deadline
         self._tell = tell
         self._loop = loop
-        self._task = loop.create_task(self._beat())
+        self._sequence = 0
+        self._due = loop.time()
+        self._is_over = False
+        # Callbacks and no task: several beats a second are most of what a host at rest does.
+        self._timer: asyncio.Handle = loop.call_soon(self._beat)
 
     def end(self) -> tuple[StuckWorker, ...]:
         """Stop at once, also in the middle of a write; returns who could not be stopped."""
-        self._task.cancel()
+        self._is_over = True
+        self._timer.cancel()
         self._worker.close()
         return self._worker.stuck
 
-    async def _beat(self) -> None:
-        sequence, due = 0, self._loop.time()
-        while True:
-            sequence += 1
-            self._tell(await self._once(sequence))
-            # Counted from the last beat's time and not from its end, but never two at once.
-            due = max(due + self._period_s, self._loop.time())
-            await asyncio.sleep(due - self._loop.time())
-
-    async def _once(self, sequence: int) -> str:
+    def _beat(self) -> None:
+        self._sequence += 1
         if stuck := self._worker.stuck:
             age_s = (self._loop.time() * 1e9 - stuck[0].since_ns) / 1e9
-            return f"{self._operation} has hung for {age_s:.1f} s (pid {stuck[0].pid})"
-        answer: Answer = await self._worker.call(
-            self._operation, self._arguments(sequence), self._deadline
-        )
-        return "" if answer.is_done else answer.problem
+            self._say(f"{self._operation} has hung for {age_s:.1f} s (pid {stuck[0].pid})")
+            return
+        arguments = self._arguments(self._sequence)
+        call = self._worker.call(self._operation, arguments, self._deadline)
+        call.add_done_callback(self._answered)
+
+    def _answered(self, call: "asyncio.Future[Answer]") -> None:
+        answer = call.result()
+        self._say("" if answer.is_done else answer.problem)
+
+    def _say(self, problem: str) -> None:
+        if not self._is_over:
+            self._tell(problem)
+        # What was told may have ended it.
+        if self._is_over:
+            return
+        # Counted from the last beat's time and not from its end, but never two at once.
+        self._due = max(self._due + self._period_s, self._loop.time())
+        self._timer = self._loop.call_at(self._due, self._beat)
 
 
 class WatcherPort:

@@ -279,8 +279,9 @@ def test_an_image_is_synced_again_and_again_until_told_otherwise(
 
 def test_a_canary_needs_a_mounted_volume(rig: Rig, watchers: WatcherPort) -> None:
     watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
-    rig.bench.until(lambda: rig.events)
-    assert problem_of(rig.events[0][1]) == f"nothing is mounted on {rig.directory}"
+    bare = f"nothing is mounted on {rig.directory}"
+    # On a busy machine the first one may be late.
+    rig.bench.until(lambda: bare in [problem_of(event) for _, event in rig.events])
 
 
 def test_a_hung_canary_is_told_and_never_doubled(rig: Rig, watchers: WatcherPort) -> None:
