@@ -33,7 +33,7 @@ class Setup:
         """
         self._settings = settings
         self._lock = AgentLock(settings.paths.run)
-        self._work = SetupWork(settings, run_command, boot_id(os.environ), _show_progress)
+        self._work = SetupWork(settings, run_command, boot_id(os.environ), show_progress)
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +59,8 @@ class Setup:
         carry_out(self.look, plan_of, self._work, lambda step: click.echo(f"- {step.text}"))
 
 
-def _show_progress(done: int, whole: int) -> None:
+def show_progress(done: int, whole: int) -> None:
+    """Show on a terminal how far a large file is."""
     if sys.stderr.isatty() and whole >= _GIGABYTE and done % (64 << 20) == 0:
         end = "" if done + (64 << 20) < whole else _WIPE
         click.echo(f"{_WIPE}  {100 * done // whole} %{end}", nl=False, err=True)
