@@ -67,14 +67,27 @@ def list_() -> None:
     is_flag=True,
     help="Play in the simulator, where nothing is real but the decisions; needs no privilege.",
 )
-def run(scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: bool) -> None:
+@click.option(
+    "--transcript",
+    is_flag=True,
+    help="With --simulated: print only roles, copies, alerts and orders, in whole seconds.",
+)
+def run(
+    scenarios: tuple[str, ...], *, as_json: bool, keep: bool, simulated: bool, transcript: bool
+) -> None:
     """Play scenarios: names of the list, or files.
 
     Exits with 0 if all passed, with 1 if one did not, with 69 if this machine allows no lab.
     """
     stories = [_find(name) for name in scenarios]
+    for story in stories:
+        if not simulated and "lab" not in story.where:
+            raise click.ClickException(f"{story.name} is for the simulator: add --simulated")
     if simulated:
-        outcomes = [_simulate(story, quiet=as_json) for story in stories]
+        outcomes = [
+            _simulate(story, quiet=as_json or transcript, transcript=transcript)
+            for story in stories
+        ]
     else:
         _enter(*(story.tuning.arbiter for story in stories))
         outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
@@ -238,9 +251,10 @@ async def _standing(directory: Path, tuning: Tuning, *, bare: bool = False) -> A
         yield world
 
 
-def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
+def _simulate(story: scenario.Scenario, *, quiet: bool, transcript: bool) -> Outcome:
     """Play one scenario in the simulator, and say so."""
     from hafailover.cli import simulated  # noqa: PLC0415 -- the lab itself needs none of it
+    from hafailover.cli.simulated_faults import CannotPlayError  # noqa: PLC0415 -- as above
 
     def tell(milliseconds: int, what: str) -> None:
         if not quiet:
@@ -252,8 +266,10 @@ def _simulate(story: scenario.Scenario, *, quiet: bool) -> Outcome:
     play = simulated.Play(story, tell)
     try:
         outcome, evidence = play.play()
-    except simulated.CannotPlayError as problem:
+    except CannotPlayError as problem:
         raise click.ClickException(str(problem)) from problem
+    if transcript:
+        click.echo(play.chronicle.end(outcome), nl=False)
     if not quiet:
         lab_text.print_outcome(outcome, evidence, 0)
     return outcome

@@ -7,35 +7,45 @@ model, not from a measurement.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from hafailover.cli.chronicle import Chronicle
+from hafailover.cli.simulated_faults import CannotPlayError, Faults
+from hafailover.cli.simulated_orders import order_of
 from hafailover.cli.simulated_witness import Witness
-from hafailover.config.spans import parse_duration
+from hafailover.config.spans import parse_duration, parse_window
+from hafailover.group import actions as ask
 from hafailover.group import view
-from hafailover.group.events import OrderKind
-from hafailover.group.settings import ArbiterKind, Automatism, FailbackSettings
+from hafailover.group.settings import (
+    ArbiterKind,
+    Automatism,
+    FailbackSettings,
+    RebuildSettings,
+    ServiceSettings,
+)
 from hafailover.lab import scenario, timeline
 from hafailover.lab.agent_view import copy_said
 from hafailover.lab.outcome import Evidence, Moment, Outcome, PhaseTime, broken
-from hafailover.lab.scenario import NODES, Expect, Fault, Operator, Pass, Phase, Truth, Verb, Wait
+from hafailover.lab.scenario import NODES, Expect, Fault, Operator, Pass, Phase, Truth, Wait
 from hafailover.sim import pair
-from hafailover.sim.network import LAN
 from hafailover.sim.world import GATEWAY, World
 from hafailover.units import MILLISECOND, Nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hafailover.group.settings import GroupSettings
     from hafailover.lab.configuration import Tuning
+    from hafailover.sim.agent import Agent
 
 SEED: Final = 1
+_NO: Final = "no "
+_SERVICES: Final = (
+    ServiceSettings(name="writer", start=("start",), stop=("stop",), check=("check",)),
+)
 _RECENT_NS: Final = 500 * MILLISECOND
-
-
-class CannotPlayError(Exception):
-    """The scenario asks for something that only the lab has; or a step's truth did not come true."""
 
 
 class Play:
@@ -52,6 +62,13 @@ class Play:
         self._story = story
         self._tell = tell
         self._world = World(seed, settings, gateway=gateway)
+        self._world.sync_rate = tuning.rebuild_rate or None
+        self._faults = Faults(self._world)
+        self._answer = ""
+        self.chronicle = Chronicle(self._world)
+        """What happened, in the few lines that matter."""
+        self._listen = self._world.on_said
+        self._world.on_said = self._answered
         self._witness = Witness(self._world)
         self._disturbed_ns: int | None = None
         self._phases: list[tuple[str, int]] = []
@@ -65,6 +82,8 @@ class Play:
             CannotPlayError: A fault of the story is not known to the simulator.
         """
         failures: list[str] = []
+        if "simulator" not in self._story.where:
+            raise CannotPlayError(f"{self._story.name} is for the lab only")
         for node in NODES:
             self._world.power_on(node)
         self._witness.begin()
@@ -76,8 +95,22 @@ class Play:
                 break
         evidence = self._gather()
         failures += broken(self._story.promise, evidence)
-        failures += [f"{each.invariant}: {each.text}" for each in self._world.checker.violations]
+        signed = self._signed_for()
+        failures += [
+            f"{each.invariant}: {each.text}"
+            for each in self._world.checker.violations
+            if each.invariant not in signed
+        ]
         return self._outcome(evidence, failures), evidence
+
+    def _signed_for(self) -> set[str]:
+        """Return the promises that the story gives up in so many words."""
+        takes_mixture = any(
+            isinstance(step, Operator) and "--accept-mixture" in step.arguments
+            for step in self._story.steps
+        )
+        rows = (("S7", takes_mixture), ("S6", self._story.tuning.address_first))
+        return {invariant for invariant, is_given_up in rows if is_given_up}
 
     @property
     def _now(self) -> int:
@@ -93,7 +126,7 @@ class Play:
                 self._until(lambda: False, span)
             case Fault():
                 self._disturb(f"fault: {step.verb.value} {' '.join(step.words)}")
-                self._cause(step)
+                self._faults.cause(step)
             case Operator():
                 self._disturb(f"operator: hafailover {' '.join(step.arguments)} on {step.node}")
                 return self._order(step)
@@ -109,6 +142,7 @@ class Play:
     def _until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
         def look() -> bool:
             self._witness.look()
+            self.chronicle.look()
             self._tell_sights()
             return holds()
 
@@ -127,57 +161,61 @@ class Play:
                 return f"{wanted} {what}"
         if truth.writes is not None and len(seen.acknowledged) < before + truth.writes:
             return f"{truth.writes} more writes are acknowledged"
-        if truth.copies is not None and self._copies() != [truth.copies] * len(NODES):
-            return f"all copies are {truth.copies}"
+        if truth.copies is not None and (wrong := self._wrong_copies(truth.copies)):
+            return wrong
+        if truth.answer is not None and truth.answer not in self._answer:
+            return f"the last order was answered with {truth.answer!r}, but with {self._answer!r}"
+        return self._wrong_roles(truth.roles or {}) or self._wrong_alerts(truth.alerts or {})
+
+    def _wrong_copies(self, wanted: str | Mapping[str, str]) -> str:
+        """Compare what each agent that runs says of its copies."""
+        for node, copy in scenario.wanted_copies(wanted).items():
+            agent = self._world.host(node).agent
+            if agent is None:
+                return f"an agent on {node} says {copy}"
+            said = view.describe(agent.state, agent.settings, self._world.timeline.now)
+            found = {copy_said(said, volume) for volume in said["volumes"]}
+            if found != {copy}:
+                return f"the copy on {node} is {copy} (it is {' and '.join(sorted(found))})"
         return ""
 
-    def _copies(self) -> list[str]:
-        """Return what each agent that runs says of its copies."""
-        said = [
-            view.describe(agent.state, agent.settings, self._world.timeline.now)
-            for agent in (host.agent for host in self._world.hosts)
-            if agent is not None
-        ]
-        return [copy_said(group, volume) for group in said for volume in group["volumes"]]
+    def _wrong_roles(self, wanted: Mapping[str, str]) -> str:
+        for node, role in wanted.items():
+            agent = self._world.host(node).agent
+            found = agent.state.role.value if agent else "down"
+            if found != role:
+                return f"{node} is {role} (it is {found})"
+        return ""
 
-    def _cause(self, fault: Fault) -> None:
-        world, words = self._world, fault.words
-        match fault.verb:
-            case Verb.POWER_OFF:
-                world.power_off(words[0])
-            case Verb.POWER_ON:
-                world.power_on(words[0])
-            case Verb.KILL_AGENT:
-                world.kill_agent(words[0])
-            case Verb.FREEZE:
-                world.host(words[0]).freeze()
-            case Verb.THAW:
-                world.host(words[0]).thaw()
-            case Verb.CUT if words[1:] in {(node,) for node in NODES}:
-                if words[0] == LAN:
-                    world.isolate(words[1], LAN)
-                else:
-                    world.cut(words[0])
-            case Verb.HEAL:
-                world.heal()
-            case Verb.CUT | Verb.MEMBER | Verb.KERNEL:
-                text = " ".join((fault.verb.value, *words))
-                raise CannotPlayError(f"the simulator cannot play {text}: only the lab can")
+    def _wrong_alerts(self, wanted: Mapping[str, str]) -> str:
+        for node, words in wanted.items():
+            agent = self._world.host(node).agent
+            raised = {each.kind.value for each in agent.state.alerts} if agent else set()
+            kind = words.removeprefix(_NO)
+            if (kind in raised) == words.startswith(_NO):
+                return (
+                    f"{node} has the alert {words} (it has {', '.join(sorted(raised)) or 'none'})"
+                )
+        return ""
 
     def _order(self, step: Operator) -> str:
         agent = self._world.host(step.node).agent
         if agent is None:
             return f"no agent runs on {step.node}"
-        if step.arguments[0] != OrderKind.SWITCHOVER.value:
-            raise CannotPlayError(
-                f"the simulator cannot play {step.arguments[0]}: only the lab can"
-            )
-        agent.order(OrderKind.SWITCHOVER)
+        kind, options = order_of(step.arguments)
+        agent.order(kind, **options)
         return ""
+
+    def _answered(self, agent: Agent, action: ask.Action) -> None:
+        if isinstance(action, ask.Reply):
+            self._answer = f"{'taken' if action.accepted else 'refused'}: {action.text}"
+        if self._listen is not None:
+            self._listen(agent, action)
 
     def _disturb(self, what: str) -> None:
         if self._disturbed_ns is None:
             self._disturbed_ns = self._now
+            self.chronicle.begin()
         self._note(what)
 
     def _tell_sights(self) -> None:
@@ -188,6 +226,7 @@ class Play:
     def _note(self, what: str) -> None:
         self._tell_sights()
         self._moments.append((self._now, what))
+        self.chronicle.add("story", what)
         self._tell(self._now // MILLISECOND, what)
 
     def _gather(self) -> Evidence:
@@ -233,12 +272,19 @@ class Play:
 
 
 def _settings(node: str, kind: ArbiterKind, tuning: Tuning) -> GroupSettings:
+    base = pair.group_settings(node, arbiter=kind)
     return pair.group_settings(
         node,
         arbiter=kind,
         failback=FailbackSettings(
             mode=Automatism(tuning.failback),
             hold=Nanoseconds(parse_duration(tuning.failback_hold)),
+            window=parse_window(tuning.failback_window) if tuning.failback_window else None,
         ),
         rejoin=Automatism(tuning.rejoin),
+        rebuild=RebuildSettings(attempts=tuning.attempts),
+        timers=replace(base.timers, failovers=tuning.failovers),
+        services=_SERVICES,
+        address_first=tuning.address_first,
+        volumes=pair.volumes(node, tuning.volumes),
     )

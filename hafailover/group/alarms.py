@@ -164,6 +164,13 @@ def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         )
 
 
+def _is_alone(turn: Turn) -> bool:
+    """Whether the peer is silent for so long that this node would have to serve."""
+    since = contact.silent_since(turn.state)
+    started = turn.state.started_at
+    return turn.now - (started if since is None else since) > turn.settings.takeover_silence
+
+
 def _is_awaited(turn: Turn) -> bool:
     """Whether the peer's agent said that it is being restarted, a moment ago."""
     by = turn.state.peer.returns_by
@@ -183,9 +190,8 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     elif not served and (
         any(word in state.candidacy_refusal for word in asks)
         or (
-            report is not None
-            and report.refusal
-            and state.candidacy_refusal.startswith("the copy of")
+            state.candidacy_refusal.startswith("the copy of")
+            and (report.refusal if report is not None else _is_alone(turn))
         )
     ):
         yield (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hafailover.group import parting
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
-from hafailover.group.contact import group_verdict
+from hafailover.group.contact import REPLICATION, group_verdict, heard_networks
 from hafailover.group.exports import peer_export, sessions_behind
 from hafailover.group.parting import record_counters
 from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
@@ -71,6 +71,10 @@ def wants_peer(turn: Turn, report: GroupReport) -> bool:
     state = turn.state
     if report.role is not Role.STANDBY or report.is_leaving or state.is_stopping:
         return False
+    if REPLICATION not in heard_networks(turn) or REPLICATION not in report.hears:
+        return (
+            False  # Nothing could be copied now: a stale copy is better than one that says syncing.
+        )
     if group_verdict(turn, report) not in _REBUILDABLE:
         return False
     pairing = state.pairing

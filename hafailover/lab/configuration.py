@@ -35,10 +35,18 @@ class Tuning:
     """Of the advertisements."""
     failback: str = "manual"
     failback_hold: str = "5s"
+    failback_window: str = ""
     rejoin: str = "auto"
     drill_outage: str = "30s"
     metrics_port: int = 0
     """Where each node shows its state over HTTP; 0 is nowhere."""
+    address_first: bool = False
+    failovers: int = 3
+    attempts: int = 10
+    volumes: int = 1
+    """More than one in the simulator only."""
+    rebuild_rate: int = 0
+    """Bytes per second of a rebuild in the simulator; 0 = as fast as it goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "channel": {"key_file": str(paths.key)},
         "arbiter": _arbiter(plan, paths, tuning),
         "watchdog": {"mode": "required" if tuning.arbiter == "etcd" else "off"},
+        "recovery": {"failovers": tuning.failovers},
         "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
         "drill": {"outage": tuning.drill_outage},
         "metrics": {"port": tuning.metrics_port},
@@ -100,12 +109,19 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
                 "addresses": [f"{FLOATING_ADDRESS}/32"],
                 "volumes": {VOLUME: _volume(paths, tuning)},
                 "services": [_service(paths)],
-                "failback": {"mode": tuning.failback, "hold": tuning.failback_hold},
+                "failback": _failback(tuning),
                 "rejoin": tuning.rejoin,
+                "address_first": tuning.address_first,
+                "rebuild": {"attempts": tuning.attempts},
             }
         },
     }
     return yaml.safe_dump(document, sort_keys=False)
+
+
+def _failback(tuning: Tuning) -> dict[str, str]:
+    always = {"mode": tuning.failback, "hold": tuning.failback_hold}
+    return always | ({"window": tuning.failback_window} if tuning.failback_window else {})
 
 
 def _arbiter(plan: Plan, paths: Paths, tuning: Tuning) -> dict[str, Any]:

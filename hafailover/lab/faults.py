@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hafailover.lab.world import World
 
 
-async def cause(world: World, fault: Fault) -> None:
+async def cause(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table of all faults
     """Bring ``fault`` about.
 
     Raises:
@@ -33,6 +33,12 @@ async def cause(world: World, fault: Fault) -> None:
             await world.nodes[_node(fault)].freeze()
         case Verb.THAW:
             await world.nodes[_node(fault)].thaw()
+        case Verb.RESTART_AGENT:
+            await world.nodes[_node(fault)].signal_agent(signal.SIGUSR1)
+        case Verb.STOP_AGENT:
+            await world.nodes[_node(fault)].signal_agent(signal.SIGTERM, restart=False)
+        case Verb.START_AGENT:
+            await world.nodes[_node(fault)].start_agent()
         case Verb.CUT:
             network, node, rest = _cable(fault)
             await world.switch.cut(node, network, _cut(rest))
@@ -41,6 +47,16 @@ async def cause(world: World, fault: Fault) -> None:
             await world.switch.heal(node, network)
         case Verb.MEMBER:
             await _to_member(world, fault.words)
+        case (
+            Verb.LOSE
+            | Verb.DISK
+            | Verb.ARBITER
+            | Verb.SERVICE
+            | Verb.CLOCK
+            | Verb.RECORD
+            | Verb.IMAGE
+        ):
+            raise ScenarioError(f"{fault.verb.value}: only the simulator can do that")
         case Verb.KERNEL:
             await _disturb(world, fault.words[0], fault.words[1:])
 

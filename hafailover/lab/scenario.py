@@ -16,7 +16,10 @@ The steps are: ``phase`` (a name for what follows), ``pass`` (let time go by), `
 is true) and ``expect`` (it must be true now). What can be waited for: ``primary`` (has the volume
 mounted), ``address`` (has the floating address), ``answers`` (answers the client), each a node or
 ``none``; ``copies`` (what the agents say of every copy, such as ``in_sync``); ``writes`` (so many
-more acknowledged since the step began).
+more acknowledged since the step began); in the simulator also ``roles`` and ``alerts`` by node, and
+``answer`` (words of the answer to the last order). ``copies`` may be given by node, too.
+
+``where`` says where it can be played: ``lab``, ``simulator``, or both if it is left out.
 
 ``promise`` says what the whole run must keep; what it leaves out must be nought: lost writes, and
 the times in which both nodes were mounted, both had the address, or a node had it without the
@@ -25,6 +28,7 @@ volume.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -36,12 +40,14 @@ from hafailover.lab.configuration import Tuning
 from hafailover.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NODES: Final = ("A", "B")
-MACHINES: Final = (*NODES, "gateway", "etcd1", "etcd2", "etcd3", "switch")
+MACHINES: Final = (*NODES, "gateway", "etcd", "fence", "etcd1", "etcd2", "etcd3", "switch")
 """Everything that a fault can be about; the last four are there with their arbiter only."""
 NOBODY: Final = "none"
+PLACES: Final = ("lab", "simulator")
 
 
 class ScenarioError(Exception):
@@ -56,7 +62,7 @@ class Verb(Enum):
     POWER_ON = "power-on"
     """NODE"""
     KILL_AGENT = "kill-agent"
-    """NODE: kill -9; daemon(8) starts it again."""
+    """NODE [for-good]: kill -9; daemon(8) starts it again, unless it is for good (in the simulator)."""
     FREEZE = "freeze"
     """NODE: every process, and the kernel."""
     THAW = "thaw"
@@ -67,6 +73,26 @@ class Verb(Enum):
     """lan|replication MACHINE"""
     MEMBER = "member"
     """kill|start|freeze|thaw MACHINE: a server of the arbiter etcd."""
+    RESTART_AGENT = "restart-agent"
+    """NODE: SIGUSR1; it leaves everything up, and is started again."""
+    STOP_AGENT = "stop-agent"
+    """NODE: SIGTERM; it is not started again by itself."""
+    START_AGENT = "start-agent"
+    """NODE"""
+    LOSE = "lose"
+    """lan|replication NODE PERCENT: of the packets between the nodes; 0 ends it. Simulator only."""
+    DISK = "disk"
+    """NODE hangs|full|well: the disk under the image, or under the records. Simulator only."""
+    ARBITER = "arbiter"
+    """etcd down|lossy|well|keep|restored, fence down|well; ``restored``: from what was kept. Simulator only."""
+    SERVICE = "service"
+    """NODE failing|well: whether its checks find it well. Simulator only."""
+    CLOCK = "clock"
+    """NODE HH:MM: what time of the day it is there. Simulator only."""
+    RECORD = "record"
+    """NODE in_sync|sole|stale|syncing|diverged|missing: what a node that is off finds on record. Simulator only."""
+    IMAGE = "image"
+    """NODE keep|restored|swapped: remember the image; put it back into the file; or as another file. Simulator only."""
     KERNEL = "kernel"
     """NODE and what ``hafailover.lab.host.control`` understands: a command that hangs, a full disk.
 
@@ -80,7 +106,12 @@ class Truth:
     primary: str | None = None
     address: str | None = None
     answers: str | None = None
-    copies: str | None = None
+    copies: str | Mapping[str, str] | None = None
+    roles: Mapping[str, str] | None = None
+    alerts: Mapping[str, str] | None = None
+    """By node: an alert that is raised there; ``no NAME``: that is not."""
+    answer: str | None = None
+    """Words in the answer to the last order; ``refused`` and ``taken`` say which it was."""
     writes: int | None = None
 
 
@@ -154,6 +185,8 @@ class Scenario:
     name: str
     about: str
     steps: tuple[Step, ...]
+    where: tuple[str, ...] = PLACES
+    """Where it can be played: ``lab``, ``simulator``, or both."""
     tuning: Tuning = field(default_factory=Tuning)
     promise: Promise = field(default_factory=Promise)
     is_random: bool = False
@@ -179,7 +212,7 @@ def parse(name: str, document: Any) -> Scenario:
     Raises:
         ScenarioError: with the step and what is allowed there.
     """
-    keys = ("about", "lab", "steps", "promise")
+    keys = ("about", "where", "lab", "steps", "promise")
     _known(document, keys, "the scenario")
     steps = document.get("steps")
     if not isinstance(steps, list) or not steps:
@@ -194,9 +227,16 @@ def parse(name: str, document: Any) -> Scenario:
         name=name,
         about=str(document.get("about", "")),
         steps=tuple(read),
+        where=_places(document.get("where", list(PLACES))),
         tuning=_tuning(document.get("lab") or {}),
         promise=_promise(document.get("promise") or {}),
     )
+
+
+def _places(words: Any) -> tuple[str, ...]:
+    if not isinstance(words, list) or not words or not set(words) <= set(PLACES):
+        raise ScenarioError(f"where: a list of {' and '.join(PLACES)}")
+    return tuple(words)
 
 
 def _known(row: Any, allowed: tuple[str, ...], where: str) -> None:
@@ -219,7 +259,7 @@ def _step(row: Any) -> Step:
         case "fault":
             return parse_fault(str(value))
         case "operator":
-            return _operator(str(value).split())
+            return _operator(shlex.split(str(value)))
         case "wait":
             within = value.pop("within", "30s") if isinstance(value, dict) else "30s"
             return Wait(truth=_truth(value), within_ns=_span(within))
@@ -263,6 +303,9 @@ def _truth(row: Any) -> Truth:
     for key in ("primary", "address", "answers"):
         if row.get(key, NOBODY) not in (*NODES, NOBODY):
             raise ScenarioError(f"{key}: A, B or none, not {row[key]!r}")
+    for key in ("roles", "alerts"):
+        if not isinstance(row.get(key, {}), dict) or not set(row.get(key, {})) <= set(NODES):
+            raise ScenarioError(f"{key}: by node, such as {{A: ...}}")
     return Truth(**row)
 
 
@@ -279,6 +322,11 @@ def _promise(row: Any) -> Promise:
         for key, value in row.items()
     }
     return Promise(**values)
+
+
+def wanted_copies(copies: str | Mapping[str, str]) -> dict[str, str]:
+    """Return what every node shall say of its copy."""
+    return dict.fromkeys(NODES, copies) if isinstance(copies, str) else dict(copies)
 
 
 def shown(span_ns: int) -> str:

@@ -102,6 +102,7 @@ def _claim(side: Side) -> tuple[bool, bool, bool, bool]:
     return (
         record.copy is CopyState.SOLE,
         side.is_serving,
-        record.clean,
+        # A copy whose promotion failed gives the other one its chance, however well it was closed afterwards.
         record.copy is CopyState.IN_SYNC,
+        record.clean,
     )

@@ -246,7 +246,9 @@ class Agent:
         def done() -> None:
             if self.is_usable:
                 self.world.workload.service(self.host, verb)
-                self.feed(happened.ServiceFinished(id=number, outcome=StepOutcome(status=0)))
+                is_failing = verb is ask.ServiceVerb.CHECK and self.host.name in self.world.failing
+                outcome = StepOutcome(status=int(is_failing))
+                self.feed(happened.ServiceFinished(id=number, outcome=outcome))
 
         self._later(_SERVICE_NS, done)
 

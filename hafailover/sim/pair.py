@@ -94,6 +94,26 @@ def founding_text(volumes: tuple[str, ...]) -> str:
     return encode_record(record)
 
 
+def volumes(node: str, count: int) -> tuple[VolumeSettings, ...]:
+    """Return the group's first volume, and so many more beside it that there are ``count``."""
+    first = group_settings(node).volumes[0]
+    return tuple(
+        first
+        if not number
+        else replace(
+            first,
+            name=f"{first.name}{number + 1}",
+            image=f"/images/{node}{number + 1}.img",
+            mirror=f"{first.mirror}{number + 1}",
+            mount_point=f"{first.mount_point}{number + 1}",
+            md_units=(10 + 2 * number, 11 + 2 * number),
+            ggate_units=(10 + 2 * number, 11 + 2 * number),
+            port=first.port + 10 * number,
+        )
+        for number in range(count)
+    )
+
+
 def file_system(size_bytes: int) -> bytes:
     """Return the superblock sector of a clean, journaled file system on a mirror of an image of this size."""
     media = size_bytes - 512

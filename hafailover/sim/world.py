@@ -68,6 +68,10 @@ class World:
         self.hosts = [Host(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
         self.on_moment: Callable[[Agent, str, str], None] | None = None
         """Called with ``begins`` or ``ended`` and what it was, at every step and every write of the records."""
+        self.on_said: Callable[[Agent, ask.Action], None] | None = None
+        """Called with every alert, note and reply of an agent."""
+        self.failing: set[str] = set()
+        """Nodes on which the checks of the services find something wrong."""
         self._orders = 0
         self._found()
 
@@ -262,6 +266,8 @@ class World:
 
     def said(self, agent: Agent, action: ask.Action) -> None:
         """Put what an agent has to say into the story."""
+        if self.on_said is not None:
+            self.on_said(agent, action)
         text = getattr(action, "text", "")
         if text:
             self.note(agent.host.name, f"{type(action).__name__}: {text}")

@@ -69,7 +69,7 @@ def test_every_kind_of_step() -> None:
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({"step": []}, "'step' is none of about, lab, steps, promise"),
+        ({"step": []}, "'step' is none of about, where, lab, steps, promise"),
         ({}, "a list of steps is needed"),
         ({"steps": [{"jump": 1}]}, "step 1: 'jump' is none of phase"),
         ({"steps": [{"fault": "explode A"}]}, "a fault begins with one of power-off"),

@@ -1,0 +1,162 @@
+"""``hafailover divergence`` and ``hafailover resolve``: what is shown, what has to be typed, what is refused."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hafailover.cli import divergence as shown
+from hafailover.cli import resolve as chosen
+from hafailover.errors import RequestRefusedError
+from hafailover.system import kept_file
+
+VOLUME = {
+    "name": "data",
+    "copy": "diverged",
+    "doubt": "each of the two nodes wrote alone",
+    "lineage_since": 1_767_225_600,
+    "peer_copy": "sole",
+    "peer_lineage_since": 0,
+    "peer_doubt": "",
+}
+ROW = {
+    "volume": "data",
+    "image": "/images/data.img",
+    "size_bytes": 1 << 20,
+    "differing_bytes": 8192,
+    "ranges": 2,
+    "first_ranges": [[0, 4096], [65536, 4096]],
+}
+
+
+class Client:
+    """An agent that answers from what a test has put here."""
+
+    peer: ClassVar[dict[str, Any]] = {}
+    rows: ClassVar[list[dict[str, Any]]] = []
+    orders: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def ask(self, word: str, group: str | None, **options: Any) -> dict[str, Any]:
+        if word == "status":
+            described = {
+                "group": group or "web",
+                "node": "a",
+                "epoch": 4,
+                "volumes": [VOLUME],
+                "resolving": None,
+                "peer": dict(self.peer),
+            }
+            return {"groups": [described]}
+        self.orders.append({"word": word, **options})
+        self.peer["unresolved"] = False
+        return {"text": "what only the copy of b holds is being saved"}
+
+    def compare(self, group: str) -> Iterator[dict[str, Any]]:
+        yield {"progress": {"volume": "data", "done": 1, "total": 2}}
+        yield {"result": {"group": group, "volumes": self.rows}}
+
+    def close(self) -> None:
+        return
+
+
+@pytest.fixture(autouse=True)
+def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
+    for module in (shown, chosen):
+        monkeypatch.setattr(module, "ControlClient", Client)
+    Client.orders = []
+    Client.rows = [ROW]
+    Client.peer = {
+        "name": "b",
+        "heard": True,
+        "verdict": "each copy has writes that the other lacks",
+        "unresolved": True,
+        "resolving": False,
+    }
+    return Client
+
+
+def run(command: Any, *words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(command, ["--socket", "/nowhere", *words], input=typed)
+
+
+def test_what_differs_is_shown_for_each_side() -> None:
+    ended = run(shown.divergence, "web")
+
+    assert "data on a: diverged, on its own since" in ended.output
+    assert "data on b: sole\n" in ended.output
+    assert "8.0 kB of 1.0 MB differ, in 2 place(s): 0x0+4.0 kB, 0x10000+4.0 kB" in ended.output
+
+
+def test_the_exit_status_says_whether_anything_differs(client: type[Client]) -> None:
+    client.rows = [{**ROW, "differing_bytes": 0, "ranges": 0, "first_ranges": []}]
+
+    ended = CliRunner().invoke(
+        shown.divergence, ["--socket", "/nowhere", "--json"], standalone_mode=False
+    )
+    assert ended.return_value == 0
+    assert json.loads(ended.output)["volumes"][0]["differing_bytes"] == 0
+
+
+def test_the_other_copy_is_given_up_only_after_its_name_was_typed(client: type[Client]) -> None:
+    ended = run(chosen.resolve, "--keep", "a", "--reason", "why", typed="discard a\n")
+    assert "nothing was done" in ended.output
+    assert client.orders == []
+
+    ended = run(chosen.resolve, "--keep", "a", "--reason", "why", typed="discard b\n")
+    assert ended.exit_code == 0, ended.output
+    assert client.orders == [
+        {"word": "resolve", "patience_s": 30.0, "seen_epoch": 4, "keep": "a", "reason": "why"}
+    ]
+    assert "the copy of b is rebuilt" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("keep", "peer", "words"),
+    [
+        ("c", {}, "there is no node 'c'"),
+        ("b", {"heard": False}, "b is not heard"),
+        ("a", {"unresolved": False}, "there is nothing to choose"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_refused(
+    client: type[Client], keep: str, peer: dict[str, Any], words: str
+) -> None:
+    client.peer.update(peer)
+    ended = run(chosen.resolve, "--keep", keep, "--reason", "why", "--confirm", "discard b")
+
+    assert isinstance(ended.exception, RequestRefusedError)
+    assert words in str(ended.exception)
+    assert client.orders == []
+
+
+def test_what_was_kept_is_listed_and_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hashlib  # noqa: PLC0415
+
+    header = {"group": "web", "volume": "data", "node": "b", "kept": "a", "reason": "a test"}
+    body = kept_file.encode_header({**header, "wall_s": 0, "size_bytes": 4096, "block_bytes": 4096})
+    body += kept_file.encode_piece(1024, b"only here")
+    body += kept_file.encode_piece(kept_file.END, hashlib.sha256(body).digest())
+    path = tmp_path / "kept" / "web-data.kept"
+    path.parent.mkdir()
+    path.write_bytes(body)
+    (tmp_path / "kept" / "torn.kept").write_bytes(body[:-1])
+    image = tmp_path / "copy.img"
+    image.write_bytes(bytes(4096))
+    monkeypatch.setattr(shown, "state_path", lambda *_: tmp_path)
+
+    listed = run(shown.divergence, "--kept").output
+    assert "9 bytes of web/data as b had it, given up for a" in listed
+    assert "torn.kept: the file ends in the middle" in listed
+
+    ended = run(shown.divergence, "--put-back", str(path), "--onto", str(image))
+    assert ended.exit_code == 0, ended.output
+    assert image.read_bytes()[1024:1033] == b"only here"
+    assert run(shown.divergence, "--put-back", str(path)).exit_code == 2
