@@ -8,6 +8,7 @@ is told as a sign of life, now and then.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from hafailover.errors import EdgeError
@@ -92,8 +93,10 @@ class _Ear:
         verdict = accept(self._settings, found)
         match verdict:
             case Accepted(advertisement=advertisement):
+                # What was accepted had the right password; in the journal it would be read by others.
                 event = AdvertisementAccepted(
-                    family=self._settings.family, advertisement=advertisement
+                    family=self._settings.family,
+                    advertisement=replace(advertisement, authentication=b""),
                 )
                 self._port.feed(self._group, event)
                 self._port.read_again(received, advertisement)

@@ -174,3 +174,14 @@ def test_the_timers_example_of_the_document_is_usable() -> None:
     assert yaml.safe_load(lines) == {"timers": {"profile": "lan"}}
     pair = (ROOT / "docs" / "examples" / "web-pair.yaml").read_text()
     assert read_text(pair + lines, "f").promises()
+
+
+def test_what_an_attacker_cannot_do_is_tried_by_tests_that_exist() -> None:
+    named = re.findall(
+        r"`(tests/\S+\.py)::(test_\w+)`", (ROOT / "docs" / "security.md").read_text()
+    )
+    assert len(named) > 20
+    missing = [
+        f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()
+    ]
+    assert missing == []

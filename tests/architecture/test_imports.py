@@ -1,5 +1,6 @@
 """Who may import whom: the contracts in setup.cfg hold."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,29 @@ def test_every_process_of_a_running_agent_is_started_in_one_place() -> None:
 
     # work starts fstat(1) and sysctl(8) from within a worker, which is an ordinary process.
     assert found == {"spawning.py", "work.py"}
+
+
+def test_no_shell_and_no_environment_of_the_agents_reaches_a_child() -> None:
+    """The few places where a whole environment is named are those that choose from it."""
+    package = ROOT / "hafailover"
+    shells = [
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in {"lab", "emulation"}
+        and re.search(r"shell=True|os\.system|os\.popen|[\"']/bin/sh[\"']", path.read_text())
+    ]
+    assert shells == []
+    given = [
+        f"{path.name}: {line.strip()}"
+        for path in (package / "system").glob("*.py")
+        for line in path.read_text().splitlines()
+        if re.search(r"\bos\.environ\b(?!\.get)", line)
+    ]
+    # A worker's environment is already the one that the agent made for it.
+    assert [line for line in given if "search_path(os.environ)" not in line] == [
+        "scapy_process.py: child_environment(os.environ),",
+        "work.py: argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)]",
+    ]
 
 
 def test_the_command_line_starts_without_the_heavy_parts() -> None:

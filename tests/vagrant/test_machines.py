@@ -1,0 +1,103 @@
+"""The machines of vagrant/: what can be tried of them without one."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hafailover.config.load import read_text
+
+ROOT = Path(__file__).parents[2]
+VAGRANT = ROOT / "vagrant"
+ACCEPTANCE = ROOT / "scripts" / "vagrant-acceptance"
+PATIENCE_S = 60.0
+
+
+@pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is not installed")
+def test_the_vagrantfile_is_valid(tmp_path: Path) -> None:
+    """No provider is installed here, so what is said to one is not looked at."""
+    shutil.copytree(VAGRANT, tmp_path / "vagrant", ignore=shutil.ignore_patterns(".vagrant", "build"))
+    (tmp_path / "vagrant" / "build").mkdir()
+    done = subprocess.run(
+        ["vagrant", "validate", "--ignore-provider"],
+        cwd=tmp_path / "vagrant",
+        env={**os.environ, "VAGRANT_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "validated successfully" in done.stdout
+
+
+def test_the_provisioners_are_portable_shell() -> None:
+    shellcheck = shutil.which("shellcheck")
+    assert shellcheck is not None
+    scripts = [str(VAGRANT / name) for name in ("node.sh", "client.sh", "writer")]
+    done = subprocess.run([shellcheck, "-s", "sh", *scripts], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("node", ["A", "B"])
+def test_the_configuration_of_the_pair_is_usable(node: str) -> None:
+    text = (VAGRANT / "hafailover.yaml.in").read_text()
+    configuration = read_text(text.replace("@LAN@", "vtnet1").replace("@REPLICATION@", "vtnet2"), "vagrant")
+    settings = configuration.settings(node)
+    assert [network.interface for network in settings.networks] == ["vtnet1", "vtnet2"]
+    vagrantfile = (VAGRANT / "Vagrantfile").read_text()
+    for network in settings.networks:
+        assert network.own_address.rsplit(".", 1)[0] in vagrantfile
+
+
+def test_every_scenario_is_played_or_says_why_not() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ACCEPTANCE), "--commands"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    named = {line.split(":")[0] for line in said if not line.startswith("  ")}
+    assert named == {path.stem for path in (ROOT / "hafailover/lab/scenarios").glob("*.yaml")}
+    assert "  vagrant halt --force node-a" in said[said.index("primary-power:") :]
+
+
+def test_what_the_client_writes_is_acknowledged_when_it_is_in_the_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "HAFAILOVER_PYTHON": sys.executable,
+        "HAFAILOVER_WRITER_PIDFILE": str(tmp_path / "pid"),
+        "HAFAILOVER_WRITER_FILE": str(tmp_path / "records"),
+        "HAFAILOVER_WRITER_PORT": str(port),
+    }
+
+    def service(word: str) -> int:
+        return subprocess.run([str(VAGRANT / "writer"), word], env=environment, check=False).returncode
+
+    log = tmp_path / "log"
+    assert (service("status"), service("start"), service("status")) == (1, 0, 0)
+    client = subprocess.Popen([sys.executable, str(VAGRANT / "client.py"), "127.0.0.1", str(port), str(log)])
+    try:
+        until(lambda: log.exists() and len(log.read_text().splitlines()) > 3)
+        client.send_signal(signal.SIGTERM)
+        assert client.wait(PATIENCE_S) == 0
+    finally:
+        client.kill()
+        assert service("stop") == 0
+    assert service("status") == 1
+    acknowledged = [line.split()[1] for line in log.read_text().splitlines()]
+    assert set(acknowledged) <= set((tmp_path / "records").read_text().split())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
