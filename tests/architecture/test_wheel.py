@@ -24,6 +24,9 @@ SHARED = {
         "rc.d/hafailover.devd.conf",
         "rc.d/hafailover.newsyslog.conf",
     ),
+    "share/examples/hafailover/fence": ("docs/examples/fence/*",),
+    "share/examples/hafailover/monitoring": ("docs/monitoring/*",),
+    "share/hafailover/json": ("docs/json/*.json",),
     "share/hafailover/rc.d": ("rc.d/hafailover",),
     "share/man/man5": ("docs/man/*.5",),
     "share/man/man8": ("docs/man/*.8",),
@@ -55,7 +58,7 @@ def build(python: Path, what: str, source: Path, target: Path) -> Path:
 
 
 def names(root: Path, *patterns: str) -> set[str]:
-    return {path.name for pattern in patterns for path in root.glob(pattern)}
+    return {path.name for pattern in patterns for path in root.glob(pattern) if path.is_file()}
 
 
 @pytest.mark.slow
