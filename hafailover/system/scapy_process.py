@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from hafailover.errors import EdgeError
@@ -19,7 +19,7 @@ from hafailover.runtime.encoding import encoder
 from hafailover.runtime.shapes import CodecError
 from hafailover.system.child import Tail
 from hafailover.system.frame_set import Answer, FrameOrder, FrameSet, Refusal, Request
-from hafailover.system.runner import SEARCH_PATH
+from hafailover.system.python_child import python_environment
 from hafailover.system.spawning import spawn
 
 DEADLINE_S: Final = 20.0
@@ -27,7 +27,6 @@ DEADLINE_S: Final = 20.0
 
 CHILD: Final = "hafailover.system.scapy_child"
 
-_PYTHON_VARIABLES: Final = ("PYTHONPATH", "VIRTUAL_ENV")
 _COMPLAINT_BYTES: Final = 4096
 _REAP_S: Final = 0.01
 
@@ -77,7 +76,7 @@ class ScapyChild:
             self._pid = spawn(
                 sys.executable,
                 (sys.executable, "-m", CHILD),
-                child_environment(os.environ),
+                python_environment(os.environ),
                 [
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
@@ -119,12 +118,6 @@ class ScapyChild:
 
     def _is_reaped(self) -> bool:
         return os.waitpid(self._pid, os.WNOHANG)[0] != 0
-
-
-def child_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Return what the child sees of the agent's environment: where Python finds its packages, no more."""
-    fixed = {"LC_ALL": "C", "PATH": SEARCH_PATH, "HOME": "/"}
-    return fixed | {name: own[name] for name in _PYTHON_VARIABLES if name in own}
 
 
 async def build(orders: Sequence[FrameOrder]) -> list[FrameSet]:

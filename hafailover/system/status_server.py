@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hafailover.runtime.settings import NodeSettings
+from hafailover.system.python_child import python_environment
 from hafailover.system.spawning import spawn
 
 _MODULE: Final = "hafailover.web.server"
@@ -76,7 +77,7 @@ class StatusServer:
         read, self._leash = os.pipe()
         try:
             actions = [(os.POSIX_SPAWN_DUP2, read, 0), (os.POSIX_SPAWN_CLOSE, 1)]
-            self._pid = spawn(sys.executable, argv, os.environ, actions)
+            self._pid = spawn(sys.executable, argv, python_environment(os.environ), actions)
         finally:
             os.close(read)
 
