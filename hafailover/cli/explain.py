@@ -20,6 +20,7 @@ from hafailover.cli.status_text import age_text, folded
 from hafailover.group.conditions import Condition
 from hafailover.group.explaining import Explanation
 from hafailover.group.explaining import explain as explain_group
+from hafailover.group.transitions import ways_out
 from hafailover.runtime.core import core_of
 from hafailover.runtime.replay import JournalError, replay
 from hafailover.units import MILLISECOND, Instant
@@ -113,6 +114,7 @@ def _document(known: Known, found: Explanation, at_ns: int | None) -> dict[str, 
         "why": found.why,
         "question": found.question,
         "verdict": found.verdict,
+        "leaves": [{"to": role.value, "when": when} for role, when in ways_out(found.role)],
         "conditions": [
             {"what": each.what, "met": each.is_met, "seen": each.seen, "remedy": each.remedy}
             for each in found.conditions
@@ -129,6 +131,9 @@ def _text(known: Known, found: Explanation, at_ns: int | None, *, colour: bool) 
     lines += ["", f"{found.question}:"]
     for condition in found.conditions:
         lines += _condition(condition, colour=colour)
+    lines += ["", "It leaves this role:"]
+    for role, when in ways_out(found.role):
+        lines += [f"  {each}" for each in folded(f"-> {role.value}: {when}", _WIDTH - 2)]
     if found.verdict:
         lines += ["", *folded(f"In the agent's words: {found.verdict}", _WIDTH)]
     return "\n".join(lines)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,6 @@ from tests.cli.json_schemas import assert_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hafailover.lab.orders import Ended
 
@@ -64,6 +66,19 @@ async def _look(operator: Operator) -> None:
     assert "B (this node)" in live.output
 
 
+async def _read_along(operator: Operator) -> None:
+    """Run what the page about every day tells to look at."""
+    page = (Path(__file__).parents[2] / "docs" / "daily.md").read_text()
+    harmless = ("status", "history", "explain", "plan", "completion")
+    examples = re.findall(r"^    hafailover (.*)$", page, re.MULTILINE)
+    looks = [words for words in map(shlex.split, examples) if words[0] in harmless]
+    assert len(looks) > 6
+    for words in looks:
+        if "--watch" not in words and "--at" not in words:
+            ended = await operator.run("A", *words)
+            assert ended.status == 0, (words, ended)
+
+
 async def _order(operator: Operator) -> None:
     await operator.read("A", "order", "pause", "--for", "5m", "--reason", "a test")
     refused = await operator.run("B", "switchover")
@@ -106,6 +121,7 @@ def test_a_day_of_operation_ends_with_a_drill(
             operator = Operator(world)
             await operator.until_healthy()
             await _look(operator)
+            await _read_along(operator)
             await _order(operator)
             report = world.shared / "report.html"
             await _drill(operator, str(report))
