@@ -16,7 +16,7 @@ LINE = re.compile(r"^    (?:\S+ \S+ \S+ \S+ \S+ +\S+ +)?hafailover ([a-z].*)$", 
 EXAMPLES = [
     (document.name, match[1].split("  #")[0].split(" > ")[0].split(" | ")[0].strip())
     for document in DOCUMENTS
-    for match in LINE.finditer(document.read_text())
+    for match in LINE.finditer(re.sub(r"\\\n +", "", document.read_text()))
 ]
 
 
