@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from hafailover.emulation.files import FileError
 from hafailover.group.events import StepFinished
 from hafailover.sim import looking
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, Step, StepOutcome
@@ -132,7 +133,11 @@ def _file(agent: Agent, step: FileStep) -> str:
 def _replace_tail(host: Host, step: FileStep, sector: bytes) -> str:
     """Overwrite the last sector if it is still as the planner saw it."""
     expected = dict(step.arguments).get("expect", "")
-    if expected and sha256(host.tail(step.path)).hexdigest() != expected:
+    try:
+        found = sha256(host.tail(step.path)).hexdigest()
+    except FileError as error:
+        return f"error {error.error}"
+    if expected and found != expected:
         return "the last sector has changed since it was read"
     return host.write_tail(step.path, sector)
 

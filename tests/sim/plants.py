@@ -217,17 +217,6 @@ def notices_no_lateness(patch: Patch) -> None:
     patch.setattr(arrivals, "late", lambda _turn, _late_ns: None)
 
 
-def exports_without_a_new_session(patch: Patch) -> None:
-    real, mint = standby._begin_sessions, Turn.mint
-
-    def begin(*args: Any, **options: Any) -> None:
-        patch.setattr(Turn, "mint", lambda _turn: "0123456789abcdef")
-        real(*args, **options)
-        patch.setattr(Turn, "mint", mint)
-
-    patch.setattr(standby, "_begin_sessions", begin)
-
-
 def trusts_an_exit_status(patch: Patch) -> None:
     """Once its umount says that it worked, nothing of the volume is looked for any more on that node."""
     finish, observe, believed = arrivals.step_finished, arrivals.observed, set()
@@ -307,7 +296,6 @@ PING_CASES = (
     Case(plant=waits_for_no_lost_image, faults=A_LOSES_ITS_DISK),
     Case(plant=never_becomes_master, faults=A_DARK),
     Case(plant=notices_no_lateness, faults=FROZEN),
-    Case(plant=exports_without_a_new_session, faults=CUT),
     Case(plant=trusts_an_exit_status, faults=(UMOUNT_LIES, *SWITCHOVER)),
     Case(plant=never_writes_a_record, faults=()),
     Case(plant=asks_to_be_woken_at_once, faults=()),
