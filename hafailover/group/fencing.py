@@ -91,9 +91,14 @@ def _may_return(turn: Turn) -> bool:
 
 
 def is_out(turn: Turn) -> bool:
-    """Whether the peer cannot be promoted meanwhile: it is proved off, or has recorded that its copy is behind."""
+    """Whether the peer cannot be promoted meanwhile: it is proved off, or has recorded that its copy is behind.
+
+    A shot that is under way cannot be called back: its word counts no more then, since its copy may be lost with it.
+    """
     if turn.state.fence.is_off:
         return True
+    if isinstance(turn.state.fence.request, PowerOff):
+        return False
     report = turn.peer_report
     return (
         report is not None

@@ -205,6 +205,7 @@ def _end(turn: Turn) -> None:
     given_at = turn.state.token_given_at
     is_awaited = turn.state.token_given is not None
     if is_awaited and given_at is not None and turn.now - given_at < _LINGER:
+        standby.yield_copy(turn)
         return
     if routers.take_part(turn):
         routers.stop(turn)

@@ -116,7 +116,7 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
     wishes = first(report.wishes, turn.settings.volumes[0].name)
     told = report.role is Role.PRIMARY and wishes is PeerWish.RECORD_STALE
     if report.role is Role.PROMOTING and wishes is PeerWish.RECORD_STALE:
-        _let_it_go_first(turn, report)
+        yield_copy(turn)
         return
     copies = dict(report.copies)
     outrun = any(
@@ -133,11 +133,16 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
         )
 
 
-def _let_it_go_first(turn: Turn, report: GroupReport) -> None:
+def yield_copy(turn: Turn) -> None:
     """The peer is about to serve without this copy: with a fence device this node's word for it spares a shot.
 
     It is given only to a copy that holds every acknowledged write as this one does.
     """
+    report = turn.peer_report
+    if report is None or report.role is not Role.PROMOTING:
+        return
+    if first(report.wishes, turn.settings.volumes[0].name) is not PeerWish.RECORD_STALE:
+        return
     theirs = {name: copy.record for name, copy in report.copies}
     for name, record in turn.state.durable:
         equals = (CopyState.IN_SYNC, CopyState.TOUCHED)

@@ -60,6 +60,21 @@ def test_a_peer_that_is_heard_and_agrees_is_not_shot() -> None:
     assert copies(world)["B"] in (CopyState.STALE, CopyState.SYNCING)
 
 
+def test_a_primary_whose_agent_is_stopped_in_order_is_not_shot_for_it() -> None:
+    """It hands over, and gives its word for its copy before it ends: its host needs no lesson."""
+    world = pair_in_service()
+    world.stop_agent("A")
+
+    assert world.run_until(lambda: serving(world) == ["B"], 10 * SECOND)
+    world.run_for(30 * SECOND)
+
+    assert world.fence.shots == []
+    assert copies(world)["A"] is CopyState.STALE
+    world.start_agent("A")
+    assert settle(world, 2 * MINUTE)
+    assert_in_order(world)
+
+
 def test_who_was_shot_does_not_shoot_back_when_it_boots_behind_a_cut() -> None:
     """Its record still says in_sync, but it cannot know what happened since (attack 3)."""
     world = pair_in_service()
