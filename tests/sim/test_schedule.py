@@ -11,7 +11,7 @@ from hafailover.sim.schedule import run, shrink
 from hafailover.sim.workload import Workload
 from hafailover.units import SECOND
 
-RUNS = 1_250
+RUNS = 130
 """Of each arbiter."""
 
 
