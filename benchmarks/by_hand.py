@@ -41,22 +41,22 @@ gmirror stop "$MIRROR"
 ggatec destroy -f -u 11
 # The label class offers the half again and the mirror is back: learned the hard way.
 mdconfig -d -u 10 || mdconfig -d -u 10 -o force
-while pkill -f bin/ggated; do sleep 0.2; done
 echo "$PEER rw $IMAGE" >"$EXPORTS"
-ggated -a "$OWN" -F "$PIDFILE" "$EXPORTS" 9>&-
+pgrep -f bin/ggated || ggated -a "$OWN" -F "$PIDFILE" "$EXPORTS" 9>&-
 """
 
 _MASTER = """\
 {common}
 exec 9>{run}/by-hand.lock
 flock 9
-while pkill -f bin/ggated; do sleep 0.2; done
+# The own export stays until the other side has let go and exports: its unmount still writes to this image.
 tries=0
 while ping -c 1 -W 1 "$PEER" >/dev/null && [ "$tries" -lt 30 ]; do
     ggatec create -o rw -u 11 "$PEER" "$IMAGE" 9>&- && both=yes && break
     tries=$((tries + 1))
     sleep 1
 done
+while pkill -f bin/ggated; do sleep 0.2; done
 mdconfig -a -t vnode -f "$IMAGE" -u 10
 # The copy first, then the mount.
 wanted=DEGRADED

@@ -32,6 +32,8 @@ CALM_S = 1.5
 STALL_LIMIT_S = 15.0
 """So long a write is waited for that the loss of the secondary holds up; then it counts as endless."""
 OURS, SCRIPTS = "hafailover", "the scripts"
+STORIES = ("planned failover", "planned failback", "primary powered off", "return and failback")
+"""What ends in an outage; one that the scripts did not come back from counts as long as it was waited for."""
 
 
 @dataclass(slots=True)
@@ -87,8 +89,20 @@ class Story:
 
     async def play(self) -> Seen:
         """Play, cut all power, and count."""
-        world, seen = self._world, self._seen
         _tell("begins", self._is_ours)
+        try:
+            await self._live_through()
+        except TimeoutError as problem:
+            if self._is_ours:
+                raise
+            _tell(f"gave up: {problem}", self._is_ours)
+        for what in STORIES:
+            self._seen.outage.setdefault(what, PATIENCE_S * 1000)
+        self._seen.stall_ms = self._seen.stall_ms or PATIENCE_S * 1000
+        return await self._count()
+
+    async def _live_through(self) -> None:
+        world, seen = self._world, self._seen
         await self._settle("A")
         seen.outage["planned failover"] = await self._outage(self._move("A"), "B")
         await self._settle("B")
@@ -100,12 +114,16 @@ class Story:
         seen.outage["return and failback"] = await self._return()
         await self._settle("A")
         seen.stall_ms = await self._lose_secondary()
+
+    async def _count(self) -> Seen:
+        world, seen = self._world, self._seen
         end_ns = time.monotonic_ns()
         acknowledged = world.acknowledged()
         for node in world.nodes.values():
             await node.power_off()
         seen.acknowledged = len(acknowledged)
-        seen.lost = await audit.count_lost(world.image("A"), acknowledged)
+        lost = [await audit.count_lost(world.image(name), acknowledged) for name in world.nodes]
+        seen.lost = min(lost)
         seen.both_mounted_ms = judge(world.observer.sights, end_ns).both_mounted_ms
         return seen
 
