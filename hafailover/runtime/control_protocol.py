@@ -132,8 +132,10 @@ def _parse_order(
     if not all(type(number) is int for number in numbers):
         return BadRequest(problem="seen_epoch and until_wall are whole numbers")
     reason, keep = document.get("reason", ""), document.get("keep", "")
-    if not isinstance(reason, str) or not isinstance(keep, str):
-        return BadRequest(problem="reason and keep are text")
+    if not isinstance(reason, str):
+        return BadRequest(problem="reason is not text")
+    if not isinstance(keep, str):
+        return BadRequest(problem="keep is not text")
     order = OperatorAsked(
         id=order_id,
         kind=kinds[word],

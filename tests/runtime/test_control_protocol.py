@@ -68,6 +68,7 @@ def test_the_options_of_an_order_arrive() -> None:
             "seen_epoch and until_wall are whole numbers",
         ),
         ({"request": "pause", "group": "g", "reason": None}, "reason is not text"),
+        ({"request": "resolve", "group": "g", "keep": 1}, "keep is not text"),
     ],
 )
 def test_what_is_wrong_is_said(document: dict[str, Any], problem: str) -> None:

@@ -76,6 +76,7 @@ EXPECTED: list[tuple[actions.Action, tuple[object, ...]]] = [
         actions.PersistPause(until_wall=12, reason="r"),
         ("records.persist_pause", "g", 12, "r"),
     ),
+    (actions.SaveDifferences(id=11, reason="r"), ("differences.save", "g", 11, "r")),
     (actions.ResetHost(reason="r"), ("host.reset", "g", "r")),
     (actions.Stop(), ("host.stop", "g")),
     (actions.Note(text="t"), ("alerts.note", "g", "t")),
