@@ -72,7 +72,7 @@ def test_a_fault_that_only_the_lab_knows_is_refused() -> None:
         path.stem
         for path in SCENARIOS.glob("*.yaml")
         for step in load(path).steps
-        if isinstance(step, Fault) and step.verb is Verb.KERNEL
+        if isinstance(step, Fault) and step.verb is Verb.MEMBER
     ]
     ended = run("--simulated", beyond[0])
     assert ended.exit_code == 1
