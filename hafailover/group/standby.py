@@ -4,7 +4,16 @@ It closes what it finds, offers its image when the primary asks, and marks its o
 a copy against its own reading of the two records.
 """
 
-from hafailover.group import addresses, candidacy, demotion, drilling, promotion, resolving, routers
+from hafailover.group import (
+    addresses,
+    candidacy,
+    demotion,
+    drilling,
+    following,
+    promotion,
+    resolving,
+    routers,
+)
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import group_verdict
 from hafailover.group.report import GroupReport, HandoverToken, PeerWish, Role
@@ -30,10 +39,12 @@ _DONE = (Role.STANDBY, Role.STOPPED, Role.FENCED)
 def advance(turn: Turn) -> None:
     """Do the next thing that a standby needs."""
     addresses.keep_down(turn)
+    report = turn.peer_report
+    if report is not None:
+        following.note(turn, report)
     candidacy.update(turn)
     if _take_over(turn):
         return
-    report = turn.peer_report
     if report is not None and turn.state.is_durable:
         resolving.advance(turn, report)
     if report is not None and turn.state.is_durable:

@@ -26,9 +26,9 @@ from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Pairing
 from hafailover.lineage import changes
 from hafailover.lineage.changes import booted
-from hafailover.lineage.evidence import misfit, private_writes
+from hafailover.lineage.evidence import misfit, private_writes, written_alone
 from hafailover.lineage.record import CopyState, LineageRecord
-from hafailover.storage.facts import ComponentState, TailKind
+from hafailover.storage.facts import ComponentState, ImageFacts, TailKind
 from hafailover.storage.view import VolumeView
 from hafailover.units import SECOND, later
 
@@ -150,7 +150,10 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             turn.note(f"{name}: {problem}")
             _replace_in_memory(turn, name, problem)
             continue
-        writes = private_writes(record, view.image)
+        if not record.is_open and record.copy is CopyState.STALE:
+            _judge_exported(turn, name, record, view.image)
+            continue
+        writes = "" if changes.is_exported(record) else private_writes(record, view.image)
         if writes and not _is_up(view):
             turn.note(f"{name}: {writes}")
             alone = changes.went_on_alone(
@@ -158,6 +161,17 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             )
             turn.set_records(((name, changes.activated(alone, None)),))
     return turn.state.is_durable
+
+
+def _judge_exported(turn: Turn, name: str, record: LineageRecord, image: ImageFacts) -> None:
+    """A copy that the boot found exported is behind, unless its sector shows writes that the primary's own copy lacks.
+
+    What was acknowledged last may have been in this host's memory only, so it is not the newest either: diverged.
+    """
+    alone = written_alone(record, image)
+    if alone:
+        turn.note(f"{name}: {alone}")
+        turn.set_records(((name, changes.diverged(record, alone)),))
 
 
 def _is_seen(view: VolumeView) -> bool:

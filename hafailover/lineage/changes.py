@@ -166,6 +166,11 @@ def activated(record: LineageRecord, activation: Activation | None) -> LineageRe
     return replace(record, activation=activation)
 
 
+def followed(record: LineageRecord, theirs: LineageRecord) -> LineageRecord:
+    """The counters of the primary's mirror, which this copy is in: what its own last sector has to show."""
+    return replace(record, activation=theirs.activation)
+
+
 def outrun(record: LineageRecord) -> LineageRecord:
     """The peer went on without this copy."""
     return replace(record, copy=CopyState.STALE)

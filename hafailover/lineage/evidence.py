@@ -45,6 +45,15 @@ def private_writes(record: LineageRecord, image: ImageFacts) -> str:
     return moved_counters(record, image) if record.copy in USABLE else ""
 
 
+def written_alone(record: LineageRecord, image: ImageFacts) -> str:
+    """Say what shows that the primary's kernel lost its own component and wrote this exported copy alone.
+
+    The sector is the primary's mirror's then, and its counters were taken over from the primary's record.
+    """
+    moved = moved_counters(record, image)
+    return f"the peer's kernel went on with this copy alone: {moved}" if moved else ""
+
+
 def moved_counters(record: LineageRecord, image: ImageFacts) -> str:
     """Say how the mirror's counters in the image's last sector differ from the recorded ones; empty if they do not.
 

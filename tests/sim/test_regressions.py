@@ -136,3 +136,34 @@ def test_a_closing_that_cannot_be_recorded_leaves_a_copy_that_is_still_known() -
     )
 
     assert outcome.is_good
+
+
+def test_what_only_the_secondarys_copy_holds_is_not_overwritten_after_a_power_cut() -> None:
+    """The primary's disk fails, the kernel goes on with the secondary's copy alone, and both hosts lose power."""
+    outcome = run(
+        134,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.DISK_ERRORS, "A", 9.992, 1.153),
+            fault(FaultKind.BOTH, "B", 12.431, 0.655),
+        ),
+    )
+
+    assert outcome.violations == ()
+
+
+@pytest.mark.parametrize("arbiter", list(ArbiterKind))
+def test_the_secondarys_copy_counts_when_the_primarys_disk_failed_before_its_power(
+    arbiter: ArbiterKind,
+) -> None:
+    """The primary is back at once, its record calls its copy in sync, and it is the preferred node."""
+    outcome = run(
+        134,
+        arbiter=arbiter,
+        faults=(
+            fault(FaultKind.DISK_ERRORS, "A", 2.0, 1.15),
+            fault(FaultKind.POWER, "A", 0.1, 0.4),
+        ),
+    )
+
+    assert outcome.violations == ()
