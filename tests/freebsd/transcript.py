@@ -20,5 +20,5 @@ def lasting(text: str) -> list[str]:
         elif not is_shown:
             continue
         without_ids = re.sub(r"\b(ID|references): [0-9]+", r"\1: N", line)
-        lines.append(re.sub(r"^(\S+ +ggated +) *[0-9]+ .*? (rw|r) ", r"\1N \2 ", without_ids))
+        lines.append(re.sub(r"^(\S+ +ggated) +[0-9]+ .*? (rw|r) ", r"\1 N \2 ", without_ids))
     return lines
