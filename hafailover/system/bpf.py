@@ -1,6 +1,6 @@
 """How is an interface of a FreeBSD host read and written below the protocols: bpf(4).
 
-Requests and layouts are those of net/bpf.h (14.0 and 15.0, read in source), for 64-bit kernels.
+Requests and layouts are those of net/bpf.h, for 64-bit kernels (read in source of about release 14).
 """
 
 import array

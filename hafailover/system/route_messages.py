@@ -1,8 +1,9 @@
 """What does the routing socket of FreeBSD say of interfaces and addresses? route(4), as bytes.
 
 Layouts are those of net/if.h and net/route.h on 64-bit systems, and of rtsock.c, which writes them
-(13.0 to 15.0, read in source). All numbers are in the byte order of the host. A message begins with
-its length (2), version (1) and type (1); what is of no interest here is skipped by its length.
+(read in the source of a tree between 13 and 14; not tried on a host). All numbers are
+in the byte order of the host. A message begins with its length (2), version (1) and type (1); what is
+of no interest here is skipped by its length.
 """
 
 import struct
