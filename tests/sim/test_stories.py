@@ -136,8 +136,8 @@ def test_a_planned_switchover_there_and_back_copies_nothing(arbiter: ArbiterKind
 @pytest.mark.parametrize("node", pair.NODES)
 def test_a_killed_agent_is_started_again_and_nobody_notices(node: str) -> None:
     world = running()
-    steps = commands_of(world)
     world.run_for(SECOND)
+    steps = commands_of(world)
     world.kill_agent(node)
 
     world.run_for(10 * SECOND)
