@@ -47,7 +47,10 @@ def test_scenario(name: str) -> None:
 def test_alerts_reach_the_command_that_the_configuration_names() -> None:
     with tempfile.TemporaryDirectory() as short:  # UNIX sockets have short names
         story = Path(short) / "story.yaml"
-        story.write_text("about: x\nsteps: [{wait: {primary: A, writes: 20, within: 90s}}]\n")
+        # Alerts are delivered by a process of low priority: on a busy host that takes a while.
+        story.write_text(
+            "about: x\nsteps: [{wait: {primary: A, writes: 20, within: 90s}}, {pass: 8s}]\n"
+        )
         command = [sys.executable, "-m", "hafailover", "lab", "run", "--keep", str(story)]
         environment = {**os.environ, "TMPDIR": short}
         ended = subprocess.run(
@@ -55,6 +58,7 @@ def test_alerts_reach_the_command_that_the_configuration_names() -> None:
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         [log] = Path(short).glob("*/A/var/log/alerts.jsonl")
-        first, *_ = map(json.loads, log.read_text().splitlines())
-    assert (first["node"], first["group"], first["state"]) == ("A", "web", "raised")
-    assert first["text"].startswith("A serves")
+        alerts = [json.loads(line) for line in log.read_text().splitlines()]
+    # A busy host can have been late before it served, and says so first.
+    [served] = [each for each in alerts if each["text"].startswith("A serves")]
+    assert (served["node"], served["group"], served["state"]) == ("A", "web", "raised")
