@@ -120,10 +120,20 @@ def _move_away(course: Course, word: str) -> None:
     """Have the peer serve; verify that nothing is left here and that it takes writes."""
     pair, home, peer = course.pair, course.home, course.peer
     begin_ns, begin_ms = time.monotonic_ns(), course.now_ms()
+    # A small copy is rebuilt before the address has answered, so this looks from the beginning on.
+    rebuild = _Rebuild(course)
     course.order(word)
-    pair.wait(f"{home} lets go", lambda seen: seen["role"] not in ("primary", "demoting"), _MOVE_S)
+    pair.wait(
+        f"{home} lets go",
+        lambda seen: rebuild.note(seen)["role"] not in ("primary", "demoting"),
+        _MOVE_S,
+    )
     left_ms = course.phase(f"{home} lets go", begin_ms)
-    pair.wait(f"{peer} serves", lambda seen: seen["peer"]["role"] == "primary", _MOVE_S)
+    pair.wait(
+        f"{peer} serves",
+        lambda seen: rebuild.note(seen)["peer"]["role"] == "primary",
+        _MOVE_S,
+    )
     led_ms = course.phase(f"{peer} takes over", left_ms)
     _await_answer(course)
     course.phase(f"{course.pair.group} answers at {peer}", led_ms)
@@ -143,7 +153,10 @@ def _move_away(course: Course, word: str) -> None:
     is_away = not seen["addresses_wanted"]
     course.check(f"{home} has no floating address", "none" if is_away else "up", is_ok=is_away)
     _check_writes(course, f"{peer} takes writes")
-    _await_rebuild(course, is_expected=word == "give-up")
+    _confirm_copies(course, rebuild)
+    if word == "give-up":
+        course.phase("the lost copy is rebuilt", led_ms)
+        rebuild.check()
 
 
 def _come_home(course: Course) -> None:
@@ -167,7 +180,9 @@ def _come_home(course: Course) -> None:
     _note_outages(course, f"move back to {home}", begin_ns)
     _check_writes(course, f"{home} takes writes again")
     _count_lost(course)
-    _await_rebuild(course, is_expected=False)
+    begin_ms = course.now_ms()
+    _confirm_copies(course, _Rebuild(course))
+    course.phase("both copies are in service", begin_ms)
 
 
 def _lose_secondary(course: Course) -> None:
@@ -254,19 +269,22 @@ class _Rebuild:
         self._percents: list[int] = []
         self._was_behind = False
 
-    def note(self, seen: dict[str, Any]) -> None:
-        """Take note of how the copies stand."""
+    def note(self, seen: dict[str, Any]) -> dict[str, Any]:
+        """Take note of how the copies stand, and hand it on."""
         for volume in seen["volumes"]:
             states = (volume["copy"], volume["peer_copy"])
             self._was_behind |= "syncing" in states or "stale" in states
             percent = volume["rebuild_percent"]
             if percent is not None and percent not in self._percents:
                 self._percents.append(percent)
+        return seen
 
     def check(self) -> None:
         """Verify that it was seen, and that it has ended."""
         shown = ", ".join(f"{each} %" for each in self._percents[:1] + self._percents[-1:])
-        seen = f"seen at {shown}" if self._percents else "too short to be seen in percent"
+        seen = f"seen at {shown}" if self._percents else "seen, too short for a percentage"
+        if not (self._percents or self._was_behind):
+            seen = "the copy never fell behind"
         self._course.check(
             "the rebuild was seen and has ended",
             seen,
@@ -274,15 +292,9 @@ class _Rebuild:
         )
 
 
-def _await_rebuild(course: Course, *, is_expected: bool) -> None:
+def _confirm_copies(course: Course, rebuild: _Rebuild) -> None:
     """Wait for two copies in sync: whatever comes next needs them."""
-    begin_ms = course.now_ms()
-    rebuild = _Rebuild(course)
     course.pair.wait_for_copies(_STALLED_S, rebuild.note)
-    name = "the lost copy is rebuilt" if is_expected else "both copies are in service"
-    course.phase(name, begin_ms)
-    if is_expected:
-        rebuild.check()
     course.check("both copies are in sync", course.pair.look()["headline"], is_ok=True)
 
 

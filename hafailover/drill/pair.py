@@ -72,7 +72,7 @@ class Pair:
                 raise AbandonedError(f"not within {limit_s:.0f} s: {what} ({seen['headline']})")
             time.sleep(_LOOK_S)
 
-    def wait_for_copies(self, limit_s: float, note: Callable[[dict[str, Any]], None]) -> None:
+    def wait_for_copies(self, limit_s: float, note: Callable[[dict[str, Any]], object]) -> None:
         """Wait until both copies are in sync; a rebuild may take its time as long as it moves.
 
         Raises:

@@ -231,7 +231,7 @@ class Run:
             found = [
                 words
                 for words in lines
-                if "ggatec" in words[1] and f"-u {unit} " in " ".join(words)
+                if len(words) > 1 and "ggatec" in words[1] and f"-u {unit} " in " ".join(words)
             ]
             if not found:
                 return ""
