@@ -77,6 +77,9 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         and report.sequence < last.sequence
     )
     heard = Heard(network=event.network, at=turn.now, hears_us=event.network in report.hears)
+    sees_gateway_since = None if turn.peer_report is None else peer.sees_gateway_since
+    if not is_older and (not report.sees_gateway or sees_gateway_since is None):
+        sees_gateway_since = turn.now if report.sees_gateway else None
     others = tuple(each for each in peer.heard if each.network != event.network)
     turn.set(
         peer=replace(
@@ -85,6 +88,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
             heard=(*others, heard),
             heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
             has_served=peer.has_served or report.role is Role.PRIMARY,
+            sees_gateway_since=sees_gateway_since,
             returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,
         ),
         contact=True,

@@ -78,13 +78,24 @@ def _reason(turn: Turn) -> str:
         return ""
     if not state.link_is_up:
         return f"interface {turn.settings.interface} has no link, that of {turn.settings.peer} has"
-    lost = state.gateway_lost_at
-    if lost is not None and report.sees_gateway and turn.now - lost > turn.settings.silence:
+    if _peer_alone_sees_gateway(turn):
         return f"{turn.settings.peer} reaches the ping targets, this node does not"
     failing = services.failing(turn)
     if failing:
         return failing
     return _failback_reason(turn)
+
+
+def _peer_alone_sees_gateway(turn: Turn) -> bool:
+    """Whether the peer has reached the ping targets for a while in which this node did not.
+
+    A target that comes back answers one of the two first: the other's next probe is given the time to be answered too.
+    """
+    lost, seen = turn.state.gateway_lost_at, turn.state.peer.sees_gateway_since
+    if lost is None or seen is None:
+        return False
+    patience = turn.settings.silence + turn.settings.timers.probe_period
+    return turn.now - max(lost, seen) > patience
 
 
 def _failback_reason(turn: Turn) -> str:

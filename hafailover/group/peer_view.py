@@ -27,6 +27,8 @@ class PeerView:
     advertised_at: Instant | None = None
     has_served: bool = False
     """Whether it was seen serving in this life of the agent: who follows it then takes over from it."""
+    sees_gateway_since: Instant | None = None
+    """Since when it says, without a break, that a ping target answers it; None while it does not."""
     returns_by: Instant | None = None
     """It announced a restart of its agent, and has asked to be waited for until then."""
 

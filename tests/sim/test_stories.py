@@ -12,7 +12,7 @@ from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import mend
-from hafailover.sim.world import World
+from hafailover.sim.world import GATEWAY, World
 from hafailover.units import MILLISECOND, SECOND
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
 
@@ -114,6 +114,23 @@ def test_a_primary_without_its_lan_cable_hands_over() -> None:
 
     assert_in_order(world)
     assert not any("gmirror insert" in step for step in steps)
+
+
+@pytest.mark.parametrize("moment", range(0, 500, 100))
+def test_a_ping_target_that_comes_back_moves_nothing_though_it_answers_the_standby_first(
+    moment: int,
+) -> None:
+    world = running()
+    for node in pair.NODES:
+        world.network.cut(LAN, node, GATEWAY)
+    world.run_for(10 * SECOND + moment * MILLISECOND)
+    steps = commands_of(world)
+
+    world.heal()
+    world.run_for(10 * SECOND)
+
+    assert serving(world) == ["A"]
+    assert steps == []
 
 
 @pytest.mark.parametrize("arbiter", KINDS)
