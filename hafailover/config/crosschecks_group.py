@@ -120,16 +120,15 @@ def _families(root: Checked, group: Checked) -> Iterator[Problem]:
             yield Problem(mark=node.place("lan"), key=f"{node.path}.lan", text=text)
 
 
-def _accept(root: Checked, group: Checked) -> Iterator[Problem]:
+def _accept(_root: Checked, group: Checked) -> Iterator[Problem]:
     vrrp = group.section("vrrp")
-    if vrrp.take("accept", bool) or PRIORITY_OWNER in _priority_values(root, group):
+    if vrrp.take("accept", bool) or not group.values.get("volumes"):
         return
     yield Problem(
         mark=vrrp.place("accept"),
         key=f"{vrrp.path}.accept",
-        text="found false, allowed is true: the addresses are put on the interface. To have ARP "
-        "answered and nothing else, add to /etc/pf.conf on both nodes: block drop in quick to "
-        + str(_addresses(group)[0].ip),
+        text="found false, allowed with volumes is true: clients reach the services of the group through "
+        "its addresses. Remove the line, or put the addresses into a group without volumes",
     )
 
 

@@ -9,6 +9,13 @@ from hafailover.config.remarks import Finding, error, note, warning
 from hafailover.group.settings import ArbiterKind
 from hafailover.runtime.settings import NodeSettings
 from hafailover.storage.facts import Mount
+from hafailover.vrrp.settings import Family
+
+_FORWARDING: Final = {
+    Family.IPV4: "net.inet.ip.forwarding",
+    Family.IPV6: "net.inet6.ip6.forwarding",
+}
+_RC_GATEWAY: Final = {Family.IPV4: "gateway_enable", Family.IPV6: "ipv6_gateway_enable"}
 
 RELEASE_MIN: Final = 13
 """Before 13 FLUSH is not carried over ggate, and gmirror reads on from a lost component."""
@@ -18,6 +25,7 @@ SYSCTLS: Final = (
     "kern.geom.mirror.disconnect_on_failure",
     "kern.geom.mirror.sync_requests",
     "kern.vm_guest",
+    *_FORWARDING.values(),
 )
 
 KEY_BYTES_MIN: Final = 32
@@ -39,6 +47,7 @@ def judge_host(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
         yield from _kernel(facts)
         yield from _rebuild(settings, facts)
         yield from _virtual_machine(settings, facts)
+    yield from _forwarding(settings, facts)
     yield from _key_file(settings, facts)
     yield from _state_directory(settings, facts)
     yield from _rivals(facts)
@@ -114,6 +123,20 @@ def _virtual_machine(settings: NodeSettings, facts: HostFacts) -> Iterator[Findi
         "kern.vm_guest",
         "the arbiter is strict only with a watchdog outside of the guest",
     )
+
+
+def _forwarding(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
+    """A host that neither accepts what is sent to it nor passes it on swallows everything."""
+    for group in settings.groups:
+        for router in () if group.accepts else group.routers:
+            name = _FORWARDING[router.family]
+            if facts.sysctls.get(name) == "0":
+                yield warning(
+                    f"{name} is 0 and accept is false: this host would answer for the addresses, "
+                    "and nothing sent to it would arrive anywhere",
+                    f"groups.{group.name}.vrrp.accept",
+                    f"sysctl {name}=1; for every boot: sysrc {_RC_GATEWAY[router.family]}=YES",
+                )
 
 
 def _key_file(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:

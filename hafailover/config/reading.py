@@ -171,6 +171,9 @@ class Reading:
         return values
 
     def _named(self, shape: Named, node: Node, path: str) -> Any:
+        if isinstance(node, ListNode) and not node.items:
+            # None at all looks alike either way, and brackets are what people write first.
+            node = MapNode(entries=(), mark=node.mark)
         if not isinstance(node, MapNode):
             return self._misshapen(node, path, "a mapping of names to sections")
         given = self._entries(node, path, self.nodes if shape.is_per_node else None)

@@ -77,8 +77,9 @@ _VRRP: Final = (
     boolean(
         "accept",
         "true",
-        "Whether the Master accepts packets to the virtual addresses. Must be true unless it owns them "
-        "(priority 255); a pf.conf(5) rule, block drop in quick to ADDRESS, has ARP answered and nothing else.",
+        "Whether a Master accepts packets to the virtual addresses. false: they are on no interface, ARP and "
+        "neighbour solicitations for them are answered, and packets are forwarded as the host forwards. "
+        "Must be true with volumes; has no effect where the priority is 255.",
     ),
     choice(
         "checksum",

@@ -199,6 +199,11 @@ class GroupSettings:
         return self.silence + timers.lateness + stopping + timers.takeover_margin
 
     @property
+    def accepts(self) -> bool:
+        """Whether a Master accepts what is sent to the virtual addresses; if not, they are on no interface."""
+        return all(router.accepts for router in self.routers)
+
+    @property
     def has_storage(self) -> bool:
         """Whether the group moves data, or is a plain virtual router."""
         return bool(self.volumes)

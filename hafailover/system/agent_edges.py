@@ -148,7 +148,9 @@ class AgentEdges:
         settings, feed, runner = self._settings, self._feed, self.runner
         groups = settings.groups
         uses_ifconfig = not has_netlink() or bool(environment.get(LAB_VARIABLE))
-        edges = interfaces.edges_for(loop, runner, groups, uses_ifconfig=uses_ifconfig, feed=feed)
+        edges = interfaces.edges_for(
+            loop, runner, groups, uses_ifconfig=uses_ifconfig, feed=feed, say=self._log.say
+        )
         self.addresses = edges.addresses
         self._observer = HostObserver(
             loop,
@@ -244,6 +246,7 @@ class AgentEdges:
         self._exchange.close()
         await self.peer.close()
         await self.vrrp.close()
+        self.addresses.close()
         self._wall_clock.close()
         await self._arbiter.close()
         self._watchdog.close()
@@ -265,7 +268,7 @@ class AgentEdges:
 
         def address_changed(address: Interface, is_gone: bool) -> None:  # noqa: FBT001
             for group in groups:
-                if address in group.addresses:
+                if group.accepts and address in group.addresses:
                     event = AddressChanged(address=str(address), is_gone=is_gone)
                     self._feed(group.name, event)
 

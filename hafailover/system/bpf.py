@@ -90,6 +90,19 @@ class Bpf:
             raise self._unattached(error) from error
         return int(size)
 
+    def for_both(self, program: bytes) -> int:
+        """Bind it for what comes in and passes ``program``, and for complete frames that go out.
+
+        Raises:
+            WireError: There is no such interface.
+        """
+        size = self.for_receiving(program)
+        try:
+            self._set(BIOCSHDRCMPLT, 1)
+        except OSError as error:
+            raise self._unattached(error) from error
+        return size
+
     def close(self) -> None:
         """Close the instance."""
         os.close(self.descriptor)

@@ -17,6 +17,7 @@ from hafailover.system.address_port import (
     NetlinkAddressPort,
 )
 from hafailover.system.advert_socket import AdvertSocket
+from hafailover.system.answered_addresses import AnsweredAddresses, AnsweringAddressPort
 from hafailover.system.bpf_advert_socket import BpfAdvertSocket
 from hafailover.system.bpf_announce import BpfAnnouncer
 from hafailover.system.hardware_addresses import has_netlink
@@ -36,7 +37,7 @@ Feed = Callable[[str, Event], None]
 class InterfaceEdges:
     """What serves the interfaces of all groups."""
 
-    addresses: Addresses
+    addresses: AnsweringAddressPort
     looks: dict[str, InterfaceLook]
     """By group."""
 
@@ -68,6 +69,7 @@ def edges_for(
     *,
     uses_ifconfig: bool,
     feed: Feed,
+    say: Callable[[str], None],
 ) -> InterfaceEdges:
     """Make the edges of all groups.
 
@@ -78,18 +80,29 @@ def edges_for(
         group.name: AddressScope(interface=group.interface, addresses=group.addresses)
         for group in groups
     }
+    answered = {
+        group.name: AnsweredAddresses(loop, group.interface, group.addresses, say)
+        for group in groups
+        if not group.accepts
+    }
+
+    def port(assigned: Addresses) -> AnsweringAddressPort:
+        return AnsweringAddressPort(loop, assigned, answered, feed)
+
     if uses_ifconfig:
         shared: dict[str, InterfaceLook] = {
             name: ifconfig_look(loop, runner, name) for name in {each.interface for each in groups}
         }
         return InterfaceEdges(
-            addresses=IfconfigAddressPort(runner, scopes, feed),
+            addresses=port(IfconfigAddressPort(runner, scopes, feed)),
             looks={group.name: shared[group.interface] for group in groups},
         )
     sockets = {name: LinuxAddresses(name) for name in {each.interface for each in groups}}
     return InterfaceEdges(
-        addresses=NetlinkAddressPort(
-            loop, {group.name: sockets[group.interface] for group in groups}, scopes, feed
+        addresses=port(
+            NetlinkAddressPort(
+                loop, {group.name: sockets[group.interface] for group in groups}, scopes, feed
+            )
         ),
         looks={group.name: NetlinkLook(loop, sockets[group.interface]) for group in groups},
     )

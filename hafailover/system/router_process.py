@@ -14,12 +14,13 @@ from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Any
 
-from hafailover.errors import EdgeError, HaFailoverError, UnusableConfigurationError
+from hafailover.errors import EdgeError, HaFailoverError
 from hafailover.runtime.decoding import decoder
 from hafailover.runtime.encoding import encoder
 from hafailover.system import scapy_process
 from hafailover.system.advert_receiver import AdvertReceiver
 from hafailover.system.advert_socket import AdvertSocket, Received
+from hafailover.system.answered_addresses import AnsweredAddresses
 from hafailover.system.eventloop import become_realtime, run, settle
 from hafailover.system.frame_set import FrameSet, frame_order
 from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
@@ -104,7 +105,11 @@ class JsonLines:
 
     def failed(self, error: EdgeError) -> None:
         """Write down what did not work."""
-        self.say("Failed", problem=error.message)
+        self.refused(error.message)
+
+    def refused(self, problem: str) -> None:
+        """Write it down in words."""
+        self.say("Failed", problem=problem)
 
 
 class RouterProcess:
@@ -119,14 +124,18 @@ class RouterProcess:
         self._events = LinuxLinkEvents(settings.interface)
         self._wires: list[AdvertSocket] = []
         self._reports: list[JsonLines] = []
-        self._routers: list[tuple[VirtualRouter, AddressesOfRouter]] = []
+        self._routers: list[tuple[VirtualRouter, AddressesOfRouter | AnsweredAddresses]] = []
         loop = asyncio.get_running_loop()
         for router, its_frames in zip(settings.routers, frames, strict=True):
             wire = AdvertSocket(settings.interface, router.family, router.primary_address)
             report = JsonLines(router.family)
             receiver = AdvertReceiver(wire, report.failed)
             own = tuple(each for each in settings.addresses if each.version == router.family)
-            addresses = AddressesOfRouter(netlink, own)
+            addresses: AddressesOfRouter | AnsweredAddresses = (
+                AddressesOfRouter(netlink, own)
+                if router.accepts
+                else AnsweredAddresses(loop, settings.interface, own, report.refused)
+            )
             virtual = VirtualRouter(
                 settings=router,
                 announce=settings.announce,
@@ -181,7 +190,8 @@ class RouterProcess:
     def _restore(self, lost: IPv4Interface | IPv6Interface) -> None:
         """A virtual address that somebody took off a Master is put on again."""
         for router, addresses in self._routers:
-            if lost in addresses.addresses and isinstance(router.state, Master):
+            is_ours = isinstance(addresses, AddressesOfRouter) and lost in addresses.addresses
+            if is_ours and isinstance(router.state, Master):
                 addresses.assign()
 
 
@@ -189,12 +199,8 @@ async def serve(settings: RouterProcessSettings) -> None:
     """Run the routers until SIGTERM or SIGINT.
 
     Raises:
-        UnusableConfigurationError: a router shall not accept what is sent to its addresses. They are
-            put on the interface, and keeping the host from answering takes a packet filter.
         EdgeError: an interface, the privilege or the child that builds frames is missing.
     """
-    if not all(router.accept or router.is_owner for router in settings.routers):
-        raise UnusableConfigurationError("accept mode cannot be switched off on this host")
     netlink = LinuxAddresses(settings.interface)
     mac = netlink.link().mac
     frames = await scapy_process.build([frame_order(each, mac) for each in settings.routers])

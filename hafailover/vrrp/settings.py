@@ -110,6 +110,11 @@ class RouterSettings:
         return self.priority == PRIORITY_OWNER
 
     @property
+    def accepts(self) -> bool:
+        """Whether a Master accepts what is sent to the addresses: an owner always does (RFC 9568 6.1)."""
+        return self.accept or self.is_owner
+
+    @property
     def multicast_group(self) -> Address:
         """The group to which the routers of this family advertise (RFC 9568 section 5.1)."""
         return GROUP_IPV4 if self.family is Family.IPV4 else GROUP_IPV6

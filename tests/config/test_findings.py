@@ -419,6 +419,24 @@ def test_a_plain_router_needs_no_freebsd_and_no_key() -> None:
     assert judge(configuration, configuration.settings("r"), facts).findings == ()
 
 
+@pytest.mark.parametrize("value", ["0", "1", None])
+def test_who_accepts_nothing_has_to_forward(value: str | None) -> None:
+    text = changed("vrid: 1", "vrid: 1\n    vrrp: {accept: false}", PLAIN)
+    configuration = read(text)
+    facts = replace(
+        HEALTHY,
+        interfaces=("em0",),
+        local_addresses=frozenset({"192.0.2.2"}),
+        sysctls={"net.inet.ip.forwarding": value, "net.inet6.ip6.forwarding": "0"},
+    )
+    findings = judge(configuration, configuration.settings("r"), facts).findings
+    assert [each.remedy for each in findings] == (
+        ["sysctl net.inet.ip.forwarding=1; for every boot: sysrc gateway_enable=YES"]
+        if value == "0"
+        else []
+    )
+
+
 def about_peer_images(**changes: object) -> list[str]:
     configuration = read(TEXT)
     findings = judge(configuration, configuration.settings("a"), healthy(**changes)).findings

@@ -229,3 +229,9 @@ def test_commands_that_hear_of_alerts() -> None:
         queue=20,
     )
     assert read(changed("groups:", "groups:")).settings("a").alerts == AlertSettings()
+
+
+@pytest.mark.parametrize("none", ["[]", "{}"])
+def test_a_router_without_volumes_may_say_so(none: str) -> None:
+    written = read(f"{PLAIN}    volumes: {none}\n")
+    assert written.settings("r").digest == read(PLAIN).settings("r").digest

@@ -91,15 +91,6 @@ def test_addresses_of_a_life_that_ended_badly_are_taken_off(lan: Lan, ours: OurN
     assert not lan.holds("a", VIRTUAL_4)
 
 
-def test_what_can_not_be_done_here_is_refused(lan: Lan, tmp_path: Path) -> None:
-    node = OurNode(lan, "a", "b", DIALECT, tmp_path)
-    settings = node.settings(100)
-    refusing = replace(settings.routers[0], accept=False)
-    node.start_with(replace(settings, routers=(refusing,)))
-    assert node.wait() == 78
-    assert "accept mode" in node.text()
-
-
 def test_the_settings_survive_the_file(lan: Lan, tmp_path: Path) -> None:
     for dialect in (DIALECT, Dialect(version=Version.V2, password="secret12", unicast=True)):  # noqa: S106
         settings = OurNode(lan, "a", "b", dialect, tmp_path).settings(100)
