@@ -1,6 +1,6 @@
 """How late are advertisements while both cores of the machine are busy?
 
-A keepalived and a hafailover advertise on one LAN each, at the same time, while as many processes as
+A pair of keepalived and a pair of hafailover are on one LAN each, at the same time, while as many processes as
 there are cores compute without end. The client notes the kernel's time stamp of each advertisement.
 
     python -m benchmarks.advert_jitter --interval 100 --seconds 30 --json out.json
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.client_probe import LIMIT_S, Listener
-from benchmarks.vrrp_takeover import KINDS, PRIORITY_MASTER
+from benchmarks.vrrp_takeover import KINDS, PRIORITY_BACKUP, PRIORITY_MASTER
 from hafailover.vrrp.settings import Version
 from tests.interop.inside import enter
 from tests.interop.lan import CLIENT, Lan
@@ -33,16 +33,17 @@ def burn() -> None:
         pass
 
 
-def _watch(space: str, mac: str, seconds: float, answer: Any) -> None:
-    """Send back the times of the advertisements of ``mac``."""
+def _watch(space: str, macs: tuple[str, str], seconds: float, answer: Any) -> None:
+    """Send back the times of the advertisements of each of ``macs``."""
     enter(space)
     listener = Listener("eth0")
     end = time.time() + seconds
-    times: list[float] = []
+    times: dict[str, list[float]] = {mac: [] for mac in macs}
     while time.time() < end:
-        taken = listener.frames(0.1)
-        times += [each.at for each in taken if each.is_advertisement and each.source == mac]
-    answer.send(times)
+        for each in listener.frames(0.1):
+            if each.is_advertisement and each.source in times:
+                times[each.source].append(each.at)
+    answer.send([times[mac] for mac in macs])
 
 
 def spread(times: list[float], interval_s: float) -> dict[str, float]:
@@ -60,8 +61,17 @@ def spread(times: list[float], interval_s: float) -> dict[str, float]:
     }
 
 
+def begun(times: list[float], interval_s: float) -> int:
+    """Return how often somebody began to advertise who had not for longer than three intervals."""
+    waits = [after - before > 3 * interval_s for before, after in itertools.pairwise(times)]
+    return sum(waits) + bool(times)
+
+
 def measure(interval_ms: int, seconds: float, busy: int) -> dict[str, dict[str, float]]:
-    """Watch both kinds at the same time, with ``busy`` processes that compute."""
+    """Watch a pair of both kinds at the same time, with ``busy`` processes that compute.
+
+    ``takeovers`` counts how often a backup became Master beside a Master that was alive.
+    """
     context = multiprocessing.get_context("fork")
     burners = [context.Process(target=burn, daemon=True) for _ in range(busy)]
     with (
@@ -69,13 +79,19 @@ def measure(interval_ms: int, seconds: float, busy: int) -> dict[str, dict[str, 
         Lan(f"hj{os.getpid()}k") as one,
         Lan(f"hj{os.getpid()}h") as other,
     ):
-        watchers = []
+        watchers, backups = [], []
         for name, lan in zip(KINDS, (one, other), strict=True):
             dialect = Dialect(version=Version.V3, interval_ms=interval_ms)
-            KINDS[name](lan, "a", "b", dialect, Path(folder)).start(PRIORITY_MASTER)
+            own = Path(folder) / name
+            own.mkdir()
+            KINDS[name](lan, "a", "b", dialect, own).start(PRIORITY_MASTER)
             ours, theirs = context.Pipe(duplex=False)
-            arguments = (lan.space(CLIENT), lan.mac("a"), seconds, theirs)
+            arguments = (lan.space(CLIENT), (lan.mac("a"), lan.mac("b")), seconds, theirs)
             watchers.append((name, ours, context.Process(target=_watch, args=arguments)))
+            backups.append(KINDS[name](lan, "b", "a", dialect, own))
+        time.sleep(4 * interval_ms / 1000 + 1)
+        for backup in backups:
+            backup.start(PRIORITY_BACKUP)
         time.sleep(4 * interval_ms / 1000 + 1)
         try:
             for process in (*burners, *(watcher for _, _, watcher in watchers)):
@@ -84,7 +100,9 @@ def measure(interval_ms: int, seconds: float, busy: int) -> dict[str, dict[str, 
             for name, pipe, _ in watchers:
                 if not pipe.poll(seconds + LIMIT_S):
                     raise TimeoutError("the client does not answer")
-                seen[name] = spread(pipe.recv(), interval_ms / 1000)
+                master, backup_ = pipe.recv()
+                takeovers = begun(backup_, interval_ms / 1000)
+                seen[name] = spread(master, interval_ms / 1000) | {"takeovers": takeovers}
             return seen
         finally:
             for process in (*burners, *(watcher for _, _, watcher in watchers)):

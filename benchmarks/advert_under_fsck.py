@@ -45,7 +45,7 @@ async def measure(
                 while not await _is_in_sync(world):
                     await asyncio.sleep(0.5)
             await disturb(world.nodes["B"].files.root, ("slow", str(fsck_s), "fsck_ffs"))
-            listener = await _listen(world, takeover_s + fsck_s)
+            listener = await listen(world, takeover_s + fsck_s)
             burners = _burn_all()
             await world.nodes["A"].power_off()
             text, _ = await listener.communicate()
@@ -59,7 +59,8 @@ async def _is_in_sync(world: World) -> bool:
     return set((await agent_view.copies(world)).values()) == {"in_sync"}
 
 
-async def _listen(world: World, seconds: float) -> asyncio.subprocess.Process:
+async def listen(world: World, seconds: float) -> asyncio.subprocess.Process:
+    """Let the client note the advertisements of the next ``seconds``; it prints them at its end."""
     client = world.bystanders["client"]
     interface = client.machine.ports[0].interface
     return await asyncio.create_subprocess_exec(

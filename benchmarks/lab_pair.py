@@ -28,7 +28,8 @@ async def standing(tuning: Tuning, cast: Cast = PRODUCT) -> AsyncIterator[World]
 async def until_settled(world: World, primary: str = "A") -> None:
     """Wait until one node serves, the client is answered, and both copies are in sync."""
     await until(lambda: world.observer.look().addressed == {primary}, f"{primary} serves")
-    end = time.monotonic() + PATIENCE_S
+    # A busy machine emulates a rebuild of a few megabytes per second.
+    end = time.monotonic() + PATIENCE_S + world.tuning.image_megabytes / 2
     while True:
         said = await agent_view.copies(world)
         if len(said) == len(world.nodes) and set(said.values()) == {agent_view.IN_SYNC}:

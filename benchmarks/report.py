@@ -20,7 +20,7 @@ PARTS: Final = (
     ("data_failover", "Failover of data, beside scripts written by hand"),
     ("many_groups", "Cost of virtual routers"),
     ("at_rest", "Cost of a pair with data that has nothing to do"),
-    ("under_fsck", "Advertisements while a file system is checked"),
+    ("under_fsck", "Advertisements while a file system is checked, and during a rebuild"),
     ("machine_room", "The machine room"),
 )
 _HEAD: Final = """\
