@@ -25,11 +25,11 @@ OWN_MS = 100.0
 
 def run(scale: Scale) -> list[Figure]:
     """Play both ways for each size."""
+    return asyncio.run(_play_all(scale))
+
+
+async def _play_all(scale: Scale) -> list[Figure]:
     sizes = (16,) if scale.is_smoke else (64, 256, 1024)
-    return asyncio.run(_play_all(sizes))
-
-
-async def _play_all(sizes: tuple[int, ...]) -> list[Figure]:
     figures: list[Figure] = []
     for megabytes in sizes:
         tuning = Tuning(image_megabytes=megabytes, interval="1s")
@@ -38,16 +38,17 @@ async def _play_all(sizes: tuple[int, ...]) -> list[Figure]:
             async with pair(way, tuning) as world:
                 seen[way] = await Story(world, way).play()
         figures += _figures(megabytes, seen[OURS], seen[SCRIPTS])
-    return [*figures, *await _stale(sizes[0]), *await _with_etcd(sizes[0])]
+    stale = await _stale(sizes[0], scale.of(30, 1), scale.of(8, 1))
+    return [*figures, *stale, *await _with_etcd(sizes[0])]
 
 
-async def _stale(megabytes: int) -> list[Figure]:
+async def _stale(megabytes: int, alone_s: float, write_s: float) -> list[Figure]:
     """Leave the older copy alone, with both ways."""
     tuning = Tuning(image_megabytes=megabytes, interval="1s")
     seen = {}
     for way in (OURS, SCRIPTS):
         async with pair(way, tuning) as world:
-            seen[way] = await Story(world, way).play_stale()
+            seen[way] = await Story(world, way).play_stale(alone_s, write_s)
     return [
         Figure(
             what=f"acknowledged writes overwritten by the older copy, {megabytes} MB",

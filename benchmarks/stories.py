@@ -23,10 +23,6 @@ from hafailover.lab.world import World
 CALM_S = 1.5
 STALL_LIMIT_S = 15.0
 """So long a write is waited for that the loss of the secondary holds up; then it counts as endless."""
-STALE_S = 8.0
-"""So long writes go on where they are to be lost, or not."""
-ALONE_S = 30.0
-"""So long the node with the older copy may take to serve it."""
 OURS, SCRIPTS = "hafailover", "the scripts"
 STORIES = ("planned failover", "planned failback", "primary powered off", "return and failback")
 """What ends in an outage; one that the scripts did not come back from counts as long as it was waited for."""
@@ -98,34 +94,40 @@ class Story:
         await self._lose_primary()
         return await self._count()
 
-    async def play_stale(self) -> Seen:
+    async def play_stale(self, alone_s: float, write_s: float) -> Seen:
         """Let the older copy be alone: the secondary dies, the primary writes on and dies, the secondary returns first.
 
-        ``lost`` are the acknowledged writes that in the end are on neither copy.
+        Args:
+            alone_s: So long the node with the older copy may take to serve it.
+            write_s: So long writes go on where they are to be lost, or not.
+
+        Returns:
+            ``lost`` are the acknowledged writes that in the end are on neither copy.
         """
         world = self._world
         await self._settle("A")
         await world.nodes["B"].power_off()
-        await asyncio.sleep(STALE_S)
+        await asyncio.sleep(write_s)
         await world.nodes["A"].power_off()
         await world.nodes["B"].power_on()
         with contextlib.suppress(TimeoutError):
-            await until(lambda: self._answering("B"), "the older copy is served", ALONE_S)
-        await asyncio.sleep(STALE_S)
+            await until(lambda: self._answering("B"), "the older copy is served", alone_s)
+        await asyncio.sleep(write_s)
         await world.nodes["A"].power_on()
         _tell("waits for anybody", self._is_ours)
         with contextlib.suppress(TimeoutError):
             await until(lambda: self._answering("A") or self._answering("B"), "an answer", 60.0)
-        await asyncio.sleep(STALE_S)
+        await asyncio.sleep(write_s)
         return await self._count()
 
     async def _lose_primary(self) -> None:
         world, seen = self._world, self._seen
-        died_ns = time.monotonic_ns()
+        begin_ns = time.monotonic_ns()
         seen.outage["primary powered off"] = await self._outage(world.nodes["A"].power_off(), "B")
         if self._is_ours:
             state = replace(world.paths, own=world.directory / "B").files.state
-            seen.shares = of_promotion(state, died_ns)
+            outage = longest_outage(world.answers(), begin_ns, time.monotonic_ns())
+            seen.shares = of_promotion(state, outage.begin_ns)
 
     async def _count(self) -> Seen:
         world, seen = self._world, self._seen

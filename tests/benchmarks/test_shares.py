@@ -51,6 +51,27 @@ def test_the_parts_add_up_to_the_whole(tmp_path: Path) -> None:
     )
 
 
+def test_what_happens_at_the_same_time_counts_once(tmp_path: Path) -> None:
+    text = "\n".join(
+        (
+            line(
+                1000,
+                {"is": "DeadlineReached"},
+                note("standby -> promoting"),
+                {"is": "Observe", "id": 1},
+                {"is": "AskArbiter", "id": 2},
+            ),
+            line(1100, {"is": "StepFinished", "id": 3, "outcome": {"took_ns": 500 * MS}}),
+            line(1250, {"is": "StorageObserved", "id": 1}),
+            line(1300, {"is": "ArbiterAnswered", "id": 2}, {"is": "AnnounceAddresses"}),
+        )
+    )
+    (tmp_path / "journal.jsonl").write_text(text)
+    assert of_promotion(tmp_path, 0) == Shares(
+        detection_ms=1000.0, commands_ms=100.0, looks_ms=150.0, asked_ms=50.0, own_ms=0.0
+    )
+
+
 @pytest.mark.parametrize("kept", [3, 6])
 def test_a_promotion_that_did_not_end_has_no_parts(tmp_path: Path, kept: int) -> None:
     text = "\n".join(JOURNAL.splitlines()[:kept])
