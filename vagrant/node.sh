@@ -42,7 +42,7 @@ configure() {
     install -d -m 0755 /usr/local/libexec/hafailover-acceptance
     install -m 0555 "$files/writer" /usr/local/libexec/hafailover-acceptance/writer
     install -m 0444 "$files/writer.py" /usr/local/libexec/hafailover-acceptance/writer.py
-    sysrc -q hafailover_enable=YES hafailover_program="$environment/bin/hafailover"
+    sysrc -q hafailover_enable=YES hafailover_agent="$environment/bin/hafailover"
     # ssh of the acceptance run must not wait for a host that is switched off by force.
     sysrc -q fsck_y_enable=YES
 }

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("hafailover.cli.status", "show who serves, and how the copies stand"),
     "history": ("hafailover.cli.history", "tell what happened, and why"),
     "explain": ("hafailover.cli.explain", "say why this node is primary, or why not"),
+    "may-stop": ("hafailover.cli.may_stop", "say whether the data is whole without this host"),
     "plan": ("hafailover.cli.plan", "show the commands that would be run now; runs none"),
     "switchover": ("hafailover.cli.orders", "move a group to the other node, in order"),
     "pause": ("hafailover.cli.orders", "stop changes of role"),

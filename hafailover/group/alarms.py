@@ -39,15 +39,40 @@ def update(turn: Turn) -> None:
         turn.set(alerts=tuple(kept))
 
 
-def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+def warn_of_stopping(turn: Turn) -> None:
+    """Whoever stops the only node with the latest data is told at once, whatever was said before."""
+    if _takes_data_away(turn):
+        severity, text = _away(turn)
+        turn.do(RaiseAlert(kind=AlertKind.UNPROTECTED, severity=severity, text=text))
+
+
+def _takes_data_away(turn: Turn) -> bool:
+    """Whether this node is being stopped although it alone has the latest data."""
+    copies = [record.copy for _, record in turn.state.records]
+    return turn.state.is_stopping and CopyState.SOLE in copies
+
+
+def _away(turn: Turn) -> tuple[Severity, str]:
+    node, peer = turn.settings.node, turn.settings.peer
+    text = f"{node} stops, and only it has the latest data: {peer} has no copy in sync"
+    return Severity.CRITICAL, text
+
+
+def _unprotected(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     state = turn.state
-    peer = turn.settings.peer
-    if state.role is Role.PRIMARY and state.unprotected_since is not None and not state.dropping:
+    if _takes_data_away(turn):
+        yield (AlertKind.UNPROTECTED, *_away(turn))
+    elif state.role is Role.PRIMARY and state.unprotected_since is not None and not state.dropping:
         yield (
             AlertKind.UNPROTECTED,
             Severity.WARNING,
-            f"only {turn.settings.node} has the data{_for_so_long(turn)}: {peer} has no copy in sync",
+            f"only {turn.settings.node} has the data{_for_so_long(turn)}: {turn.settings.peer} has no copy in sync",
         )
+
+
+def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    state = turn.state
+    yield from _unprotected(turn)
     if CopyState.DIVERGED in [record.copy for _, record in state.records]:
         yield (
             AlertKind.DIVERGED,

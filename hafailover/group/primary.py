@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hafailover.group import (
     addresses,
+    alarms,
     demotion,
     guard,
     handover,
@@ -40,6 +41,7 @@ def advance(turn: Turn) -> None:
     services.check_due(turn)
     if turn.state.is_stopping:
         successor = "" if handover.obstacle(turn) else turn.settings.peer
+        alarms.warn_of_stopping(turn)
         demotion.begin(turn, "the agent is stopping", successor=successor, is_final=True)
         return
     if handover.advance(turn):

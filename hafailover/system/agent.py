@@ -26,6 +26,7 @@ from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.loop_clock import LoopAlarm, MonotonicClock, wall_offset
+from hafailover.system.memory_lock import keep_stacks_small, lock_memory
 from hafailover.system.writer_thread import LineWriter, RotatedFile
 
 LAST_ACT_S: Final = 2.0
@@ -44,6 +45,7 @@ class Agent:
         Raises:
             HaFailoverError: Something that is needed is not there.
         """
+        keep_stacks_small()
         self._settings = settings
         self._groups = {group.name: group for group in settings.groups}
         self._loop = asyncio.get_running_loop()
@@ -111,14 +113,21 @@ class Agent:
             period = self._settings.record_test_period
             testing = loop.create_task(self._edges.records.watch(period))
             settle()
-            urgency = "real-time" if become_realtime() else "ordinary"
-            self._log.say(f"the agent starts on {self._settings.node} with {urgency} priority")
+            self._say_how_it_runs()
             self._start_groups(records)
             await self._ended.wait()
             testing.cancel()
         finally:
             await self._close()
         return self._exit_status
+
+    def _say_how_it_runs(self) -> None:
+        urgency = "real-time" if become_realtime() else "ordinary"
+        unlocked = lock_memory()
+        memory = f"swappable memory ({unlocked})" if unlocked else "its memory locked"
+        self._log.say(
+            f"the agent starts on {self._settings.node} with {urgency} priority and {memory}"
+        )
 
     def _start_groups(self, records: Mapping[str, Any]) -> None:
         incarnation, entropy = os.urandom(8).hex(), os.urandom(32).hex()

@@ -25,6 +25,7 @@ from hafailover.system.eventloop import become_realtime, run, settle
 from hafailover.system.frame_set import FrameSet, frame_order
 from hafailover.system.linux_addresses import LinuxAddresses, LinuxLinkEvents
 from hafailover.system.linux_announce import LinuxAnnouncer
+from hafailover.system.memory_lock import lock_memory
 from hafailover.system.rtnetlink import Assigned, Link
 from hafailover.system.second_reading import SecondReading
 from hafailover.system.virtual_router import RouterEdges, VirtualRouter
@@ -211,6 +212,7 @@ async def serve(settings: RouterProcessSettings) -> None:
     process = RouterProcess(settings, netlink, frames)
     settle()
     become_realtime()
+    lock_memory()
     process.start()
     await stopped.wait()
     await process.stop()
