@@ -20,6 +20,7 @@ from hafailover.group.actions import Severity
 from hafailover.runtime.alerting import Alert
 from hafailover.runtime.codec import encode
 from hafailover.runtime.settings import AlertSettings
+from hafailover.system.child_stream import ChildStream
 from hafailover.system.log import NOTICE, WARNING, Log
 from hafailover.system.spawning import spawn
 
@@ -28,7 +29,6 @@ WINDOW: Final = 64
 ALIVE_S: Final = 5.0
 _AGAIN_S: Final = 1.0
 _AGAIN_MAX_S: Final = 60.0
-_READ_BYTES: Final = 65536
 _LINE_MAX: Final = 1 << 20
 _DROPPABLE: Final = (Severity.NOTE, Severity.WARNING)
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
@@ -63,9 +63,7 @@ class CourierLink:
         self._numbers: dict[Severity, deque[int]] = {each: deque() for each in Severity}
         self._sent: set[int] = set()
         self._next = 1
-        self._socket: socket.socket | None = None
-        self._unsent = b""
-        self._received = b""
+        self._stream: ChildStream | None = None
         self._again_s = _AGAIN_S
         self._timers: list[asyncio.TimerHandle] = []
         self._dropped = 0
@@ -103,17 +101,14 @@ class CourierLink:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        if self._socket is not None and self._unsent:
+        if self._stream is not None:
             # What the kernel takes now is taken; the rest was never confirmed.
-            with contextlib.suppress(OSError):
-                self._socket.send(self._unsent)
+            self._stream.flush()
         self._hang_up()
 
     def _start(self) -> None:
         self._reap()
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        self._received = self._unsent = b""
+        ours, theirs = socket.socketpair()
         self._sent.clear()
         wanted = (
             "PATH",
@@ -139,12 +134,14 @@ class CourierLink:
             )
         except OSError as error:
             self._log.say(f"the courier of alerts cannot be started: {error.strerror}", WARNING)
-            self._hang_up()
+            ours.close()
             self._try_again()
             return
         finally:
             theirs.close()
-        self._loop.add_reader(self._socket, self._receive)
+        self._stream = ChildStream(
+            self._loop, ours, took=self._took, lost=self._lost, most=_LINE_MAX
+        )
         settings = encode(AlertSettings, self._settings)
         self._send({"settings": settings, "directory": str(self._directory)})
         self._timers.append(self._loop.call_later(ALIVE_S, self._say_alive))
@@ -152,14 +149,14 @@ class CourierLink:
 
     def _say_alive(self) -> None:
         self._timers.clear()
-        if self._socket is not None:
-            if not self._unsent:
+        if self._stream is not None:
+            if self._stream.is_sent:
                 self._send({"alive": True})
             self._timers.append(self._loop.call_later(ALIVE_S, self._say_alive))
 
     def _fill(self) -> None:
         """Send what fits into the window, oldest first."""
-        if self._socket is None:
+        if self._stream is None:
             return
         for number, alert in self._kept.items():
             if len(self._sent) >= WINDOW:
@@ -186,39 +183,12 @@ class CourierLink:
         return 0
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._unsent += json.dumps(message).encode() + b"\n"
-        self._flush()
+        if self._stream is not None:
+            self._stream.send(json.dumps(message).encode() + b"\n")
 
-    def _flush(self) -> None:
-        if self._socket is None:
-            return
-        try:
-            sent = self._socket.send(self._unsent)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            # It is gone. The reader sees the end of the stream, and tells.
-            sent = len(self._unsent)
-        self._unsent = self._unsent[sent:]
-        if self._unsent:
-            self._loop.add_writer(self._socket, self._flush)
-        else:
-            self._loop.remove_writer(self._socket)
-
-    def _receive(self) -> None:
-        chunk = b""
-        if self._socket is not None:
-            try:
-                chunk = self._socket.recv(_READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                chunk = b""
-        self._received += chunk
-        if not chunk or len(self._received) > _LINE_MAX:
-            self._lost()
-            return
-        *lines, self._received = self._received.split(b"\n")
+    def _took(self, received: bytearray) -> None:
+        *lines, rest = received.split(b"\n")
+        received[:] = rest
         for line in lines:
             try:
                 self._take(json.loads(line))
@@ -260,8 +230,6 @@ class CourierLink:
         self._again_s = min(self._again_s * 2, _AGAIN_MAX_S)
 
     def _hang_up(self) -> None:
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
-            self._socket.close()
-            self._socket = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hafailover.system.child_stream import ChildStream
 from hafailover.system.spawning import spawn
 
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
@@ -20,7 +21,6 @@ _PROGRAM: Final = (
 )
 """Isolated from the environment and without site-packages (-I -S), so it must be told the path."""
 _ANSWER_BYTES_MAX: Final = 8 << 20
-_READ_BYTES: Final = 65536
 _HEADER: Final = 4
 
 
@@ -46,27 +46,21 @@ class WorkerStream:
         Raises:
             OSError: If no process can be started.
         """
-        self._loop = loop
         self._take = take
-        self._lost = lost
-        self._unsent = b""
-        self._received = bytearray()
-        self._socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
         try:
             self.pid = _spawn(theirs.fileno(), environment)
         except OSError:
-            self._socket.close()
+            ours.close()
             raise
         finally:
             theirs.close()
-        self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        loop.add_reader(self._socket, self._receive)
+        self._stream = ChildStream(loop, ours, took=self._took, lost=lost, most=_ANSWER_BYTES_MAX)
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message as soon as the child reads."""
         data = marshal.dumps(dict(message))
-        self._unsent += len(data).to_bytes(_HEADER, "big") + data
-        self._flush()
+        self._stream.send(len(data).to_bytes(_HEADER, "big") + data)
 
     def kill(self) -> None:
         """Kill the child with whatever it started."""
@@ -75,40 +69,14 @@ class WorkerStream:
 
     def close(self) -> None:
         """Call nobody any more; a child that is idle ends at the end of its input."""
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
-        self._socket.close()
+        self._stream.close()
 
-    def _flush(self) -> None:
-        try:
-            sent = self._socket.send(self._unsent)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            # The child has gone. The reader sees the end of the stream and tells.
-            sent = len(self._unsent)
-        self._unsent = self._unsent[sent:]
-        if self._unsent:
-            self._loop.add_writer(self._socket, self._flush)
-        else:
-            self._loop.remove_writer(self._socket)
-
-    def _receive(self) -> None:
-        try:
-            chunk = self._socket.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            chunk = b""
-        self._received += chunk
-        if not chunk or len(self._received) > _ANSWER_BYTES_MAX:
-            self._lost()
-            return
-        length = int.from_bytes(self._received[:_HEADER], "big")
+    def _took(self, received: bytearray) -> None:
+        length = int.from_bytes(received[:_HEADER], "big")
         # A worker speaks only when it was asked, so there is never more than one message.
-        if len(self._received) > _HEADER and len(self._received) == _HEADER + length:
-            data = bytes(self._received[_HEADER:])
-            self._received.clear()
+        if len(received) > _HEADER and len(received) == _HEADER + length:
+            data = bytes(received[_HEADER:])
+            received.clear()
             self._take(marshal.loads(data))  # noqa: S302 - from our own child
 
 
