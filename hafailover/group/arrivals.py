@@ -199,15 +199,19 @@ def _note_users_ended(turn: Turn, step: Step | None) -> None:
 def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
     """Take in that a watched volume or image took a write to disk, or did not."""
     match event:
-        case CanaryWritten(volume=volume, problem=problem):
+        case CanaryWritten(volume=volume, problem=problem, took_ns=took_ns):
             if problem:
                 turn.set(canary_problem=problem)
             elif any(name == volume for name, _ in turn.state.canaries):
-                turn.set(
-                    canaries=put(turn.state.canaries, volume, turn.now),
-                    progress=put(turn.state.progress, volume, turn.now),
-                    canary_problem="",
-                )
+                turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
+                dropping = turn.state.dropping
+                if dropping is None:
+                    # It passed behind everything that was under way when it began.
+                    began = later(turn.now, -took_ns)
+                    turn.set(progress=put(turn.state.progress, volume, began))
+                elif not dropping.is_granted and dropping.unguarded_at is None:
+                    # It waited for the peer's copy no more: the kernel may have let that go meanwhile.
+                    turn.set(dropping=replace(dropping, unguarded_at=turn.now))
         case ImageSynced(volume=volume, problem=problem):
             is_watched = any(name == volume for name, _ in turn.state.synced_images)
             record = turn.state.record(volume)

@@ -110,10 +110,14 @@ class ProbeFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryWritten:
-    """The canary write and fsync on a volume came back (``problem`` empty) or failed."""
+    """The canary write and fsync on a volume came back (``problem`` empty) or failed.
+
+    ``took_ns``: how long it was under way. What it proves of the peer counts from when it began.
+    """
 
     volume: str
     problem: str = ""
+    took_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,6 +182,8 @@ def beside_silence(turn: Turn) -> str:
     on alone, unless its own copy is the one that did.
     """
     state, peer = turn.state, turn.settings.peer
+    if state.fence.is_off:
+        return ""
     has_spoken = state.contact or any(each.spoken_boot == state.boot for _, each in state.durable)
     is_sole = all(each.copy is CopyState.SOLE for _, each in state.durable)
     if not has_spoken and not is_sole:

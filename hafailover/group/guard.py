@@ -120,6 +120,7 @@ def abort_at(turn: Turn) -> Instant | None:
 
     Counted from the last proof that the peer's I/O progresses, so that it lies before the kernel's own limit; with a
     fence device, whose verdict takes longer, from when it was asked (how seldom the kernel looks stands before that).
+    If writes complete all the same, only a peer that is heard is given the time to call its copy stale.
     """
     state, timers = turn.state, turn.settings.timers
     if state.dropping is None or state.dropping.is_granted:
@@ -128,6 +129,9 @@ def abort_at(turn: Turn) -> Instant | None:
         case ArbiterKind.ETCD:
             proved = min((at for _, at in state.progress), default=state.dropping.since)
             return later(proved, KERNEL_GUARD - timers.kill - timers.lateness)
+        case ArbiterKind.FENCE if state.dropping.unguarded_at is not None:
+            patience = turn.settings.silence if turn.peer_report is not None else 0
+            return later(state.dropping.unguarded_at, patience)
         case ArbiterKind.FENCE:
             wait = turn.settings.fence.deadline + timers.lateness
             return later(state.dropping.since, wait)

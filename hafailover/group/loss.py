@@ -2,7 +2,7 @@
 
 from hafailover.group import addresses, demotion, isolation, parting
 from hafailover.group.contact import REPLICATION, is_acting
-from hafailover.group.settings import GroupSettings
+from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, try_again_later
@@ -26,6 +26,10 @@ def advance(turn: Turn) -> bool:
         if turn.state.loss_at is None:
             turn.set(loss_at=turn.now)
         parting.begin(turn, reason)
+    elif not turn.state.dropping.is_granted and not turn.state.dropping.is_claimed:
+        reason = _dropped_by_kernel(turn)
+        if reason.startswith(parting.UNANNOUNCED):
+            parting.note_dropped(turn, reason)
     if parting.let_go(turn) is Progress.FAILED:
         # This node's copy is the one that counts: a leftover is no reason to stop serving it.
         turn.note(f"the lost peer's ggate is not gone yet: {turn.state.refusal}")
@@ -48,9 +52,19 @@ def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     due = overdue
     if heard:
         silent = later(heard[0], settings.silence)
-        due = min(max(overdue, silent), later(oldest, timers.canary_patience))
+        due = min(max(overdue, silent), later(oldest, _patience(state, settings)))
     stalled = _own_image_overdue(state, settings)
     return None if stalled is not None and stalled <= due else due
+
+
+def _patience(state: GroupState, settings: GroupSettings) -> int:
+    """Return how long a late canary is borne beside a peer that is heard.
+
+    Etcd leaves no time for it, since it has to be asked before a copy is let go; but not for one that is still being
+    rebuilt, which it does not count.
+    """
+    is_counted = settings.arbiter is not ArbiterKind.ETCD or state.is_in_sync
+    return settings.timers.canary_patience + (0 if is_counted else settings.lease.renew_deadline)
 
 
 def _own_image_overdue(state: GroupState, settings: GroupSettings) -> Instant | None:

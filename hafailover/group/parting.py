@@ -49,8 +49,17 @@ def drop(turn: Turn, reason: str) -> None:
     )
     turn.set(dropping=dropping, in_sync_since=None)
     if reason.startswith(UNANNOUNCED):
-        _claim_dropped(turn)
+        note_dropped(turn, reason)
     _permitted(turn)
+
+
+def note_dropped(turn: Turn, reason: str) -> None:
+    """The kernel let the copy go before anybody gave leave: writes are acknowledged by this node alone since then."""
+    dropping = turn.state.dropping
+    assert dropping is not None  # noqa: S101
+    turn.set(dropping=replace(dropping, reason=reason, unguarded_at=turn.now))
+    if not dropping.is_claimed:
+        _claim_dropped(turn)
 
 
 def leave_behind(turn: Turn, reason: str) -> None:

@@ -85,7 +85,8 @@ class Dropping:
     """The peer's copy is being let go: arbiter, records, then ``ggatec destroy -f``, then the leftovers.
 
     ``lineage``: under which this node goes on alone. ``is_granted``: whether the arbiter has agreed, or need not be
-    asked. ``is_claimed``: whether the records say so.
+    asked. ``is_claimed``: whether the records say so. ``unguarded_at``: when writes were seen to complete although
+    nobody had given leave, most likely since the kernel let the copy go by itself: nothing waits any more.
     """
 
     since: Instant
@@ -93,6 +94,7 @@ class Dropping:
     lineage: str = ""
     is_granted: bool = False
     is_claimed: bool = False
+    unguarded_at: Instant | None = None
     destroyed: tuple[tuple[str, int], ...] = ()
     """(volume, unit) already destroyed without looking."""
     is_failed_rebuild: bool = False

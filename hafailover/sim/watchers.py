@@ -32,12 +32,15 @@ class Watchers:
 
         def write() -> None:
             if self._holds(f"canary {name}", token):
-                agent.world.workload.write_canary(agent.host, volume, written)
+                began = agent.host.now
+                agent.world.workload.write_canary(
+                    agent.host, volume, lambda error: written(error, agent.host.now - began)
+                )
 
-        def written(error: int) -> None:
+        def written(error: int, took_ns: int) -> None:
             if self._holds(f"canary {name}", token):
                 problem = f"error {error}" if error else ""
-                agent.feed(happened.CanaryWritten(volume=name, problem=problem))
+                agent.feed(happened.CanaryWritten(volume=name, problem=problem, took_ns=took_ns))
                 after(agent.settings.timers.canary_period, write)
 
         after(agent.settings.timers.canary_period, write)

@@ -31,8 +31,9 @@ class _Pulse:
         arguments: Callable[[int], Mapping[str, Any]],
         period: Nanoseconds,
         deadline: Nanoseconds,
-        tell: Callable[[str], None],
+        tell: Callable[[str, int], None],
     ) -> None:
+        """``tell``: is told the problem, empty if there was none, and for how long it was under way, in ns."""
         self._worker = worker
         self._operation = operation
         self._arguments = arguments
@@ -41,7 +42,7 @@ class _Pulse:
         self._tell = tell
         self._loop = loop
         self._sequence = 0
-        self._due = loop.time()
+        self._due = self._began = loop.time()
         self._is_over = False
         # Callbacks and no task: several beats a second are most of what a host at rest does.
         self._timer: asyncio.Handle = loop.call_soon(self._beat)
@@ -55,6 +56,7 @@ class _Pulse:
 
     def _beat(self) -> None:
         self._sequence += 1
+        self._began = self._loop.time()
         if stuck := self._worker.stuck:
             age_s = (self._loop.time() * 1e9 - stuck[0].since_ns) / 1e9
             self._say(f"{self._operation} has hung for {age_s:.1f} s (pid {stuck[0].pid})")
@@ -69,7 +71,7 @@ class _Pulse:
 
     def _say(self, problem: str) -> None:
         if not self._is_over:
-            self._tell(problem)
+            self._tell(problem, round((self._loop.time() - self._began) * 1e9))
         # What was told may have ended it.
         if self._is_over:
             return
@@ -105,8 +107,8 @@ class WatcherPort:
                 arguments=lambda number: {"mount_point": mount_point, "sequence": number},
                 period=timers.canary_period,
                 deadline=timers.canary_deadline,
-                tell=lambda problem: self._feed(
-                    group, CanaryWritten(volume=volume, problem=problem)
+                tell=lambda problem, took_ns: self._feed(
+                    group, CanaryWritten(volume=volume, problem=problem, took_ns=took_ns)
                 ),
             ),
             is_on=is_on,
@@ -123,7 +125,9 @@ class WatcherPort:
                 arguments=lambda _: {"path": image},
                 period=SYNC_PERIOD,
                 deadline=SYNC_DEADLINE,
-                tell=lambda problem: self._feed(group, ImageSynced(volume=volume, problem=problem)),
+                tell=lambda problem, _: self._feed(
+                    group, ImageSynced(volume=volume, problem=problem)
+                ),
             ),
             is_on=is_on,
         )

@@ -1,6 +1,7 @@
 """Worlds in the states from which the tests begin."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
@@ -18,9 +19,14 @@ def running(
     *,
     arbiter: ArbiterKind = ArbiterKind.PING,
     tell: Callable[[str], None] | None = None,
+    gate_timeout_s: int | None = None,
 ) -> World:
-    """Return a pair in service: A serves, both copies are in sync."""
+    """Return a pair in service: A serves, both copies are in sync. ``gate_timeout_s``: how seldom the kernel looks."""
     world = found(seed, arbiter=arbiter, tell=tell)
+    if gate_timeout_s is not None:
+        for node, settings in world.settings.items():
+            volumes = [replace(each, gate_timeout_s=gate_timeout_s) for each in settings.volumes]
+            world.settings[node] = replace(settings, volumes=tuple(volumes))
     for node in pair.NODES:
         world.power_on(node)
     assert settle(world, MINUTE)
