@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "alert": ("hafailover.cli.alert", "try out how alerts reach people"),
     "check": ("hafailover.cli.check", "check the configuration and this host"),
     "init": ("hafailover.cli.init", "set this node up for the first time"),
+    "grow": ("hafailover.cli.grow", "enlarge a volume: image, file system, record"),
     "export-image": ("hafailover.cli.export_image", "copy a volume for a host without hafailover"),
     "import": ("hafailover.cli.import_", "make a configuration from files of freevrrpd and ggate"),
     "sample": ("hafailover.cli.sample", "print an annotated configuration"),

@@ -33,6 +33,9 @@ def run(config: Path, node: str | None) -> int:
     refuse_wrong_host(settings, os.environ, platform.system())
     # Imported only now: a refusal should not cost the start of everything.
     from hafailover.system.agent_start import start  # noqa: PLC0415
+    from hafailover.system.growth_looks import refuse_unfinished  # noqa: PLC0415
+
+    refuse_unfinished(settings)
 
     return start(settings, os.environ)
 

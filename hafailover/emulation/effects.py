@@ -45,6 +45,7 @@ class FilesystemVerb(Enum):
     STOP = "stop"
     FORMAT = "format"
     CHECK = "check"
+    GROW = "grow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

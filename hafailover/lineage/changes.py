@@ -209,6 +209,11 @@ def closed(record: LineageRecord, *, clean: bool, binding: ImageBinding) -> Line
     return replace(record, session="", closing_id="", clean=clean, binding=binding)
 
 
+def enlarged(record: LineageRecord, *, binding: ImageBinding) -> LineageRecord:
+    """The closed copy was given room behind its end; what it holds, and whose data it is, stay as they were."""
+    return replace(record, closing_id="", binding=binding)
+
+
 def closing(record: LineageRecord, close_id: str) -> LineageRecord:
     """The copy is about to be closed: what is still up of it is not to be adopted, and this will be its marker."""
     return replace(record, closing_id=close_id) if record.is_open else record

@@ -71,7 +71,7 @@ def run_command(argv: tuple[str, ...], limit_s: float) -> Said:
 
 def look(settings: NodeSettings, run: Run) -> SetupFacts:
     """Return what is there."""
-    storage, classes = _storage(settings, run)
+    storage, classes = see_storage(settings, run)
     has_key, key_problem = _key(settings.channel.key_file)
     volumes = tuple(
         (group.name, _volume(settings, group.name, volume, storage))
@@ -107,7 +107,8 @@ def see_image(path: str) -> ImageFacts:
     return image_facts(Answer(kind=AnswerKind.DONE, result=seen))
 
 
-def _storage(settings: NodeSettings, run: Run) -> tuple[StorageFacts, tuple[str, ...]]:
+def see_storage(settings: NodeSettings, run: Run) -> tuple[StorageFacts, tuple[str, ...]]:
+    """Return what is seen of the storage, and the GEOM classes that are there."""
     looks = (observing.look_at_geom(), observing.look_at_mounts(), observing.look_at_processes())
     texts, problems = [], []
     for step in looks:
@@ -165,7 +166,7 @@ def _volume(
     settings: NodeSettings, group: str, volume: VolumeSettings, storage: StorageFacts
 ) -> VolumeFacts:
     image = storage.image(volume.image) or ImageFacts(exists=False)
-    record = _record(record_path(settings, group, volume.name), group, volume.name)
+    record = read_record(record_path(settings, group, volume.name), group, volume.name)
     intent = _intent(note_path(settings, group, volume.name), image)
     content = None
     if image.exists and not image.problem:
@@ -177,11 +178,11 @@ def _volume(
         intent=intent,
         record=record,
         misfit="" if record is None else misfit(record, image, volume.size_bytes),
-        free_bytes=_room(Path(volume.image).parent),
+        free_bytes=room(Path(volume.image).parent),
     )
 
 
-def _record(path: Path, group: str, volume: str) -> LineageRecord | None:
+def read_record(path: Path, group: str, volume: str) -> LineageRecord | None:
     """Return the record; one that cannot be read is there all the same, and fits no image."""
     try:
         content = path.read_bytes()
@@ -239,7 +240,8 @@ def read_content(path: str, size: int, *, is_quick: bool) -> Content:
     return Content(holding=Holding.NOTHING)
 
 
-def _room(directory: Path) -> int:
+def room(directory: Path) -> int:
+    """Return how many bytes are free where a directory is, or will be."""
     while not directory.exists():
         directory = directory.parent
     found = os.statvfs(directory)

@@ -3,18 +3,33 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from hafailover.errors import EX_REFUSED, EdgeError
-from hafailover.setup.facts import SetupFacts
-from hafailover.setup.plan import Plan
 from hafailover.setup.refusals import Refused
-from hafailover.setup.steps import SetupStep
-from hafailover.system.setup_work import SetupWork
 
 TRIES: Final = 5
 """A device node may appear a moment after the command that makes it."""
 _PAUSE_S: Final = 0.2
+
+Facts = TypeVar("Facts")
+StepT = TypeVar("StepT", bound="Step")
+StepT_contra = TypeVar("StepT_contra", contravariant=True)
+
+
+class Step(Protocol):
+    """One step of any plan."""
+
+    @property
+    def text(self) -> str:
+        """What it does, for people."""
+
+
+class Work(Protocol[StepT_contra]):
+    """Does steps on this host."""
+
+    def do(self, step: StepT_contra, /) -> str:
+        """Do one step; returns what a command said, for the case that nothing came of it."""
 
 
 class SetupRefusedError(EdgeError):
@@ -23,7 +38,7 @@ class SetupRefusedError(EdgeError):
     exit_status = EX_REFUSED
 
 
-def steps_of(plan: Plan) -> tuple[SetupStep, ...]:
+def steps_of(plan: tuple[StepT, ...] | Refused) -> tuple[StepT, ...]:
     """Return the steps of a plan.
 
     Raises:
@@ -35,10 +50,10 @@ def steps_of(plan: Plan) -> tuple[SetupStep, ...]:
 
 
 def carry_out(
-    look: Callable[[], SetupFacts],
-    plan_of: Callable[[SetupFacts], Plan],
-    work: SetupWork,
-    tell: Callable[[SetupStep], None],
+    look: Callable[[], Facts],
+    plan_of: Callable[[Facts], tuple[StepT, ...] | Refused],
+    work: Work[StepT],
+    tell: Callable[[StepT], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Do step after step until none is left.
@@ -47,7 +62,7 @@ def carry_out(
         SetupRefusedError: Something was found in between that is not to be touched.
         EdgeError: A step failed, or had no effect.
     """
-    tries: Counter[SetupStep] = Counter()
+    tries: Counter[StepT] = Counter()
     while steps := steps_of(plan_of(look())):
         step = steps[0]
         if tries[step]:

@@ -85,7 +85,7 @@ class SetupWork:
         fresh = f"{step.path}{_FRESH}"
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
-            self._fill(descriptor, 0, step.size)
+            fill(descriptor, 0, step.size, self._progress)
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
@@ -93,13 +93,6 @@ class SetupWork:
         self._note(step, replace(intent, inode=status.st_ino, birth_ns=birth_ns(status)))
         Path(fresh).rename(step.path)
         sync_directory(str(Path(step.path).parent))
-
-    def _fill(self, descriptor: int, start: int, size: int) -> None:
-        """Write zeros up to ``size``, so that every block is there: a sparse file can fail later."""
-        for at in range(start, size, _CHUNK):
-            write_whole(descriptor, bytes(min(_CHUNK, size - at)), at)
-            self._progress(at, size)
-        os.fsync(descriptor)
 
     def _note(self, step: SetupStep, intent: Intent) -> None:
         path = note_path(self._settings, step.group, step.volume)
@@ -125,6 +118,14 @@ class SetupWork:
         _make_directory(path.parent)
         replace_file(str(path), encode_slot(step.group, step.volume, record) * SLOTS, 0o600)
         self._forget(step)
+
+
+def fill(descriptor: int, start: int, size: int, progress: Progress) -> None:
+    """Write zeros up to ``size``, so that every block is there: a sparse file can fail later."""
+    for at in range(start, size, _CHUNK):
+        write_whole(descriptor, bytes(min(_CHUNK, size - at)), at)
+        progress(at, size)
+    os.fsync(descriptor)
 
 
 def _given(step: SetupStep) -> Intent:

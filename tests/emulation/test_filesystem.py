@@ -188,3 +188,66 @@ def test_a_delayed_command_can_be_killed() -> None:
     assert host.kernel.kill(ticket, host.now)
     host.pump()
     assert host.done[ticket].status == KILLED
+
+
+def small_on_large(options: str = "-U -j") -> Host:
+    """Return a host with a file system of 64 MB on a device that has become twice as large."""
+    host = Host()
+    host.files.create("/img/f", 64 * MEGABYTE)
+    host.ok("mdconfig -a -t vnode -f /img/f -u 5", f"newfs {options} {DEVICE}", "mdconfig -d -u 5")
+    block = host.files.pread("/img/f", superblock.OFFSET, superblock.LENGTH)
+    host.files.create("/img/f", 128 * MEGABYTE)
+    host.files.pwrite("/img/f", superblock.OFFSET, block)
+    host.ok("mdconfig -a -t vnode -f /img/f -u 5")
+    return host
+
+
+def test_growfs_makes_a_file_system_as_large_as_its_device_and_keeps_what_it_is() -> None:
+    host = small_on_large()
+    before = host.run(f"dumpfs {DEVICE}").stdout
+    assert "size\t16384\n" in before
+
+    assert "super-block backups" in host.run(f"growfs -y {DEVICE}").stdout
+
+    after = host.run(f"dumpfs {DEVICE}").stdout
+    assert "size\t32768\n" in after
+    assert after.splitlines()[1] == before.splitlines()[1], "the id stays"
+    assert "soft-updates+journal" in after
+    host.ok(f"fsck_ffs -f -p {DEVICE}", f"mount {DEVICE} /mnt/data")
+
+
+def test_growfs_asks_first_and_has_nothing_to_do_twice() -> None:
+    host = small_on_large()
+    asked = host.run(f"growfs {DEVICE}")
+    assert (asked.status, "from 64MB to 128MB? [yes/no]" in asked.stdout) == (0, True), asked
+    host.ok(f"growfs -N {DEVICE}")
+    assert "size\t16384\n" in host.run(f"dumpfs {DEVICE}").stdout
+    host.ok(f"growfs -y {DEVICE}")
+    again = host.run(f"growfs -y {DEVICE}")
+    assert (again.status, "is equal to the current" in again.stderr) == (0, True), again
+
+
+def test_growfs_refuses_what_is_unclean_or_no_file_system() -> None:
+    host = Host()
+    host.files.create("/img/f", 64 * MEGABYTE)
+    host.ok("mdconfig -a -t vnode -f /img/f -u 5")
+    assert host.run(f"growfs -y {DEVICE}").status == 2
+    assert host.run("growfs -y /dev/md9").status == 3
+    dirty = crashed("-U")
+    dirty.ok(f"mount {DEVICE} /mnt/data", "umount /mnt/data")
+    refused = dirty.run(f"growfs -y {DEVICE}")
+    assert (refused.status, "is not clean - run fsck" in refused.stderr) == (2, True)
+
+
+def test_a_growfs_that_is_run_again_without_a_check_leaves_damage() -> None:
+    """The cylinder group that the first one changed is counted twice: only fsck rebuilds it."""
+    for checks in (False, True):
+        host = small_on_large()
+        damage(host)
+        block = superblock.decode(host.files.pread("/img/f", superblock.OFFSET, superblock.LENGTH))
+        assert block is not None
+        host.files.pwrite("/img/f", superblock.OFFSET, replace(block, clean=True).encode())
+        if checks:
+            host.ok(f"fsck_ffs -f -y {DEVICE}")
+        host.ok(f"growfs -y {DEVICE}")
+        assert host.run(f"fsck_ffs -f -p {DEVICE}").status == (0 if checks else 8)

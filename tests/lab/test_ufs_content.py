@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hafailover.lab.ufs import ContentStore, check, format_device, layout
+from hafailover.lab.ufs import ContentStore, check, format_device, grow, layout
 from hafailover.lab.ufs.tree import ROOT, Inode
 from tests.lab.memory_device import MemoryDevice
 
@@ -196,5 +196,24 @@ def test_damage_is_found() -> None:
         assert await check(device) == ["neither metadata slot is intact"]
         with pytest.raises(OSError, match="no file system"):
             await ContentStore.load(device)
+
+    asyncio.run(run())
+
+
+def test_a_larger_device_is_taken_in_and_the_files_stay() -> None:
+    async def run() -> None:
+        device, store = await _fresh()
+        await store.write(_file(store, "a"), 0, b"x" * 100_000)
+        await store.commit()
+        before = store.free.total
+        device.stable.extend(bytes(2 * MEGABYTE))
+        device.size += 2 * MEGABYTE
+
+        await grow(device)
+
+        grown = await ContentStore.load(device)
+        assert grown.free.total == before + 2 * MEGABYTE // layout.BLOCK_SIZE
+        assert await _content(device, "a") == b"x" * 100_000
+        assert await check(device) == []
 
     asyncio.run(run())

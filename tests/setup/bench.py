@@ -29,9 +29,9 @@ class PowerCutError(BaseException):
     """The end of everything that runs."""
 
 
-def settings_of(root: Path, node: str) -> NodeSettings:
-    """Return the settings of a pair's node that lives in ``root``."""
-    text = f"""\
+def text_of(root: Path) -> str:
+    """Return the configuration of a pair whose files are in ``root``."""
+    return f"""\
 version: 1
 nodes:
   a: {{lan: 192.0.2.11, replication: 10.0.0.11}}
@@ -53,7 +53,11 @@ groups:
         size: {SIZE}B
         mount_point: {root}/mnt
 """
-    return read_text(text, "f").settings(node)
+
+
+def settings_of(root: Path, node: str) -> NodeSettings:
+    """Return the settings of a pair's node that lives in ``root``."""
+    return read_text(text_of(root), "f").settings(node)
 
 
 @dataclass(frozen=True, kw_only=True)

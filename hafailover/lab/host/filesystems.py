@@ -120,6 +120,8 @@ class Filesystems:
         match work.verb:
             case FilesystemVerb.FORMAT:
                 await ufs.format_device(device)
+            case FilesystemVerb.GROW:
+                await ufs.grow(device)
             case FilesystemVerb.CHECK:
                 return EIO if await ufs.check(device) else 0
             case FilesystemVerb.START:

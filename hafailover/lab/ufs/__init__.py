@@ -5,10 +5,11 @@ so that an open file keeps it busy, a stuck device hangs its callers, and an ``f
 says.
 
 Use: ``await format_device(device)`` once; ``check(device)`` returns what is wrong with the content;
+``await grow(device)`` takes in what the device has become larger by;
 ``MountedFilesystem(device, mountpoint)`` has ``await start()`` and ``await stop(force=...)``.
 """
 
-from hafailover.lab.ufs.content import ContentStore, check, format_device
+from hafailover.lab.ufs.content import ContentStore, check, format_device, grow
 from hafailover.lab.ufs.device import BlockDevice, FileDevice
 from hafailover.lab.ufs.mounted import MountedFilesystem
 
@@ -19,4 +20,5 @@ __all__ = [
     "MountedFilesystem",
     "check",
     "format_device",
+    "grow",
 ]

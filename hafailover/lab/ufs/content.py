@@ -48,6 +48,21 @@ async def format_device(device: BlockDevice) -> None:
     await device.flush()
 
 
+async def grow(device: BlockDevice) -> None:
+    """Use all of a device that has become larger; what is on it stays.
+
+    Raises:
+        OSError: EINVAL when there is no intact file system; what the device says.
+    """
+    slot = await _newest_slot(device)
+    if slot is None:
+        raise OSError(errno.EINVAL, "no file system on the device")
+    blocks = max(slot.data_blocks, layout.data_blocks_on(device.size))
+    grown = Slot(sequence=slot.sequence + 1, data_blocks=blocks, text=slot.text)
+    await device.write(grown.offset, grown.encode(device.sector_size))
+    await device.flush()
+
+
 async def check(device: BlockDevice) -> list[str]:
     """Return what is wrong with the content on ``device``; nothing wrong is an empty list."""
     slot = await _newest_slot(device)
