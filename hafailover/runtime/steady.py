@@ -61,7 +61,7 @@ from hafailover.group.events import (
     WallClockTold,
     WatchdogArmed,
 )
-from hafailover.group.report import GroupReport
+from hafailover.group.report import GroupReport, says_the_same
 
 if TYPE_CHECKING:
     from hafailover.storage.facts import StorageFacts
@@ -94,8 +94,8 @@ class SteadyWatch:
             case ReportReceived(network=network, report=report):
                 return self._report_is_news(network, report)
             case StorageObserved(facts=facts):
-                known_facts, self._facts = self._facts, facts
-                return facts != known_facts
+                known_facts, self._facts = self._facts, _lasting(facts)
+                return self._facts != known_facts
             case ProbeFinished():
                 known_probe, self._probe = self._probe, replace(event, id=0)
                 return self._probe != known_probe
@@ -131,7 +131,14 @@ class SteadyWatch:
     def _report_is_news(self, network: str, report: GroupReport) -> bool:
         known = self._reports.get(network)
         self._reports[network] = report
-        return known is None or replace(report, sequence=known.sequence) != known
+        return known is None or not says_the_same(report, known)
+
+
+def _lasting(facts: "StorageFacts") -> "StorageFacts":
+    """Leave out what changes from one moment to the next: whether a process sleeps or runs just now."""
+    if not facts.processes:
+        return facts
+    return replace(facts, processes=tuple(replace(each, state="") for each in facts.processes))
 
 
 def _action_is_news(action: Action) -> bool:

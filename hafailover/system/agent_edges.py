@@ -31,6 +31,7 @@ from hafailover.system.ifconfig import Interface
 from hafailover.system.image_looks import ImageLooks
 from hafailover.system.link_watch import LinkWatcher, watch_link
 from hafailover.system.log import CRITICAL, Log
+from hafailover.system.looks import GATHER_S
 from hafailover.system.observer import GroupScope, HostObserver
 from hafailover.system.pauses import PauseStore
 from hafailover.system.peer_channel import PeerChannel, PeerNetwork
@@ -155,7 +156,7 @@ class AgentEdges:
         self._observer = HostObserver(
             loop,
             runner,
-            geom=GeomLook(loop, self.pool.geom),
+            geom=GeomLook(loop, self.pool.geom, gather_s=GATHER_S if len(groups) > 1 else 0.0),
             look_at_image=ImageLooks(loop, self.pool.for_looks),
             scopes={
                 group.name: GroupScope(

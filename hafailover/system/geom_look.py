@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hafailover.override import override
 from hafailover.storage.geom_facts import GeomFacts, see_geom
 from hafailover.storage.observing import CONFXML, LOOK
-from hafailover.system.looks import Seen, SharedLook
+from hafailover.system.looks import GATHER_S, Seen, SharedLook
 from hafailover.system.worker import Answer, AnswerKind, Worker
 
 
@@ -23,8 +23,9 @@ class GeomLook(SharedLook[GeomFacts]):
         loop: asyncio.AbstractEventLoop,
         worker: Worker,
         parse: Callable[[str], GeomFacts] = see_geom,
+        gather_s: float = GATHER_S,
     ) -> None:
-        super().__init__(loop, f"sysctl {CONFXML}", parse)
+        super().__init__(loop, f"sysctl {CONFXML}", parse, gather_s=gather_s)
         self._worker = worker
         self._known = ""
 
@@ -35,8 +36,9 @@ class GeomLook(SharedLook[GeomFacts]):
     @override
     def _start(self) -> None:
         arguments = {"name": CONFXML, "known": self._known}
-        answer = self._worker.call("read_sysctl", arguments, LOOK)
-        answer.add_done_callback(lambda done: self._answer(self._told(done.result())))
+        self._worker.ask(
+            "read_sysctl", arguments, LOOK, lambda answer: self._answer(self._told(answer))
+        )
 
     def _told(self, answer: Answer) -> Seen[GeomFacts]:
         if answer.kind is not AnswerKind.DONE:

@@ -20,7 +20,7 @@ from hafailover.system.runner import Runner
 from hafailover.units import Nanoseconds
 
 GATHER_S: Final = 0.002
-"""So long a look waits for others who want the same."""
+"""So long a look waits for others who want the same, where there are others."""
 OUTPUT_BYTES_MAX: Final = 4 * 1024 * 1024
 """``kern.geom.confxml`` of a host with hundreds of disks has some hundred kilobytes."""
 
@@ -39,9 +39,15 @@ class SharedLook(ABC, Generic[Value]):
     """One way to look and the parser of what it shows, shared by everybody who asks."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, what: str, parse: Callable[[str], Value]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        what: str,
+        parse: Callable[[str], Value],
+        *,
+        gather_s: float,
     ) -> None:
         self._loop = loop
+        self._gather_s = gather_s
         self._what = what
         self._parse = parse
         self._waiting: list[Callable[[Seen[Value]], None]] = []
@@ -55,7 +61,7 @@ class SharedLook(ABC, Generic[Value]):
         self._waiting.append(done)
         if not self._is_busy:
             self._is_busy = True
-            self._loop.call_later(GATHER_S, self._begin)
+            self._begin_soon()
 
     @abstractmethod
     def _start(self) -> None:
@@ -64,6 +70,12 @@ class SharedLook(ABC, Generic[Value]):
     @abstractmethod
     def _hung_since(self) -> int | None:
         """Return since when an abandoned look hangs, on the monotonic clock; None if there is none."""
+
+    def _begin_soon(self) -> None:
+        if self._gather_s:
+            self._loop.call_later(self._gather_s, self._begin)
+        else:
+            self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._asked, self._waiting = self._waiting, []
@@ -90,7 +102,7 @@ class SharedLook(ABC, Generic[Value]):
         asked, self._asked = self._asked, []
         self._is_busy = bool(self._waiting)
         if self._is_busy:
-            self._loop.call_later(GATHER_S, self._begin)
+            self._begin_soon()
         for done in asked:
             done(seen)
 
@@ -106,8 +118,9 @@ class CommandLook(SharedLook[Value]):
         argv: tuple[str, ...],
         deadline: Nanoseconds,
         parse: Callable[[str], Value],
+        gather_s: float = GATHER_S,
     ) -> None:
-        super().__init__(loop, argv[0], parse)
+        super().__init__(loop, argv[0], parse, gather_s=gather_s)
         self._runner = runner
         self._argv = argv
         self._deadline = deadline

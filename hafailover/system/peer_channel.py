@@ -114,6 +114,8 @@ class PeerNetwork:
         self._newest[group] = report
         if self._outgoing is not None:
             self._outgoing.flush()
+        if self._incoming is not None:
+            self._incoming.settle()
 
     def ask(self, question: HashQuestion) -> bool:
         """Send a question; False if there is no way now."""

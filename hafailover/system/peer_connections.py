@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hafailover.group.report import GroupReport
+from hafailover.group.report import GroupReport, says_the_same
 from hafailover.override import override
 from hafailover.runtime.peer_messages import (
     AckMessage,
@@ -47,7 +47,9 @@ HANDSHAKE_S: Final = 1.0
 STALL_S: Final = 1.0
 """A report unacknowledged for so long means a new connection: TCP's own retries get rare."""
 ACK_PERIOD_S: Final = 0.4
-"""Repetitions are acknowledged so often; well below the stall, or a healthy link would look like one."""
+"""Repetitions are acknowledged so often, together with the next report of our own: to wake up costs most."""
+ACK_LATEST_S: Final = 0.7
+"""So long that is waited for; well below the stall, or a healthy link would look like one."""
 AGAIN_MAX: Final = 8
 """So many repetitions of one group may be on their way without having been acknowledged."""
 WRITE_BUFFER_MAX: Final = 256 * 1024
@@ -184,7 +186,7 @@ class OutgoingConnection(PeerConnection):
             return
         for group, report in list(self._newest.items()):
             said = self._said.get(group)
-            if said is not None and replace(report, sequence=said.sequence) == said:
+            if said is not None and says_the_same(report, said):
                 if self._flying.count((AgainMessage, group)) < AGAIN_MAX:
                     self._send(AgainMessage, group, encode_again(group, report.sequence))
             elif group not in self._reporting:
@@ -251,6 +253,8 @@ class IncomingConnection(PeerConnection):
         self._on_question = on_question
         self._on_garbage = on_garbage
         self._taken = 0
+        self._owes = False
+        """Whether something that came has not been acknowledged yet."""
         self._acknowledged_at = float("-inf")
         self._said: dict[str, GroupReport] = {}
 
@@ -272,7 +276,8 @@ class IncomingConnection(PeerConnection):
                 self._on_report(message)
             case AgainMessage(group=group, sequence=sequence) if group in self._said:
                 self._taken += 1
-                if self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
+                self._owes = True
+                if self._loop.time() - self._acknowledged_at >= ACK_LATEST_S:
                     self._acknowledge()
                 report = replace(self._said[group], sequence=sequence)
                 self._on_report(ReportMessage(group=group, report=report))
@@ -290,6 +295,11 @@ class IncomingConnection(PeerConnection):
             case AckMessage() | HashAnswer():
                 self._on_garbage("an answer to nothing")
 
+    def settle(self) -> None:
+        """Acknowledge what has waited for company long enough."""
+        if self._owes and self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
+            self._acknowledge()
+
     def _answer(self, answer: HashAnswer) -> None:
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(self.wire.seal(encode_answer(answer)))
@@ -301,5 +311,6 @@ class IncomingConnection(PeerConnection):
             # It sends and does not read: no agent of ours does.
             self.abort()
             return
+        self._owes = False
         self._acknowledged_at = self._loop.time()
         self.transport.write(self.wire.seal(encode_ack(self._taken)))

@@ -3,7 +3,7 @@
 A host that answers an ICMP echo lives; so does one whose kernel refuses a TCP connection to the
 port of the peer channel, or accepts it. The ping targets are asked by ICMP. All echoes are asked for at
 once; only a host that does not answer soon is tried by TCP too, which costs both sides far more. Whoever
-has not answered within the deadline has not answered.
+has not answered within the deadline has not answered; once all have, nothing more is waited for.
 """
 
 import asyncio
@@ -50,6 +50,8 @@ class _Probing:
     hosts: set[str] = field(default_factory=set)
     targets: set[str] = field(default_factory=set)
     knocking: set[socket.socket] = field(default_factory=set)
+    numbers: list[tuple[int, int]] = field(default_factory=list)
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
 class _Echo:
@@ -142,25 +144,33 @@ class ProberPort:
         self._echoes: dict[int, _Echo] = {version: _Echo(loop, version) for version in versions}
 
     def probe(self, group: str, probe_id: int) -> None:
-        """Probe; ``ProbeFinished`` follows after the deadline."""
+        """Probe; ``ProbeFinished`` follows when all have answered, at the deadline at the latest."""
         probing = _Probing(group, probe_id)
-        numbers = [
-            self._echo(place.peer_address, probing.hosts.add, place.network)
-            for place in self._places
-        ]
-        numbers += [self._echo(target, probing.targets.add, target) for target in self._targets]
+        for place in self._places:
+            self._echo(probing, place.peer_address, probing.hosts, place.network)
+        for target in self._targets:
+            self._echo(probing, target, probing.targets, target)
         if self._places:
-            self._loop.call_later(KNOCK_S, self._knock_where_silent, probing)
-        self._loop.call_later(DEADLINE_S, self._finish, probing, numbers)
+            probing.timers.append(self._loop.call_later(KNOCK_S, self._knock_where_silent, probing))
+        probing.timers.append(self._loop.call_later(DEADLINE_S, self._finish, probing))
 
     def close(self) -> None:
         """Close the sockets."""
         for echo in self._echoes.values():
             echo.close()
 
-    def _echo(self, address: str, add: Callable[[str], None], word: str) -> tuple[int, int]:
+    def _echo(self, probing: _Probing, address: str, answered: set[str], word: str) -> None:
         parsed = ip_address(address)
-        return parsed.version, self._echoes[parsed.version].ask(parsed, lambda: add(word))
+        number = self._echoes[parsed.version].ask(
+            parsed, lambda: self._found(probing, answered, word)
+        )
+        probing.numbers.append((parsed.version, number))
+
+    def _found(self, probing: _Probing, answered: set[str], word: str) -> None:
+        answered.add(word)
+        hosts = {place.network for place in self._places}
+        if probing.hosts == hosts and probing.targets == set(self._targets):
+            self._finish(probing)
 
     def _knock_where_silent(self, probing: _Probing) -> None:
         for place in self._places:
@@ -183,21 +193,23 @@ class ProberPort:
             return
         link.close()
         if result in (0, errno.ECONNREFUSED):
-            probing.hosts.add(place.network)
+            self._found(probing, probing.hosts, place.network)
 
     def _knocked(self, probing: _Probing, link: socket.socket, network: str) -> None:
         result = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self._give_up(probing, link)
         if result in (0, errno.ECONNREFUSED):
-            probing.hosts.add(network)
+            self._found(probing, probing.hosts, network)
 
     def _give_up(self, probing: _Probing, link: socket.socket) -> None:
         probing.knocking.discard(link)
         self._loop.remove_writer(link)
         link.close()
 
-    def _finish(self, probing: _Probing, numbers: list[tuple[int, int]]) -> None:
-        for version, number in numbers:
+    def _finish(self, probing: _Probing) -> None:
+        for timer in probing.timers:
+            timer.cancel()
+        for version, number in probing.numbers:
             self._echoes[version].forget(number)
         for link in tuple(probing.knocking):
             self._give_up(probing, link)

@@ -62,11 +62,9 @@ class _Pulse:
             self._say(f"{self._operation} has hung for {age_s:.1f} s (pid {stuck[0].pid})")
             return
         arguments = self._arguments(self._sequence)
-        call = self._worker.call(self._operation, arguments, self._deadline)
-        call.add_done_callback(self._answered)
+        self._worker.ask(self._operation, arguments, self._deadline, self._answered)
 
-    def _answered(self, call: "asyncio.Future[Answer]") -> None:
-        answer = call.result()
+    def _answered(self, answer: Answer) -> None:
         self._say("" if answer.is_done else answer.problem)
 
     def _say(self, problem: str) -> None:

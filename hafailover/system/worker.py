@@ -9,7 +9,7 @@ again.
 import asyncio
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -64,7 +64,7 @@ class StuckWorker:
 class _Call:
     operation: str
     arguments: Mapping[str, Any]
-    future: asyncio.Future[Answer]
+    done: Callable[[Answer], None]
     began: float
     timer: asyncio.TimerHandle
 
@@ -116,24 +116,40 @@ class Worker:
 
         The future never fails. The deadline includes the time spent behind earlier operations.
         """
+        future: asyncio.Future[Answer] = self._loop.create_future()
+
+        def done(answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        self.ask(operation, arguments, deadline, done)
+        return future
+
+    def ask(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any],
+        deadline: Nanoseconds,
+        done: Callable[[Answer], None],
+    ) -> None:
+        """Ask as ``call`` does; ``done`` is called once, later, and without the turn of the loop a future takes."""
         began = self._loop.time()
         call: _Call = _Call(
             operation=operation,
             arguments=arguments,
-            future=self._loop.create_future(),
+            done=done,
             began=began,
             timer=self._loop.call_at(began + deadline / 1e9, lambda: self._expire(call)),
         )
         self._queue.append(call)
         self._next()
-        return call.future
 
     def close(self) -> None:
         """End the child and answer everything that waits."""
         call = self._current
         if call is not None:
-            self._answer(call, AnswerKind.ABANDONED, "the agent stops")
             self._abandon(call)
+            self._answer(call, AnswerKind.ABANDONED, "the agent stops")
         if self._stream is not None:
             self._part(None)
         while self._queue:
@@ -146,14 +162,18 @@ class Worker:
         call = self._queue.popleft()
         problem = self._refresh()
         if problem:
-            self._answer(call, AnswerKind.NOT_BEGUN, problem)
-            self._loop.call_soon(self._next)
+            call.timer.cancel()
+            self._loop.call_soon(self._refuse, call, problem)
             return
         self._current = call
         self._number += 1
         assert self._stream is not None  # noqa: S101 - just refreshed
         request = {"id": self._number, "op": call.operation, "args": dict(call.arguments)}
         self._stream.send(request)
+
+    def _refuse(self, call: _Call, problem: str) -> None:
+        self._answer(call, AnswerKind.NOT_BEGUN, problem)
+        self._next()
 
     def _refresh(self) -> str:
         """Have a child, or say why there can be none."""
@@ -171,8 +191,8 @@ class Worker:
             ahead = self._current.operation if self._current is not None else "nothing"
             self._answer(call, AnswerKind.NOT_BEGUN, f"{call.operation} waited behind {ahead}")
             return
-        self._answer(call, AnswerKind.ABANDONED, f"{call.operation} did not end in time")
         self._abandon(call)
+        self._answer(call, AnswerKind.ABANDONED, f"{call.operation} did not end in time")
         self._next()
 
     def _answer(
@@ -186,9 +206,7 @@ class Worker:
         if call is self._current:
             self._current = None
         took = round((self._loop.time() - call.began) * 1e9)
-        answer = Answer(kind=kind, result=result or {}, problem=problem, took_ns=took)
-        if not call.future.done():
-            call.future.set_result(answer)
+        call.done(Answer(kind=kind, result=result or {}, problem=problem, took_ns=took))
 
     def _abandon(self, call: _Call) -> None:
         """Kill the child in the middle of ``call``, and remember it until it is gone."""
@@ -228,8 +246,8 @@ class Worker:
         if call is None:
             self._part(None)
         else:
-            self._answer(call, AnswerKind.LOST, f"the worker ended during {call.operation}")
             self._abandon(call)
+            self._answer(call, AnswerKind.LOST, f"the worker ended during {call.operation}")
         self._next()
 
     def _take(self, message: Mapping[str, Any]) -> None:

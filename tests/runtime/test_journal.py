@@ -18,7 +18,7 @@ from hafailover.group.report import GroupReport, Role
 from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import RING_STEPS, Journal
 from hafailover.runtime.replay import JournalError, replay
-from hafailover.storage.facts import StorageFacts
+from hafailover.storage.facts import GateProcess, StorageFacts
 from tests.runtime.toy import ListSink, ToyState, World, toy_core
 
 STARTED = Started(boot="b", incarnation="i", entropy="00")
@@ -164,6 +164,12 @@ def report(sequence: int, **changes: Any) -> GroupReport:
     return GroupReport(node="B", boot="b", incarnation="i", sequence=sequence, **fields)
 
 
+def ggatec(pid: int, state: str) -> GateProcess:
+    return GateProcess(
+        program="ggatec", pid=pid, parent=1, process_group=pid, state=state, arguments=()
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "same", "other"),
     [
@@ -176,6 +182,11 @@ def report(sequence: int, **changes: Any) -> GroupReport:
             StorageObserved(id=1, facts=StorageFacts()),
             StorageObserved(id=2, facts=StorageFacts()),
             StorageObserved(id=3, facts=StorageFacts(link_up=False)),
+        ),
+        (
+            StorageObserved(id=1, facts=StorageFacts(processes=(ggatec(7, "S"),))),
+            StorageObserved(id=2, facts=StorageFacts(processes=(ggatec(7, "R"),))),
+            StorageObserved(id=3, facts=StorageFacts(processes=(ggatec(8, "R"),))),
         ),
     ],
 )

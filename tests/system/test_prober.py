@@ -95,6 +95,14 @@ def test_targets_are_counted(rig: Rig) -> None:
     assert (event.targets, event.peer_host) == (2, ())
 
 
+def test_nothing_is_waited_for_once_all_have_answered(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hafailover.system.prober.DEADLINE_S", 3600.0)
+    event = rig.probe(place("lan", "127.0.0.2"), targets=("127.0.0.3",))
+    assert (event.targets, event.peer_host) == (1, ("lan",))
+
+
 def test_without_targets_nothing_is_said_about_them(rig: Rig) -> None:
     assert rig.probe(place("lan", "127.0.0.2")).targets is None
 
