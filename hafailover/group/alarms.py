@@ -102,13 +102,8 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         )
     if state.demotion is not None and state.refusal and turn.now - state.demotion.since > _SETTLED:
         yield AlertKind.DEMOTION_STUCK, Severity.CRITICAL, state.refusal
-    failing = services.failing(turn)
-    if failing and state.role is Role.PRIMARY:
-        yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
-    stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
-    if stalled and state.role is Role.PRIMARY and state.dropping is None:
-        text = f"no write has been completed for {max(stalled) // SECOND} s: look at this node's own disk"
-        yield AlertKind.LOCAL_COPY_LOST, Severity.CRITICAL, text
+    if state.role is Role.PRIMARY:
+        yield from _service_causes(turn)
     if state.offer_failures >= _OFFER_FAILURES:
         yield (
             AlertKind.REBUILD_STALLED,
@@ -122,6 +117,17 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     yield from _arbiter_causes(turn)
     yield from _peer_causes(turn)
     yield from _operator_causes(turn)
+
+
+def _service_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    state = turn.state
+    failing = services.failing(turn)
+    if failing:
+        yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
+    stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
+    if stalled and state.dropping is None:
+        text = f"no write has been completed for {max(stalled) // SECOND} s: look at this node's own disk"
+        yield AlertKind.LOCAL_COPY_LOST, Severity.CRITICAL, text
 
 
 def _for_so_long(turn: Turn) -> str:

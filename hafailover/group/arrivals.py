@@ -12,7 +12,7 @@ from hafailover.group.events import (
     ReportReceived,
     ShutdownAsked,
 )
-from hafailover.group.peer_view import Heard
+from hafailover.group.peer_view import Heard, PeerView
 from hafailover.group.report import GroupReport, Role, says_the_same
 from hafailover.group.turn import Turn, put
 from hafailover.group.work import ROUTINE, finish_work
@@ -82,11 +82,12 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         sees_gateway_since = turn.now if report.sees_gateway else None
     others = tuple(each for each in peer.heard if each.network != event.network)
     turn.set(
-        peer=replace(
-            peer,
+        peer=PeerView(
             report=last if is_older else report,
             heard=(*others, heard),
             heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
+            life_at=peer.life_at,
+            advertised_at=peer.advertised_at,
             has_served=peer.has_served or report.role is Role.PRIMARY,
             sees_gateway_since=sees_gateway_since,
             returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,

@@ -12,6 +12,8 @@ _KEPT = 32
 
 def recent(turn: Turn) -> tuple[Instant, ...]:
     """Return when the group moved by itself within the window, as far as this life of the agent knows."""
+    if not turn.state.failovers:
+        return ()
     window = turn.settings.timers.failover_window
     return tuple(at for at in turn.state.failovers if turn.now - at < window)
 

@@ -20,9 +20,10 @@ from hafailover.units import Instant, later
 
 def until(turn: Turn) -> Instant | None:
     """Return until when nobody else can be granted: by the own grant, or by the peer's promise; None = not at all."""
-    grant = turn.state.grant
-    known = [each for each in (grant.lease_until, grant.promise_until) if each is not None]
-    return max(known, default=None)
+    lease, promise = turn.state.grant.lease_until, turn.state.grant.promise_until
+    if lease is None or promise is None:
+        return promise if lease is None else lease
+    return max(lease, promise)
 
 
 def stop_at(turn: Turn) -> Instant | None:

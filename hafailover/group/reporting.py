@@ -1,7 +1,5 @@
 """What does this node tell its peer, and when? At every heartbeat, and at once when something changed."""
 
-from dataclasses import replace
-
 from hafailover.group import candidacy, contact, promises, rejoin, routers
 from hafailover.group.actions import SendReport
 from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role, says_the_same
@@ -28,8 +26,7 @@ def speak(turn: Turn) -> None:
     sent_at = turn.state.sent_at
     if sent_at is not None and turn.now < next_report(turn.state, turn.settings):
         return
-    report = replace(report, sequence=state.sequence + 1)
-    turn.set(sequence=state.sequence + 1, sent=report, sent_at=turn.now, has_news=False)
+    turn.set(sequence=report.sequence, sent=report, sent_at=turn.now, has_news=False)
     promises.sent(turn, report)
     turn.do(SendReport(report=report))
 
@@ -41,14 +38,14 @@ def next_report(state: GroupState, settings: GroupSettings) -> Instant:
 
 
 def compose(turn: Turn) -> GroupReport:
-    """Put together what this node would say now."""
+    """Put together what this node would say now, under the next number."""
     state = turn.state
     wish = rejoin.wish(turn)
     return GroupReport(
         node=turn.settings.node,
         boot=state.boot,
         incarnation=state.incarnation,
-        sequence=state.sequence,
+        sequence=state.sequence + 1,
         role=state.role,
         epoch=state.epoch,
         priority=max((settings.priority for settings in turn.settings.routers), default=0),

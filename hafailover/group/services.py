@@ -144,9 +144,10 @@ def _call(turn: Turn, settings: ServiceSettings, verb: ServiceVerb) -> None:
 
 
 def _state(turn: Turn, name: str) -> ServiceState:
-    return next(
-        (each for each in turn.state.services if each.name == name), ServiceState(name=name)
-    )
+    for each in turn.state.services:
+        if each.name == name:
+            return each
+    return ServiceState(name=name)
 
 
 def _put(turn: Turn, service: ServiceState) -> None:

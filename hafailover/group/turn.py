@@ -75,6 +75,8 @@ class Turn:
 
     def set_records(self, changed: Records) -> None:
         """State what the records shall say; the machine makes them durable before anything depends on them."""
+        if changed == self.state.records:
+            return  # As most of the time; records that are the same object are not looked into.
         before = dict(self.state.records)
         news = {name: record for name, record in changed if record != before.get(name)}
         if news:

@@ -93,8 +93,26 @@ class VolumeView:
         return frozenset(session_of(process) for process in self.exporters)
 
 
+_KEPT_MAX = 512
+_kept: dict[tuple[int, int], tuple[VolumeSettings, StorageFacts, VolumeView | None]] = {}
+"""What was worked out of late, by the identity of what it was worked out from; that is kept with it."""
+
+
 def view_volume(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
-    """Return the volume's part of ``facts``, or None if anything about it is unknown."""
+    """Return the volume's part of ``facts``, or None if anything about it is unknown.
+
+    One observation is asked about in every step until the next one comes: the answer is worked out once.
+    """
+    key = (id(settings), id(facts))
+    known = _kept.get(key)
+    if known is None:
+        if len(_kept) >= _KEPT_MAX:
+            _kept.clear()
+        known = _kept[key] = (settings, facts, _view(settings, facts))
+    return known[2]
+
+
+def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
     if not facts.is_complete:
         return None
     disks, gates, mirrors, mounts, processes = (
