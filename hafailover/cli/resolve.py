@@ -1,5 +1,6 @@
 """``hafailover resolve``: an operator names the copy to keep; what only the other one holds is kept in a file."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ _LOOK_S: Final = 0.5
     metavar="TEXT",
     help="Instead of typing it: 'discard NODE', with the other node's name.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
 @click.argument("group", required=False)
 def resolve(
     config: Path,
@@ -33,6 +35,8 @@ def resolve(
     keep: str,
     reason: str,
     confirm: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Keep the copy of GROUP on one node, and give the other one up.
 
@@ -60,10 +64,19 @@ def resolve(
             keep=keep,
             reason=reason,
         )
-        click.echo(answer["text"])
-        click.echo(_await_choice(client, described["group"], loser))
+        click.echo(answer["text"], err=as_json)
+        text = _await_choice(client, described["group"], loser)
     finally:
         client.close()
+    document = {
+        "schema": 1,
+        "group": described["group"],
+        "kept": keep,
+        "discarded": loser,
+        "accepted": True,
+        "text": text,
+    }
+    click.echo(json.dumps(document) if as_json else text)
 
 
 def _loser(group: dict[str, Any], keep: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hafailover.sim.schedule import Outcome
     from hafailover.sim.summary import Broken, Summary
 
+JSON_VERSION: Final = 1
 _SHOWN: Final = 10
 """So many seeds are named of each kind; the JSON names all."""
 _READABLE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -107,7 +108,15 @@ def _try_out(path: Path | None, kind: ArbiterKind, *, as_json: bool) -> int:
         trials.try_all(settings, processes=os.cpu_count() or 1) for settings in _groups(path, kind)
     ]
     if as_json:
-        click.echo(json.dumps([simulate_matrix.as_json(each) for each in found], indent=2))
+        click.echo(
+            json.dumps(
+                {
+                    "version": JSON_VERSION,
+                    "groups": [simulate_matrix.as_json(each) for each in found],
+                },
+                indent=2,
+            )
+        )
     else:
         click.echo("\n\n".join(simulate_matrix.as_text(each) for each in found))
     return 0 if all(each.is_good for each in found) else 1
@@ -135,7 +144,7 @@ def _tell(seed: int, kind: ArbiterKind, *, as_json: bool) -> int:
     """Play one run and tell it; return the exit status."""
     outcome = schedule.run(seed, arbiter=kind, tell=None if as_json else click.echo)
     if as_json:
-        click.echo(json.dumps(_run(outcome), indent=2))
+        click.echo(json.dumps({"version": JSON_VERSION, **_run(outcome)}, indent=2))
     else:
         click.echo(_verdict(outcome))
     return 0 if outcome.is_good else 1
@@ -191,6 +200,7 @@ def _broken_text(broken: Broken) -> list[str]:
 
 def _json(found: Summary) -> dict[str, Any]:
     return {
+        "version": JSON_VERSION,
         "arbiter": found.arbiter.value,
         "runs": len(found.seeds),
         "simulated_s": round(found.simulated_ns / SECOND, 3),

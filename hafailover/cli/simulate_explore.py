@@ -45,6 +45,7 @@ def _order(failure: Failure) -> list[str]:
 
 def _json(found: Found, kind: ArbiterKind, depth: int) -> dict[str, Any]:
     return {
+        "version": 1,
         "arbiter": kind.value,
         "faults_max": depth,
         "states": len(found.states),

@@ -57,7 +57,7 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome for ``json.dumps``."""
-        return asdict(self)
+        return {"schema": 1, **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

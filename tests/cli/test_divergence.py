@@ -12,6 +12,7 @@ from hafailover.cli import divergence as shown
 from hafailover.cli import resolve as chosen
 from hafailover.errors import RequestRefusedError
 from hafailover.system import kept_file
+from tests.cli.json_schemas import assert_fits
 
 VOLUME = {
     "name": "data",
@@ -100,7 +101,25 @@ def test_the_exit_status_says_whether_anything_differs(client: type[Client]) -> 
         shown.divergence, ["--socket", "/nowhere", "--json"], standalone_mode=False
     )
     assert ended.return_value == 0
-    assert json.loads(ended.output)["volumes"][0]["differing_bytes"] == 0
+    found = json.loads(ended.output)
+    assert_fits("divergence", found)
+    assert found["volumes"][0]["differing_bytes"] == 0
+
+
+def test_a_choice_as_json() -> None:
+    words = ("--keep", "a", "--reason", "why", "--confirm", "discard b", "--json")
+    ended = run(chosen.resolve, *words)
+
+    found = json.loads(ended.stdout)
+    assert_fits("resolve", found)
+    assert (found["kept"], found["discarded"]) == ("a", "b")
+
+
+def test_what_is_kept_as_json(tmp_path: Path) -> None:
+    (tmp_path / "x.kept").write_bytes(b"torn")
+    ended = CliRunner().invoke(shown.divergence, ["--socket", "/nowhere", "--kept", "--json"])
+
+    assert_fits("divergence", json.loads(ended.stdout))
 
 
 def test_the_other_copy_is_given_up_only_after_its_name_was_typed(client: type[Client]) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from hafailover.cli.import_ import import_
 from hafailover.config.load import read_file
+from tests.cli.json_schemas import assert_fits
 from tests.migration.handbook import DATA, NODES
 
 KINDS = {"freevrrpd": "freevrrpd.conf", "exports": "gg.exports", "rc-conf": "rc.conf"}
@@ -54,6 +55,7 @@ def test_findings_are_told_by_file_and_line() -> None:
     done = run(*arguments("--json"))
 
     document = json.loads(done.stdout)
+    assert_fits("import", document)
     assert (document["version"], document["usable"], document["problems"]) == (1, True, [])
     found = next(each for each in document["findings"] if each["rule"] == "vrid-differs")
     assert found["file"].endswith("server-b/freevrrpd.conf")

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from hafailover.cli.simulate import simulate
 from hafailover.sim import matrix, partitions
 from hafailover.sim.workload import Workload
+from tests.cli.json_schemas import assert_fits
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "web-pair.yaml"
 
@@ -36,6 +37,7 @@ def test_the_json_says_the_same() -> None:
 
     found = json.loads(ended.output)
     assert ended.exit_code == 0
+    assert_fits("simulate", found)
     assert (found["arbiter"], found["runs"], found["broken"]) == ("none", 3, [])
     assert found["simulated_s"] > 10
 
@@ -53,6 +55,7 @@ def test_one_run_as_json() -> None:
     ended = play("--seed", "2", "--json")
 
     found = json.loads(ended.output)
+    assert_fits("simulate", found)
     assert found["is_good"] is True
     assert found["seed"] == 2
     assert len(found["faults"]) == 3
@@ -62,6 +65,7 @@ def test_one_run_as_json() -> None:
 def test_a_broken_promise_is_named_made_small_and_can_be_repeated() -> None:
     ended = play("--seeds", "1", "--json")
 
+    assert_fits("simulate", json.loads(ended.output))
     broken = json.loads(ended.output)["broken"]
     assert ended.exit_code == 1
     assert [each["invariant"] for each in broken[0]["violations"]] == ["L2", "S5"]
@@ -93,7 +97,9 @@ def test_a_matrix_is_printed_for_every_group_of_a_configuration(
     assert ended.exit_code == 0, ended.output
     assert "a switchover is ordered  B" in ended.output
     assert "in none of them both nodes write" in ended.output
-    assert [each["fault"] for each in json.loads(found.output)[0]["faults"]] == [
+    document = json.loads(found.output)
+    assert_fits("simulate", document)
+    assert [each["fault"] for each in document["groups"][0]["faults"]] == [
         "a switchover is ordered"
     ]
 

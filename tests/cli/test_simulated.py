@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from hafailover.cli.lab import SCENARIOS, lab
 from hafailover.lab import sandbox
 from hafailover.lab.scenario import Fault, Verb, load
+from tests.cli.json_schemas import assert_fits
 
 ROOT = Path(__file__).parents[2]
 PLAYED = (
@@ -32,6 +33,7 @@ def run(*words: str) -> Result:
 def test_a_scenario(name: str) -> None:
     ended = run("--simulated", "--json", name)
     outcome = json.loads(ended.output)
+    assert_fits("lab", outcome)
     assert outcome["passed"], outcome["failures"]
     assert ended.exit_code == 0
     assert outcome["scenario"] == name

@@ -85,6 +85,7 @@ def test_two_bare_hosts_become_a_pair(
             assert early.status == 1
             assert "run hafailover init on the other node first" in early.error
 
+            assert_fits("init", json.loads(await ok(world, "A", "hafailover", "init", "--json")))
             assert "newfs -U -j" in await ok(world, "A", "hafailover", "init", "--yes")
             copy_key(world)
             assert "This node is set up." in await ok(world, "B", "hafailover", "init", "--yes")

@@ -1,19 +1,22 @@
 """The first setup of a node: what it does, what it refuses, and that it can be cut off anywhere."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from hafailover.cli.init import _document
 from hafailover.lineage.compare import Side, Verdict, compare
 from hafailover.lineage.evidence import misfit
 from hafailover.lineage.record import CopyState
 from hafailover.setup.facts import Part
-from hafailover.setup.refusals import Refused
+from hafailover.setup.refusals import Refused, Wishes
 from hafailover.setup.steps import Task
 from hafailover.storage.superblock import LENGTH, OFFSET, decode_superblock
 from hafailover.storage.tail import decode_tail
 from hafailover.system.setup_looks import Said, note_path, see_image
+from tests.cli.json_schemas import assert_fits
 from tests.setup.bench import SIZE, Bench, Cut, PowerCutError
 
 
@@ -80,6 +83,8 @@ def test_when_the_two_meet_the_source_holds_the_data(tmp_path: Path) -> None:
 
 def test_the_plan_names_what_it_overwrites(bench: Bench) -> None:
     steps = bench.steps(bench.plan_of())
+    document = _document(bench.settings, Wishes(part=Part.SOURCE), steps)
+    assert_fits("init", json.loads(json.dumps(document)))
 
     assert [step.task for step in steps][-1] is Task.RECORD
     assert Task.MAKE_KEY in [step.task for step in steps]
