@@ -21,6 +21,7 @@ from hafailover.group.events import Started
 from hafailover.group.exports import sessions_behind
 from hafailover.group.grant import Grant
 from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
 from hafailover.group.state import Pause
 from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Pairing
@@ -213,6 +214,10 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             is_isolated=True,
         )
         return
+    if addresses.are_down(turn) and not _is_sole_beside_targets(turn):
+        # Who takes a group down begins with the address, and may have been unable to record that it does.
+        demotion.begin(turn, "a mount was found without the address: it may be about to go away")
+        return
     for view in views:
         record = state.record(view.settings.name)
         known = record.activation
@@ -233,6 +238,12 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             )
             return
     _adopt(turn, views)
+
+
+def _is_sole_beside_targets(turn: Turn) -> bool:
+    """Whether the address may be down because no ping target answered, while the only copy in service stays mounted."""
+    copies = {record.copy for _, record in turn.state.records}
+    return turn.settings.arbiter is ArbiterKind.PING and copies == {CopyState.SOLE}
 
 
 def _may_be_granted(turn: Turn) -> bool:

@@ -3,10 +3,13 @@
 import pytest
 
 from hafailover.group.settings import ArbiterKind
+from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import REPLICATION
-from hafailover.sim.schedule import run
+from hafailover.sim.operators import switch_over
+from hafailover.sim.schedule import run, settle
 from hafailover.units import MILLISECOND, SECOND
+from tests.sim.worlds import MINUTE, assert_in_order, running
 
 
 def fault(
@@ -82,6 +85,32 @@ def test_a_restarted_agent_adopts_no_mount_that_is_just_being_taken_down() -> No
     )
 
     assert outcome.is_good
+
+
+def test_an_agent_that_could_not_record_its_demotion_leaves_no_mount_to_be_adopted() -> None:
+    """Its umount waits for a cut cable when it is killed, and ends beneath the next life of the agent."""
+    world = running()
+    world.run_for(3 * SECOND)
+    world.record_problem["A"] = "No space left on device"
+    unmounts: list[str] = []
+
+    def note(_agent: Agent, phase: str, what: str) -> None:
+        if phase == "begins" and what.startswith("umount"):
+            unmounts.append(what)
+
+    world.on_moment = note
+    switch_over(world)
+    assert world.run_until(lambda: unmounts != [], 10 * SECOND)
+    world.cut(REPLICATION)
+    world.kill_agent("A")
+    world.run_for(700 * MILLISECOND)
+    world.heal()
+
+    world.run_for(5 * SECOND)
+    world.record_problem.clear()
+    assert settle(world, MINUTE)
+
+    assert_in_order(world)
 
 
 def test_a_standby_learns_from_a_stopping_primary_that_it_is_behind() -> None:
