@@ -2,9 +2,14 @@
 
 ``# COMMAND`` is followed by its output and ``[exit N]``; ``#! COMMAND`` only prepares; ``t+N: LINE;``
 is ``gmirror status -s`` about N seconds after the command before (the observed machine took about
-1.4 s for each). ``##`` is a heading. Of the preparations, ``gate UNIT TIMEOUT SIZE`` stands for
-``ggatec create``, and ``busy DIRECTORY`` for somebody's open file. Ids, checksums, counts of files
-and the progress of a copy are the moment's and not compared.
+1.4 s for each). ``##`` is a heading. Ids, checksums, counts of files and the progress of a copy are
+the moment's and not compared. Of the preparations, these stand for what is done elsewhere:
+
+- ``gate UNIT TIMEOUT SIZE``: ``ggatec create`` to a new image, ``gate-again UNIT TIMEOUT`` to the same one
+- ``freeze UNIT``, ``thaw UNIT``: what the server of a gate does
+- ``write DEVICE``: a program writes
+- ``copy IMAGE IMAGE``: a crash at that moment
+- ``busy DIRECTORY``: somebody has a file open
 """
 
 import re
@@ -107,6 +112,20 @@ def prepare(host: Host, line: str) -> None:
             peer = Host("peer", 2)
             peer.files.create("/dev/md0", int(match[1]) * _UNITS[match[2]])
             host.connect(peer, "/dev/md0", int(unit), timeout=int(timeout))
+        case ["freeze" | "thaw" as verb, unit]:
+            link = host.links[int(unit)]
+            link.frozen = True
+            if verb == "thaw":
+                link.thaw()
+        case ["gate-again", unit, timeout]:
+            server = host.links[int(unit)].server
+            host.connect(server, "/dev/md0", int(unit), timeout=int(timeout))
+        case ["write", device]:
+            host.write(device, 1 << 20, b"x" * 4096)
+        case ["copy", source, target]:
+            size = host.files.stat(source).size
+            host.files.create(target, size)
+            host.files.pwrite(target, 0, host.files.pread(source, 0, size))
         case ["busy", directory]:
             host.make_busy(directory)
         case _:

@@ -5,6 +5,16 @@ import pytest
 from tests.emulation.hosts import Host, pair
 from tests.emulation.replay import replay
 
+_BOTH = ("geom_gate", "geom_mirror")
+_MODULES = {
+    "stop_retaste.txt": ("geom_mirror",),
+    "misc.txt": _BOTH,
+    "remote_mirror.txt": _BOTH,
+    "races.txt": _BOTH,
+    "frozen_peer.txt": _BOTH,
+}
+_RATE = dict.fromkeys(("misc.txt", "remote_mirror.txt", "races.txt", "frozen_peer.txt"), 14 << 20)
+"""Of a rebuild over the observed wire, in bytes per second; None = at once."""
 _DIRECTORIES = ("/", "/mnt/data", "/mnt/two", "/mnt/g", "/var/ha")
 
 
@@ -16,10 +26,16 @@ _DIRECTORIES = ("/", "/mnt/data", "/mnt/two", "/mnt/g", "/var/ha")
         ("fsck_mount.txt", 50),
         ("gmirror.txt", 100),
         ("stop_retaste.txt", 90),
+        ("misc.txt", 13),
+        ("remote_mirror.txt", 33),
+        ("races.txt", 5),
+        ("frozen_peer.txt", 7),
+        ("dirtyfs.txt", 15),
+        ("mount_more.txt", 4),
     ],
 )
 def test_answers_as_observed(name: str, answers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(modules=("geom_gate",) if name != "stop_retaste.txt" else ("geom_mirror",))
+    host = Host(modules=_MODULES.get(name, ("geom_gate",)), sync_rate=_RATE.get(name))
     for number in (0, 1):
         host.files.create(f"/var/ha/m{number}.img", 64 << 20)
     monkeypatch.setattr(host.files, "directory", lambda path: path in _DIRECTORIES)

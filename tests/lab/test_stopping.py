@@ -76,7 +76,7 @@ def test_a_stop_warns_of_what_would_be_missing_and_waits_for_it(
 
             warned = await console.stop(wait=0)
             assert warned.status == 0, warned
-            assert "may be missing: data: the copy of B is not in sync" in warned.error, warned
+            assert "may be missing: web: the copy of B is not in sync" in warned.error, warned
             assert await console.status("A") == 3
 
             await world.nodes["B"].power_on()

@@ -1,6 +1,8 @@
 """The words of ifconfig(8), as FreeBSD 14 was seen to speak and understand them."""
 
+import re
 from ipaddress import ip_interface
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,6 +31,25 @@ vtnet1: flags=8963<UP,BROADCAST,RUNNING,PROMISC,SIMPLEX,MULTICAST> metric 0 mtu 
 \tstatus: active
 \tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>
 """
+
+
+RECORDED = Path(__file__).parents[1] / "data" / "freebsd-14.0" / "ifconfig.txt"
+
+
+def test_everything_that_was_recorded_of_an_interface_is_understood() -> None:
+    answers = re.findall(
+        r"^# ifconfig vtnet1(?: inet)?\n(.*?)\[exit (\d)]",
+        RECORDED.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert len(answers) >= 5
+    for text, status in answers:
+        view = parse_interface(text)
+        assert status == "0"
+        assert isinstance(view, InterfaceView)
+        assert ip_interface("10.77.0.2/24") in view.addresses
+        assert view.is_up
+        assert view.tentative == view.duplicated == ()
 
 
 @pytest.mark.parametrize(

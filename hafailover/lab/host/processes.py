@@ -11,6 +11,8 @@ from pathlib import Path
 from hafailover.emulation.files import Opener
 
 _WRITING = os.O_WRONLY | os.O_RDWR
+_VISIBLE = str.maketrans({char: repr(char)[1:-1] for char in "\\\n\r"})
+"""ps(1) shows a word of a command line as vis(3) does (VIS_NL | VIS_CSTYLE): a process is one line."""
 _INTERPRETED = re.compile(r"python[0-9.]*$")
 
 
@@ -60,7 +62,7 @@ def _row(pid: int) -> dict[str, str] | None:
         "ppid": fields[1],
         "pgid": fields[2],
         "state": fields[0] if fields[0] in "RSDZT" else "I",
-        "command": " ".join(as_program(words)) or f"[{name}]",
+        "command": " ".join(as_program(words)).translate(_VISIBLE) or f"[{name}]",
         "comm": name,
     }
 
