@@ -123,9 +123,9 @@ def prepare(host: Host, line: str) -> None:
         case ["write", device]:
             host.write(device, 1 << 20, b"x" * 4096)
         case ["copy", source, target]:
-            size = host.files.stat(source).size
-            host.files.create(target, size)
-            host.files.pwrite(target, 0, host.files.pread(source, 0, size))
+            length = host.files.stat(source).size
+            host.files.create(target, length)
+            host.files.pwrite(target, 0, host.files.pread(source, 0, length))
         case ["busy", directory]:
             host.make_busy(directory)
         case _:
