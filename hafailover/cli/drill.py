@@ -10,7 +10,7 @@ from hafailover.cli.asking import Known, ask_state, only_group
 from hafailover.cli.reaching import reaching_options
 from hafailover.config.load import load
 from hafailover.drill.outcome import JSON_VERSION, Check, Drill, Verdict
-from hafailover.errors import HaFailoverError, NotPermittedError
+from hafailover.errors import ControlError, HaFailoverError, NotPermittedError
 from hafailover.runtime.foresight import Goal, foresee
 from hafailover.runtime.settings import NodeSettings
 
@@ -86,7 +86,18 @@ def drill(
         found = conduct(plan, lambda text: click.echo(text, err=as_json))
     except PermissionError as error:
         raise NotPermittedError("probing the floating address by ICMP") from error
+    _alert(path, found)
     return _tell(node, found, report, as_json=as_json)
+
+
+def _alert(path: Path, found: Drill) -> None:
+    """Have the agent tell what came of it; the report does not depend on whether it can."""
+    from hafailover.drill.pair import Pair  # noqa: PLC0415 - for --help it costs too much
+
+    try:
+        Pair(path, found.group).order("drilled", found.in_words())
+    except ControlError as error:
+        click.echo(f"hafailover: nobody was told of the result: {error.message}", err=True)
 
 
 def _confirm(known: Known, names: tuple[str, ...]) -> None:

@@ -113,6 +113,15 @@ class Drill:
             return Verdict.NOT_RUN
         return Verdict.MISSED if any(map(self.misses, self.exercises)) else Verdict.MET
 
+    def in_words(self) -> str:
+        """Say in one sentence what came of it; the verdict is the beginning."""
+        if self.refusal or not self.exercises:
+            return f"{Verdict.NOT_RUN.value}: {self.refusal or 'there was nothing to run'}"
+        missed = [
+            f"{each.scenario}: {text}" for each in self.exercises for text in self.misses(each)
+        ]
+        return f"{self.verdict.value}: {'; '.join(missed) or 'every objective, in each exercise'}"
+
     def misses(self, exercise: Exercise) -> tuple[str, ...]:
         """Say what of the objectives and verifications an exercise missed."""
         found = [exercise.problem] if exercise.problem else []

@@ -184,6 +184,7 @@ class AlertKind(Enum):
     ARBITER_SILENT = "arbiter-silent"
     NOT_STRICT = "not-strict"
     FENCING_FAILED = "fencing-failed"
+    DRILL_RESULT = "drill-result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ loss would not ask first; everything else is: a drill begins in a healthy pair o
 """
 
 from hafailover.group import demotion, handover
-from hafailover.group.actions import RunStep
+from hafailover.group.actions import AlertKind, RaiseAlert, RunStep, Severity
 from hafailover.group.events import OperatorAsked
 from hafailover.group.passing import reply
 from hafailover.group.report import Role
@@ -82,6 +82,17 @@ def withdraw(turn: Turn, order: OperatorAsked) -> None:
         return
     turn.note("a drill: the export is ended")
     turn.set(withdrawing=order.id)
+
+
+def tell(turn: Turn, order: OperatorAsked) -> None:
+    """Let the people who get alerts know what came of a drill.
+
+    The order's reason begins with the verdict; whatever is not "met" is worth a warning.
+    """
+    severity = Severity.NOTE if order.reason.startswith("met") else Severity.WARNING
+    text = f"a drill of {turn.settings.name}: {order.reason}"
+    turn.do(RaiseAlert(kind=AlertKind.DRILL_RESULT, severity=severity, text=text))
+    reply(turn, order.id, "told", accepted=True)
 
 
 def advance_withdrawal(turn: Turn, views: tuple[VolumeView, ...]) -> bool:

@@ -174,6 +174,8 @@ class OrderKind(Enum):
     """Of a drill: lose the primary."""
     WITHDRAW = "withdraw"
     """Of a drill: lose the secondary."""
+    DRILLED = "drilled"
+    """Of a drill: what came of it, to be told to people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,8 @@ def obey(turn: Turn, order: OperatorAsked) -> None:  # noqa: C901 - one flat tab
             drilling.give_up(turn, order)
         case OrderKind.WITHDRAW:
             drilling.withdraw(turn, order)
+        case OrderKind.DRILLED:
+            drilling.tell(turn, order)
 
 
 def _switch_over(turn: Turn, order: OperatorAsked) -> None:

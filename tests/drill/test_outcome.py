@@ -166,3 +166,10 @@ def test_the_axis_has_a_readable_number_of_ticks(length_ms: int) -> None:
 )
 def test_spans_are_said_in_words(span: int | None, text: str) -> None:
     assert span_text(span) == text
+
+
+def test_what_came_of_it_is_one_sentence() -> None:
+    assert DRILL.in_words().startswith(DRILL.verdict.value)
+    assert replace(DRILL, refusal="paused").in_words() == "not run: paused"
+    slow = replace(DRILL, objectives=replace(DRILL.objectives, outage_ms=1))
+    assert slow.in_words().startswith("missed: planned: ")

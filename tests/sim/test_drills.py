@@ -1,6 +1,6 @@
 """What a drill does to a pair: one node is lost on purpose, the other serves, everything comes back."""
 
-from hafailover.group.actions import Action, Reply
+from hafailover.group.actions import Action, AlertKind, RaiseAlert, Reply, Severity
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.lineage.record import CopyState
@@ -145,3 +145,27 @@ def test_an_order_for_a_peer_that_has_just_died_is_answered_in_the_end() -> None
     world.run_for(10 * SECOND)
 
     assert [(node, answer.accepted) for node, answer in answers] == [("B", False)]
+
+
+def test_what_came_of_a_drill_is_told_to_people() -> None:
+    world = running()
+    told: list[RaiseAlert] = []
+    said = world.said
+
+    def listen(agent: Agent, action: Action) -> None:
+        if isinstance(action, RaiseAlert):
+            told.append(action)
+        said(agent, action)
+
+    world.said = listen  # type: ignore[method-assign]
+    for words in ("met: every objective", "missed: planned: outage", "not run: paused"):
+        order(world, "A", OrderKind.DRILLED, reason=words)
+        world.run_for(SECOND)
+
+    assert [each.kind for each in told] == [AlertKind.DRILL_RESULT] * 3
+    assert [each.severity for each in told] == [
+        Severity.NOTE,
+        Severity.WARNING,
+        Severity.WARNING,
+    ]
+    assert "not run: paused" in told[-1].text
