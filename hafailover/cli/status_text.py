@@ -138,6 +138,11 @@ def _agent(document: dict[str, Any]) -> list[str]:
         heard = age_text(network["report_age_ms"])
         text = f"{network['name']}: {sends}; last report {_ago(heard)}"
         lines += _wrapped("network", text)
+    for each in document.get("ignored_advertisements", ()):
+        # Other virtual routers on the LAN are nobody's trouble; a program can count them.
+        if each["group"]:
+            count = f"{each['count']} advertisement{'s' if each['count'] != 1 else ''}"
+            lines += _wrapped("ignored", f"{count} for {each['group']}: {each['what']}")
     uptime = age_text(agent["uptime_ms"])
     text = f"version {document['version']} on {document['node']}, pid {agent['pid']}, up {uptime}"
     lines += _wrapped("agent", text)

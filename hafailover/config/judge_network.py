@@ -101,7 +101,9 @@ def _carp(facts: HostFacts) -> Iterator[Finding]:
     if not facts.is_carp_loaded:
         return
     yield warning(
-        "carp(4) is loaded: it takes every packet of protocol 112, and VRRP would hear nothing",
+        "carp(4) is loaded and takes every packet of protocol 112: the agent hears VRRP through bpf(4) "
+        "instead, if it was started after carp(4)",
         "kldstat(8)",
-        "kldunload carp, and remove carp_load from /boot/loader.conf",
+        "if nobody needs it: kldunload carp, and remove carp_load from /boot/loader.conf; otherwise "
+        "start the agent last: service hafailover restart",
     )

@@ -85,11 +85,8 @@ class Agent:
             settings,
             self._driver,
             describe=self._describe,
-            runner=self._edges.runner,
             journal=self._journal,
-            alerts=self._edges.alerts,
-            networks=self._edges.networks,
-            workers=lambda: self._edges.pool,
+            edges=self._edges,
         )
 
     async def run(self, frames: Awaitable[Frames]) -> int:

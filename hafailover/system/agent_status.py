@@ -2,18 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from hafailover import __version__
 from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import Journal
 from hafailover.runtime.settings import NodeSettings
-from hafailover.system.alerts import AlertPort
+from hafailover.system.agent_edges import AgentEdges
 from hafailover.system.kernel_stacks import KernelStacks
 from hafailover.system.peer_channel import PeerNetwork
-from hafailover.system.runner import Runner
-from hafailover.system.worker import Worker
 from hafailover.units import MILLISECOND
 
 SCHEMA_VERSION: Final = 1
@@ -29,22 +27,16 @@ class StatusPage:
         driver: Driver,
         *,
         describe: Describe,
-        runner: Runner,
         journal: Journal,
-        alerts: AlertPort,
-        networks: Iterable[PeerNetwork],
-        workers: Callable[[], Iterable[Worker]],
+        edges: AgentEdges,
     ) -> None:
         """Make the page; ``describe`` gives one group's part."""
         self._settings = settings
         self._driver = driver
         self._describe = describe
-        self._runner = runner
-        self._stacks = KernelStacks(runner)
+        self._edges = edges
+        self._stacks = KernelStacks(edges.runner)
         self._journal = journal
-        self._alerts = alerts
-        self._networks = tuple(networks)
-        self._workers = workers
         self._started_ns = time.monotonic_ns()
 
     def document(self, group: str | None = None) -> dict[str, Any]:
@@ -61,12 +53,13 @@ class StatusPage:
                 "pid": os.getpid(),
                 "uptime_ms": (time.monotonic_ns() - self._started_ns) // MILLISECOND,
                 "journal_lines_dropped": self._journal.dropped,
-                "alerts_dropped": self._alerts.dropped,
-                "alerts": self._alerts.status(),
-                "children": self._runner.running,
+                "alerts_dropped": self._edges.alerts.dropped,
+                "alerts": self._edges.alerts.status(),
+                "children": self._edges.runner.running,
                 "stuck_children": self._stuck(),
             },
-            "networks": [_network(network) for network in self._networks],
+            "networks": [_network(network) for network in self._edges.networks],
+            "ignored_advertisements": self._edges.vrrp.tell_ignored(),
         }
 
     def _stuck(self) -> list[dict[str, Any]]:
@@ -78,7 +71,7 @@ class StatusPage:
                 "age_ms": (now - child.since_ns) // MILLISECOND,
                 "waits_in": self._stacks.of(child.pid),
             }
-            for child in self._runner.stuck
+            for child in self._edges.runner.stuck
         ]
         operations = [
             {
@@ -87,7 +80,7 @@ class StatusPage:
                 "age_ms": (now - each.since_ns) // MILLISECOND,
                 "waits_in": "",
             }
-            for worker in self._workers()
+            for worker in self._edges.pool
             for each in worker.stuck
         ]
         return commands + operations

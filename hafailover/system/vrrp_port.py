@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from hafailover.errors import EdgeError
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
@@ -195,6 +195,24 @@ class VrrpPort:
     def read_again(self, received: Received, advertisement: Advertisement) -> None:
         """Have scapy read a new kind of message a second time."""
         self._second.note(received, advertisement)
+
+    def tell_ignored(self) -> list[dict[str, Any]]:
+        """Return how many messages did not count, by group and reason, for the status document.
+
+        Those of virtual routers that nobody has here belong to no group.
+        """
+        counts = Counter(self.ignored)
+        for receiver in self._receivers.values():
+            for vrid, count in receiver.strangers.items():
+                short, other = IgnoredReason.TOO_SHORT, IgnoredReason.OTHER_VRID
+                counts["", short if vrid is None else other] += count
+        order = list(IgnoredReason)
+        return [
+            {"group": group, "reason": reason.name.lower(), "what": reason.value, "count": count}
+            for (group, reason), count in sorted(
+                counts.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+            )
+        ]
 
     async def close(self) -> None:
         """Close everything."""

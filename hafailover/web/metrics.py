@@ -47,6 +47,7 @@ class _Snapshot(Collector):
         yield from _networks(document["networks"])
         yield from _groups(document["groups"])
         yield from _volumes(document["groups"])
+        yield _ignored(document["ignored_advertisements"])
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -132,6 +133,17 @@ def _groups(groups: list[dict[str, Any]]) -> Iterator[Metric]:
     yield from (paused, peer, seen, alert, router, priority)
 
 
+def _ignored(counts: list[dict[str, Any]]) -> Metric:
+    family = CounterMetricFamily(
+        "hafailover_vrrp_ignored_advertisements",
+        "Advertisements that do not count, by reason; those of other virtual routers are of no group.",
+        labels=("group", "reason"),
+    )
+    for each in counts:
+        family.add_metric([each["group"], each["reason"]], each["count"])
+    return family
+
+
 def _volumes(groups: list[dict[str, Any]]) -> Iterator[Metric]:
     names = ("group", "volume")
     copy = _labelled("volume_copy", "1 for the state of this node's copy.", *names, "state")
@@ -165,7 +177,15 @@ def families() -> Iterator[tuple[str, tuple[str, ...], str]]:
         "journal_lines_dropped": 0,
         "alerts_dropped": 0,
     }
-    empty = {"version": "", "node": "", "digest": "", "agent": agent, "networks": [], "groups": []}
+    empty = {
+        "version": "",
+        "node": "",
+        "digest": "",
+        "agent": agent,
+        "networks": [],
+        "groups": [],
+        "ignored_advertisements": [],
+    }
     for family in _Snapshot(Heard(document=empty, age_s=0.0, notes=())).collect():
         suffix = "_total" if family.type == "counter" else ""
         labels = tuple(getattr(family, "_labelnames", ()))

@@ -127,6 +127,10 @@ DOCUMENT: dict[str, Any] = {
             "refused": {},
         }
     ],
+    "ignored_advertisements": [
+        {"group": "", "reason": "other_vrid", "what": "another", "count": 7},
+        {"group": "web", "reason": "checksum", "what": "the checksum is wrong", "count": 2},
+    ],
 }
 
 
@@ -152,6 +156,7 @@ def test_the_page_is_as_reviewed() -> None:
         "  alert      unprotected (61 s ago): only A has the data",
         "",
         "  network    lan: sends; last report now",
+        "  ignored    2 advertisements for web: the checksum is wrong",
         "  agent      version 0.1.0 on A, pid 12, up 90 s",
         "  stuck      sysctl -n kern.geom.confxml (pid 99) hangs for 75 s, waiting in",
         "             mi_switch+0xc2 g_waitidle+0xa3",

@@ -76,8 +76,8 @@ CASES: list[tuple[str, HostFacts, list[str]]] = [
         healthy(is_carp_loaded=True),
         [
             (
-                "warning: carp(4) is loaded: it takes every packet of protocol 112, and VRRP would "
-                "hear nothing"
+                "warning: carp(4) is loaded and takes every packet of protocol 112: the agent hears "
+                "VRRP through bpf(4) instead, if it was started after carp(4)"
             )
         ],
     ),

@@ -151,6 +151,7 @@ def test_a_router_lives_from_start_to_end(host: Host) -> None:
     assert [group["role"] for group in status["groups"]] == ["primary"]
     assert status["agent"]["stuck_children"] == []
     assert status["agent"]["alerts_dropped"] == 0
+    assert status["ignored_advertisements"] == []
     os.kill(host.pid, signal.SIGHUP)
     host.until(lambda: "SIGHUP is ignored" in host.log(), "the note about SIGHUP")
     host.kill(signal.SIGTERM)

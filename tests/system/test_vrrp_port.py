@@ -1,5 +1,6 @@
 """Whose advertisement is it, and what does one that does not count still tell?"""
 
+import socket
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -8,6 +9,7 @@ import pytest
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
 from hafailover.system.advert_socket import Received
 from hafailover.system.frame_building import frame_orders
+from hafailover.system.frame_set import Outgoing
 from hafailover.system.vrrp_port import VrrpPort, _Ear
 from hafailover.vrrp.acceptance import IgnoredReason
 from hafailover.vrrp.advertisement import Advertisement, decode, internet_checksum
@@ -85,6 +87,63 @@ def test_a_damaged_one_is_nothing(rig: Rig) -> None:
     rig.hear(payload()[:-1])
     assert rig.events == []
     assert rig.port.ignored["web", IgnoredReason.LENGTH] == 1
+
+
+class Arriving:
+    """A wire on which messages wait to be read."""
+
+    def __init__(self, interface: str, messages: list[bytes]) -> None:
+        self.interface = interface
+        self.messages = messages
+        self._end, self._other = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def receive(self) -> list[Received]:
+        return [
+            Received(payload=each, source=PEER, destination=GROUP_IPV4, ttl=255)
+            for each in self.messages
+        ]
+
+    def send(self, outgoing: Outgoing) -> None:
+        raise AssertionError(outgoing)
+
+    def close(self) -> None:
+        self._end.close()
+        self._other.close()
+
+
+class Mute:
+    """Sends nothing."""
+
+    def send(self, frames: tuple[bytes, ...]) -> None:
+        raise AssertionError(frames)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_each_reason_is_counted_by_itself_and_told(rig: Rig, bench: Bench) -> None:
+    broken, foreign = payload(b"other"), payload(vrid=52)
+    arriving = [broken, broken, payload()[:-1], foreign, foreign, foreign, b"?"]
+    rig.port.open(
+        [replace(GROUP, name="web", routers=(SETTINGS,))],
+        {},
+        {},
+        open_sender=lambda _: Mute(),
+        open_wire=lambda interface, *_: Arriving(interface, arriving),
+    )
+    rig.port.read()
+    told = [(each["group"], each["reason"], each["count"]) for each in rig.port.tell_ignored()]
+    assert told == [
+        ("", "too_short", 1),
+        ("", "other_vrid", 3),
+        ("web", "length", 1),
+        ("web", "password", 2),
+    ]
+    assert rig.port.tell_ignored()[-1]["what"] == "the password is not ours"
+    bench.loop.run_until_complete(rig.port.close())
 
 
 def test_a_data_group_has_frames_for_a_primary_too() -> None:

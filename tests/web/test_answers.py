@@ -83,6 +83,8 @@ def test_the_metrics_say_what_the_status_says() -> None:
     assert found["hafailover_agent_stuck_children",] == 1
     assert found["hafailover_vrrp_priority", "ipv4", "web"] == 254
     assert found["hafailover_journal_lines_dropped_total",] == 0
+    assert found["hafailover_vrrp_ignored_advertisements_total", "checksum", "web"] == 2
+    assert found["hafailover_vrrp_ignored_advertisements_total", "", "other_vrid"] == 7
 
 
 def test_of_a_silent_agent_nothing_old_is_told() -> None:
