@@ -9,7 +9,7 @@ report before it is said in a few bytes and acknowledged now and then: that is a
 import asyncio
 import os
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -51,7 +51,10 @@ ACK_PERIOD_S: Final = 0.4
 ACK_LATEST_S: Final = 0.7
 """So long that is waited for; well below the stall, or a healthy link would look like one."""
 AGAIN_MAX: Final = 8
-"""So many repetitions of one group may be on their way without having been acknowledged."""
+"""So many repetitions of one group may be on their way without having been acknowledged.
+
+Half as many are acknowledged at once, or short heartbeats would have to wait for the acknowledgement.
+"""
 WRITE_BUFFER_MAX: Final = 256 * 1024
 
 
@@ -253,8 +256,8 @@ class IncomingConnection(PeerConnection):
         self._on_question = on_question
         self._on_garbage = on_garbage
         self._taken = 0
-        self._owes = False
-        """Whether something that came has not been acknowledged yet."""
+        self._owed: Counter[str] = Counter()
+        """Repetitions of each group that have not been acknowledged yet."""
         self._acknowledged_at = float("-inf")
         self._said: dict[str, GroupReport] = {}
 
@@ -276,8 +279,9 @@ class IncomingConnection(PeerConnection):
                 self._on_report(message)
             case AgainMessage(group=group, sequence=sequence) if group in self._said:
                 self._taken += 1
-                self._owes = True
-                if self._loop.time() - self._acknowledged_at >= ACK_LATEST_S:
+                self._owed[group] += 1
+                is_late = self._loop.time() - self._acknowledged_at >= ACK_LATEST_S
+                if is_late or self._owed[group] >= AGAIN_MAX // 2:
                     self._acknowledge()
                 report = replace(self._said[group], sequence=sequence)
                 self._on_report(ReportMessage(group=group, report=report))
@@ -297,7 +301,7 @@ class IncomingConnection(PeerConnection):
 
     def settle(self) -> None:
         """Acknowledge what has waited for company long enough."""
-        if self._owes and self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
+        if self._owed and self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
             self._acknowledge()
 
     def _answer(self, answer: HashAnswer) -> None:
@@ -311,6 +315,6 @@ class IncomingConnection(PeerConnection):
             # It sends and does not read: no agent of ours does.
             self.abort()
             return
-        self._owes = False
+        self._owed.clear()
         self._acknowledged_at = self._loop.time()
         self.transport.write(self.wire.seal(encode_ack(self._taken)))

@@ -174,6 +174,32 @@ def test_repetitions_are_short_and_told_as_whole_reports(
     assert other.signs == []
 
 
+def test_repetitions_in_quick_succession_wait_for_no_acknowledgement(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hafailover.system.peer_connections.ACK_LATEST_S", 3600.0)
+    one, other = rig.both()
+    for sequence in range(5 * AGAIN_MAX):
+        one.network.send("g", numbered(sequence))
+        rig.until(partial(has, other, sequence))
+    assert len(other.reports) == 5 * AGAIN_MAX
+
+
+def test_an_acknowledgement_goes_with_the_next_own_report(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hafailover.system.peer_connections.ACK_PERIOD_S", 0.0)
+    one, other = rig.both()
+    for sequence in (1, 2):
+        one.network.send("g", numbered(sequence))
+        rig.until(partial(has, other, sequence))
+    outgoing = one.network._outgoing
+    assert outgoing is not None
+    assert len(outgoing._flying) == 1
+    other.network.send("g", numbered(1))
+    rig.until(lambda: not outgoing._flying)
+
+
 def test_repetitions_do_not_queue_up_without_acknowledgements(rig: Rig) -> None:
     one, other = rig.both()
     one.network.send("g", numbered(0))
