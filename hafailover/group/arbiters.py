@@ -196,7 +196,7 @@ def committed(turn: Turn) -> Progress:
             is_agreed = turn.state.grant.is_void or etcd.has_committed(turn)
             return Progress.REACHED if is_agreed else Progress.BUSY
         case ArbiterKind.FENCE:
-            if attempt.keeps_peer or fencing.is_out(turn):
+            if attempt.keeps_peer or fencing.is_out(turn) or fencing.is_vouched_for(turn):
                 return Progress.REACHED
             return fencing.proved(turn)
         case ArbiterKind.PING | ArbiterKind.NONE:

@@ -69,6 +69,7 @@ def _must_be_off(turn: Turn) -> bool:
             not state.attempt.commit_lineage
             or state.attempt.keeps_peer
             or state.attempt.is_committed
+            or is_vouched_for(turn)
         ):
             return False
         since = state.tried_at
@@ -105,6 +106,12 @@ def is_out(turn: Turn) -> bool:
         and bool(report.copies)
         and all(copy.record.copy not in USABLE for _, copy in report.copies)
     )
+
+
+def is_vouched_for(turn: Turn) -> bool:
+    """Whether an operator answers for it that the peer, which stays silent, is off: its device may be dead with it."""
+    attempt = turn.state.attempt
+    return attempt is not None and attempt.on_word and turn.peer_report is None
 
 
 def proved(turn: Turn) -> Progress:

@@ -75,6 +75,7 @@ def begin(
             and token is None
             and turn.settings.arbiter is ArbiterKind.FENCE
             and turn.peer_report is None,
+            on_word=on_word,
         ),
         # What an arbiter grants is no epoch before it has granted it: a lost race must not look like a newer history.
         epoch=epoch if not arbiters.is_strict(turn) else turn.state.epoch,

@@ -20,6 +20,7 @@ class Attempt:
         is_failover: Whether nobody asked for it: it follows a peer that has failed.
         commit_lineage: The lineage under which this copy shall be the data; empty until the commit is asked for.
         needs_off: Whether a fence device has to prove first that the peer, which is silent, is off.
+        on_word: Whether an operator answers for it instead; it counts while the peer stays silent.
         keeps_peer: Whether the commit keeps the peer's copy, which is in the mirror by a token.
     """
 
@@ -35,6 +36,7 @@ class Attempt:
     commit_lineage: str = ""
     keeps_peer: bool = False
     needs_off: bool = False
+    on_word: bool = False
     is_forced: bool = False
     accepts_mixture: bool = False
     given_up: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """What a fence device does for a pair: nobody goes on alone before the other one is proved off, or has agreed."""
 
 from hafailover.emulation.errors import EIO
+from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
@@ -100,6 +101,26 @@ def test_a_device_out_of_reach_leaves_the_choice_to_an_operator() -> None:
     world.run_for(2 * MINUTE)
     assert serving(world) == []
 
+    world.fence.works = True
+    world.power_on("A")
+    assert settle(world, 3 * MINUTE)
+    assert_in_order(world)
+
+
+def test_an_operators_word_stands_for_a_device_out_of_reach() -> None:
+    """A device that loses its power together with the node that it switches must not keep the data from everybody."""
+    world = pair_in_service()
+    world.fence.works = False
+    world.power_off("A")
+    world.run_for(20 * SECOND)
+    assert world.run_until(lambda: role(world, "B") is Role.STANDBY, MINUTE)
+    agent = world.host("B").agent
+    assert agent is not None
+
+    agent.order(OrderKind.PROMOTE, peer_is_off=True)
+
+    assert world.run_until(lambda: serving(world) == ["B"], 10 * SECOND)
+    assert copies(world)["B"] is CopyState.SOLE
     world.fence.works = True
     world.power_on("A")
     assert settle(world, 3 * MINUTE)
