@@ -96,7 +96,8 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     )
     if is_older:
         return
-    if turn.state.role in (Role.STARTING, Role.STANDBY):
+    if turn.state.role is Role.STANDBY:
+        # Not while starting: what is found up here is of the epoch that it was brought up under.
         turn.set(epoch=max(turn.state.epoch, report.epoch))
     promises.heard(turn, report)
     _see_token_used(turn, report)

@@ -2,14 +2,15 @@
 
 import pytest
 
+from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
-from hafailover.sim.network import REPLICATION
+from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import run, settle
 from hafailover.units import MILLISECOND, SECOND
-from tests.sim.worlds import MINUTE, assert_in_order, running
+from tests.sim.worlds import MINUTE, assert_in_order, role, running
 
 
 def fault(
@@ -196,3 +197,21 @@ def test_the_secondarys_copy_counts_when_the_primarys_disk_failed_before_its_pow
     )
 
     assert outcome.violations == ()
+
+
+def test_an_old_primary_whose_agent_returns_gives_way_to_the_newer_one() -> None:
+    """It hears of the newer epoch before it has looked at what it finds up; that does not make its mount any newer."""
+    world = running(arbiter=ArbiterKind.NONE)
+    world.run_for(SECOND)
+    world.restarts = False
+    world.cut(REPLICATION)
+    world.cut(LAN)
+    world.kill_agent("A")
+    assert world.run_until(lambda: role(world, "B") is Role.PRIMARY, MINUTE)
+
+    world.heal()
+    world.run_for(SECOND)
+    world.comes_back(world.host("A"))
+
+    assert world.run_until(lambda: role(world, "A") is Role.STANDBY, MINUTE)
+    assert role(world, "B") is Role.PRIMARY
