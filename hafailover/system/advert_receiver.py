@@ -38,6 +38,10 @@ class AdvertReceiver:
         self.strangers: Counter[int | None] = Counter()
         """How many messages came for VRIDs that nobody has here; None: too short to name one."""
 
+    def use(self, wire: AdvertSource) -> None:
+        """Read another socket from now on."""
+        self._wire = wire
+
     def listen(self, vrid: int, listener: Listener) -> None:
         """Give the messages of a virtual router to ``listener`` from now on."""
         self._listeners[vrid] = listener

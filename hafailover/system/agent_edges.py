@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from hafailover.group.actions import AlertKind, Severity
@@ -103,6 +104,8 @@ class AgentEdges:
             trouble=self._tested_records,
         )
         self.vrrp = VrrpPort(loop, feed=feed, say=log.say)
+        self._watch_carp = partial(interfaces.watch_carp, loop, self.vrrp, log.say)
+        self._end_carp_watch: Callable[[], None] = lambda: None
         self.networks = _peer_networks(settings, feed)
         self.peer = PeerChannel(self.networks)
         self._make_doors(status, state)
@@ -229,6 +232,7 @@ class AgentEdges:
             open_sender=interfaces.open_sender,
             open_wire=interfaces.open_wire,
         )
+        self._end_carp_watch = self._watch_carp()
         await self.peer.start()
         await self.control.start()
         self._status_server.start()
@@ -246,6 +250,7 @@ class AgentEdges:
         self.comparer.close()
         self._exchange.close()
         await self.peer.close()
+        self._end_carp_watch()
         await self.vrrp.close()
         self.addresses.close()
         self._wall_clock.close()

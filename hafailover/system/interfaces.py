@@ -20,6 +20,7 @@ from hafailover.system.advert_socket import AdvertSocket
 from hafailover.system.answered_addresses import AnsweredAddresses, AnsweringAddressPort
 from hafailover.system.bpf_advert_socket import BpfAdvertSocket
 from hafailover.system.bpf_announce import BpfAnnouncer
+from hafailover.system.carp_watch import CarpWatch, has_carp
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
 from hafailover.system.kernel_modules import is_carp_loaded
@@ -27,7 +28,7 @@ from hafailover.system.linux_addresses import LinuxAddresses
 from hafailover.system.linux_announce import LinuxAnnouncer
 from hafailover.system.observer import InterfaceLook
 from hafailover.system.runner import Runner
-from hafailover.system.vrrp_port import FrameSender, Wire
+from hafailover.system.vrrp_port import FrameSender, VrrpPort, Wire
 from hafailover.vrrp.settings import Address, Family
 
 Feed = Callable[[str, Event], None]
@@ -60,6 +61,20 @@ def open_wire(interface: str, family: Family, primary_address: Address) -> Wire:
     through_bpf = not has_netlink() and is_carp_loaded()
     kind = BpfAdvertSocket if through_bpf else AdvertSocket
     return kind(interface, family, primary_address)
+
+
+def watch_carp(
+    loop: asyncio.AbstractEventLoop, vrrp: VrrpPort, say: Callable[[str], None]
+) -> Callable[[], None]:
+    """Listen through bpf(4) as soon as somebody loads carp(4). Return what ends that."""
+    if has_netlink() or has_carp():
+        return lambda: None
+
+    def found() -> None:
+        say("carp(4) was loaded, and takes protocol 112: advertisements are heard through bpf(4)")
+        vrrp.reopen(BpfAdvertSocket)
+
+    return CarpWatch(loop, has_carp, found).close
 
 
 def edges_for(

@@ -126,6 +126,7 @@ class VrrpPort:
         self._frames: dict[tuple[str, int], FrameSet] = {}
         self._wires: dict[tuple[str, int], Wire] = {}
         self._receivers: dict[tuple[str, int], AdvertReceiver] = {}
+        self._own: dict[tuple[str, int], Address] = {}
         self._senders: dict[str, FrameSender] = {}
         self._groups: dict[str, GroupSettings] = {}
         self._second = SecondReading(say)
@@ -162,6 +163,25 @@ class VrrpPort:
                 ear = _Ear(self, group.name, network, router)
                 receiver = self._receiver(group.interface, router, open_wire)
                 receiver.listen(router.vrid, ear)
+
+    def reopen(self, open_wire: OpenWire) -> None:
+        """Let the advertisements of all groups go through other sockets from now on.
+
+        What cannot be opened is told, and goes on through what it has.
+        """
+        for key, old in list(self._wires.items()):
+            try:
+                wire = open_wire(key[0], Family(key[1]), self._own[key])
+            except EdgeError as error:
+                self._say(error.message)
+                continue
+            receiver = self._receivers[key]
+            self.loop.remove_reader(old.fileno())
+            receiver.read()
+            old.close()
+            receiver.use(wire)
+            self._wires[key] = wire
+            self.loop.add_reader(wire.fileno(), receiver.read)
 
     def read(self) -> None:
         """Take what has arrived: before a deadline, since what came in time must count."""
@@ -231,6 +251,7 @@ class VrrpPort:
             wire = open_wire(interface, router.family, router.primary_address)
             receiver = AdvertReceiver(wire, lambda error: self._failed(interface, error.message))
             self._wires[key], self._receivers[key] = wire, receiver
+            self._own[key] = router.primary_address
             self.loop.add_reader(wire.fileno(), receiver.read)
         return self._receivers[key]
 

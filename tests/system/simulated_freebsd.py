@@ -6,6 +6,7 @@ in ``DIRECTORY/bin``. The further arguments go to the command line of the produc
 loads every module that a FreeBSD host can load.
 """
 
+import ctypes
 import fcntl
 import importlib
 import importlib.abc
@@ -33,7 +34,7 @@ PLAYS = ("hafailover.cli.lab", "hafailover.cli.simulate", "hafailover.cli.drill"
 """Commands that are made for the lab; they say so on FreeBSD."""
 SCAPY = ("hafailover.system.frames",)
 """It looks at the real kernel through ctypes; that it loads on FreeBSD was seen there."""
-REAL_OPEN, REAL_RUN = os.open, subprocess.run
+REAL_OPEN, REAL_RUN, REAL_LIBRARY = os.open, subprocess.run, ctypes.CDLL
 
 
 class Forbidden(importlib.abc.MetaPathFinder):
@@ -74,11 +75,24 @@ class Nowhere(socket.socket):
         return sum(map(len, buffers)) if self._is_raw else super().sendmsg(buffers, *arguments)
 
 
+class Library:
+    """The C library, with what FreeBSD's has more: carp(4) is loaded as soon as ``DIRECTORY/carp`` is there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._carp = directory / "carp"
+        self.mlockall = REAL_LIBRARY(None).mlockall
+
+    def sysctlbyname(self, name: bytes, *_: Any) -> int:
+        assert name == b"net.inet.carp.allow"
+        return 0 if self._carp.exists() else -1
+
+
 class Host:
     """The simulated one."""
 
     def __init__(self, directory: Path) -> None:
         self._bin = directory / "bin"
+        self._library = Library(directory)
         self._kept: list[socket.socket] = []
 
     def become(self) -> None:
@@ -94,6 +108,7 @@ class Host:
         sys.meta_path.insert(0, Forbidden())
         os.open, subprocess.run, fcntl.ioctl = self._open, self._run, self._ioctl  # type: ignore[assignment]
         socket.socket = Nowhere  # type: ignore[assignment,misc]
+        ctypes.CDLL = lambda *_, **__: self._library  # type: ignore[assignment,misc]
         socket.if_nametoindex = {"em0": 1}.__getitem__
 
     def _open(self, path: Any, *arguments: Any, **more: Any) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hafailover.system.carp_watch import PERIOD_S
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 CONFIG = """
@@ -121,6 +123,22 @@ def test_an_agent_becomes_master_and_resigns(host: Host, is_loaded: bool) -> Non
         "ifconfig em0 inet6 fe80::1 -alias",
         "ifconfig em0 inet6 2001:db8::1 -alias",
     ]
+
+
+def test_carp_that_is_loaded_later_is_noticed(host: Host) -> None:
+    agent = host.start("run", "--config", str(host.directory / "hafailover.yaml"), "--node", "a")
+    try:
+        until(lambda: "ifconfig em0 inet6 2001:db8::1/64 alias" in host.calls(), agent)
+        (host.directory / "carp").touch()
+        time.sleep(2 * PERIOD_S)
+        agent.send_signal(signal.SIGTERM)
+        _, err = agent.communicate(timeout=PATIENCE_S)
+    finally:
+        agent.kill()
+    assert agent.returncode == 0, err
+    assert err.count("carp(4) was loaded") == 1, err
+    assert "internal error" not in err
+    assert "cannot receive" not in err
 
 
 def until(holds: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
