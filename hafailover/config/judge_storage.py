@@ -205,11 +205,13 @@ def _file_system(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterat
                 "on the primary: tunefs -p " + volume.device,
             )
     elif journaled is not volume.journaled:
-        has, says = ("has", "false") if journaled else ("has no", "true")
+        has, says, wanted = (
+            ("has", "false", "disable") if journaled else ("has no", "true", "enable")
+        )
         yield warning(
             f"the file system {has} SU+J, but journaled is {says}",
             f"{where}.journaled",
-            f"unmounted: tunefs -j enable {volume.device}, or correct the file",
+            f"correct the file on both nodes, or, unmounted: tunefs -j {wanted} {volume.device}",
         )
 
 

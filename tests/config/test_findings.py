@@ -437,6 +437,17 @@ def test_who_accepts_nothing_has_to_forward(value: str | None) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("has", "says", "verb"), [(False, "true", "enable"), (True, "false", "disable")]
+)
+def test_the_journal_is_made_to_be_what_the_file_says(has: bool, says: str, verb: str) -> None:
+    text = changed("size: 16M", f"size: 16M\n        journaled: {says}", TEXT)
+    (finding,) = found(healthy(journaled={"data": has}), text)
+    assert finding.remedy == (
+        f"correct the file on both nodes, or, unmounted: tunefs -j {verb} /dev/mirror/data"
+    )
+
+
 def about_peer_images(**changes: object) -> list[str]:
     configuration = read(TEXT)
     findings = judge(configuration, configuration.settings("a"), healthy(**changes)).findings
