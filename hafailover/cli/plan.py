@@ -19,6 +19,7 @@ _KINDS: Final = {
     "records": "record",
     "service": "run",
     "address": "address",
+    "arbiter": "ask",
 }
 
 

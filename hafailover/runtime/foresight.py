@@ -9,12 +9,21 @@ from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from hafailover.arbiter.answers import Answer, Applied, IsOff, IsOn, Standing
+from hafailover.arbiter.requests import (
+    ChangeStanding,
+    PowerOff,
+    PowerOn,
+    Purpose,
+    ReadStanding,
+    Request,
+)
 from hafailover.group import actions as ask
 from hafailover.group import events as happened
 from hafailover.group import machine
 from hafailover.group.peer_view import PeerView
 from hafailover.group.report import Role
-from hafailover.group.settings import GroupSettings
+from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.work import describe
 from hafailover.storage import outlook
@@ -36,7 +45,10 @@ class Goal(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """One thing that would be done: ``kind`` is ``command``, ``work``, ``records``, ``service`` or ``address``."""
+    """One thing that would be done.
+
+    ``kind`` is ``command``, ``work``, ``records``, ``service``, ``address`` or ``arbiter``.
+    """
 
     kind: str
     what: str
@@ -78,9 +90,12 @@ def foresee(state: GroupState, settings: GroupSettings, now: Instant, goal: Goal
         imagined = "the agent were stopped: it lets go without a successor"
         world.order(happened.ShutdownAsked())
     else:
-        silent = state.changed({"peer": PeerView(report=state.peer.report), "pause": None})
-        world = _World(silent, settings, now)
+        world = _World(_left_alone(state), settings, now)
         imagined = f"{settings.peer} were off, and nothing else were different"
+        if settings.arbiter in (ArbiterKind.ETCD, ArbiterKind.FENCE):
+            imagined = (
+                f"{settings.peer} were off, the arbiter granted it, and nothing else were different"
+            )
         world.order(
             happened.OperatorAsked(id=_ORDER, kind=happened.OrderKind.PROMOTE, peer_is_off=True)
         )
@@ -103,6 +118,7 @@ class _World:
         self._waiting: deque[happened.Event] = deque()
         self._steps: list[Foreseen] = []
         self.refusal = ""
+        self._standing = state.grant.standing
         # What was under way in the real world is answered there; here it has just ended.
         for pending in (state.work, state.urgent, state.addressing):
             if pending is not None:
@@ -113,6 +129,8 @@ class _World:
             self._waiting.append(happened.RecordsWritten(id=state.writing.id))
         if state.service_call is not None:
             self._serve(state.service_call.id)
+        if state.grant.asking and state.grant.request is not None:
+            self._grant(state.grant.asking, state.grant.request)
 
     def order(self, event: happened.Event) -> None:
         """Give the order, and let everything happen that follows from it."""
@@ -184,6 +202,10 @@ class _World:
                 self._waiting.append(
                     happened.ProbeFinished(id=number, peer_host=(), targets=targets)
                 )
+            case ask.AskArbiter(id=number, request=request):
+                self._grant(number, request)
+            case ask.ArmWatchdog(id=number):
+                self._waiting.append(happened.WatchdogArmed(id=number))
             case ask.Reply(accepted=accepted, text=text) if not accepted:
                 self.refusal = text
             case _:
@@ -192,6 +214,30 @@ class _World:
     def _finish(self, number: int) -> None:
         outcome = StepOutcome(status=0)
         self._waiting.append(happened.StepFinished(id=number, outcome=outcome))
+
+    def _grant(self, number: int, request: Request) -> None:
+        """Say yes to whatever the arbiter is asked; what a lost node held has run out."""
+        answer: Answer
+        match request:
+            case ChangeStanding():
+                self._standing = Standing(record=request.record_after, holder=request.holder_after)
+                if request.purpose is not Purpose.RENEW:
+                    self._ask_arbiter(f"etcd: {request.purpose.value}")
+                answer = Applied(standing=self._standing, lease_ns=request.lease_s * SECOND)
+            case PowerOff(node=node):
+                self._ask_arbiter(f"fence device: power {node} off, and prove it")
+                answer = IsOff()
+            case PowerOn(node=node):
+                self._ask_arbiter(f"fence device: power {node} on again")
+                answer = IsOn()
+            case ReadStanding():
+                answer = Applied(standing=self._standing)
+        self._waiting.append(happened.ArbiterAnswered(id=number, answer=answer))
+
+    def _ask_arbiter(self, what: str) -> None:
+        self._steps.append(
+            Foreseen(kind="arbiter", what=what, reason="taken for granted here; it may refuse")
+        )
 
     def _serve(self, number: int) -> None:
         outcome = StepOutcome(status=0)
@@ -214,6 +260,19 @@ class _World:
             ask.ServiceVerb.CHECK: settings.check,
         }[verb]
         return " ".join(argv)
+
+
+def _left_alone(state: GroupState) -> GroupState:
+    """Return the state some time after the peer was lost: its grant has run out, and so have promises."""
+    alone = replace(
+        state.grant,
+        standing=replace(state.grant.standing, holder=None),
+        holder=None,
+        promised_until=None,
+    )
+    return state.changed(
+        {"peer": PeerView(report=state.peer.report), "pause": None, "grant": alone}
+    )
 
 
 def _aged(state: GroupState, span: int) -> GroupState:

@@ -86,3 +86,41 @@ def test_what_stands_against_a_plan_is_said() -> None:
     assert found.refusal == "no switchover: B is not heard"
     assert found.imagined.startswith("the agent were stopped")
     assert "gmirror destroy sites" in argv_of(found)
+
+
+@pytest.mark.parametrize(
+    ("arbiter", "asked"),
+    [
+        (ArbiterKind.ETCD, ["etcd: take", "etcd: commit"]),
+        (
+            ArbiterKind.FENCE,
+            ["fence device: power A off, and prove it", "fence device: power A on again"],
+        ),
+    ],
+)
+def test_what_a_strict_arbiter_would_be_asked_is_said_and_taken_for_granted(
+    arbiter: ArbiterKind, asked: list[str]
+) -> None:
+    world = running(arbiter=arbiter)
+    world.run_for(8 * SECOND)
+    found = foreseen(world, "B", Goal.PRIMARY)
+    seen = steps_of(world, "B")
+
+    world.power_off("A")
+    assert world.run_until(lambda: serving(world) == ["B"], 60 * SECOND)
+
+    assert "the arbiter granted it" in found.imagined
+    assert found.stopped_at == ""
+    assert [each.what for each in found.steps if each.kind == "arbiter"] == asked
+    commands = argv_of(found)
+    assert commands[-1] == "mount -t ufs /dev/mirror/sites /home/sites"
+    assert [each for each in seen if each in set(commands)] == commands
+
+
+def test_a_switchover_gives_the_grant_back() -> None:
+    world = running(arbiter=ArbiterKind.ETCD)
+    world.run_for(8 * SECOND)
+    found = foreseen(world, "A", Goal.SECONDARY)
+
+    assert (found.refusal, found.stopped_at) == ("", "")
+    assert found.steps[-1].what == "etcd: release"
