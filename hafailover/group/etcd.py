@@ -103,11 +103,16 @@ def has_committed(turn: Turn) -> bool:
 
 
 def is_alone(turn: Turn) -> bool:
-    """Whether this node's copy is the only one that counts, and no lost change of its own can still alter that."""
+    """Whether this node's copy is the only one that counts, and no change of its own can still alter that.
+
+    One that was lost could, and so could one that is under way: that takes the peer into the set, perhaps.
+    """
     grant = turn.state.grant
+    is_changing = isinstance(grant.request, ChangeStanding) and grant.request.purpose is Purpose.ADD
     return (
         grant.record is not None
         and grant.record.in_sync == (turn.settings.node,)
+        and not is_changing
         and not grant.is_in_doubt
     )
 

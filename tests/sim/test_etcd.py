@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
-from hafailover.arbiter.record import ArbiterRecord, decode_record
+from hafailover.arbiter.record import ArbiterRecord, decode_record, encode_record
+from hafailover.arbiter.requests import ChangeStanding, Purpose
+from hafailover.group import arbiters
 from hafailover.group.events import OrderKind
 from hafailover.group.grant import Watch
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind, WatchdogSettings
+from hafailover.group.turn import Turn
+from hafailover.group.undertakings import Dropping
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.etcd import PLACE
@@ -244,6 +248,32 @@ def test_between_equal_copies_the_counted_one_serves_however_it_was_closed() -> 
     assert settle(world, 2 * MINUTE)
     assert serving(world) == ["A"]
     assert_in_order(world)
+
+
+def test_a_copy_is_not_let_go_while_etcd_may_be_about_to_count_it() -> None:
+    """Otherwise the answer that comes late leaves a copy in the set that lacks what was acknowledged meanwhile."""
+    world = pair_in_service()
+    agent = world.host("A").agent
+    assert agent is not None
+    alone = replace(record(world), in_sync=("A",))
+    text, holder = encode_record(alone), agent.state.grant.standing.holder
+    adding = ChangeStanding(
+        purpose=Purpose.ADD,
+        record_before=text,
+        record_after=encode_record(record(world)),
+        holder_before=holder,
+        holder_after=holder,
+    )
+    known = replace(agent.state.grant, record=alone, request=None, asking=0, is_in_doubt=False)
+    dropping = Dropping(since=world.timeline.now, reason="its host has booted", lineage="L")
+
+    def may_drop(request: ChangeStanding | None) -> bool:
+        grant = replace(known, request=request, asking=1 if request else 0)
+        state = agent.state.changed({"grant": grant, "dropping": dropping})
+        return arbiters.may_drop(Turn(state, world.timeline.now, agent.settings))
+
+    assert may_drop(None)
+    assert not may_drop(adding)
 
 
 def test_an_operators_word_stands_for_etcd_until_it_answers_again() -> None:
