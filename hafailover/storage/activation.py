@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hafailover.storage import commands
 from hafailover.storage.closing import clear_tail, plan_unexported
-from hafailover.storage.ending import end_carrier
+from hafailover.storage.ending import plan_carriers_ended
 from hafailover.storage.facts import ComponentState, MirrorState, TailKind
 from hafailover.storage.guarding import plan_guarded
 from hafailover.storage.steps import Next, Plan, Reached, Refused, Wait
@@ -147,13 +147,8 @@ def _without_gates(view: VolumeView, tries: Tries) -> Next | None:
         if tries.of(step) >= 2:
             step = commands.destroy_gate(view.settings, gate.unit, force=True)
         return Next(step, "this ggate belongs to an earlier session")
-    serving = {f"{gate.unit}" for gate in view.gates}
-    for process in view.carriers:
-        if not serving.intersection(process.arguments):
-            return Next(
-                end_carrier(process, view.settings.name, tries), "a ggatec outlives its device"
-            )
-    return None
+    serving = frozenset(f"{gate.unit}" for gate in view.gates)
+    return plan_carriers_ended(view, tries, serving=serving)
 
 
 def free_unit(view: VolumeView, kind: str, units: tuple[int, int]) -> int | None:

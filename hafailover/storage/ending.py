@@ -19,13 +19,17 @@ def end_server(process: GateProcess, volume: str, tries: Tries) -> SignalStep:
     )
 
 
-def plan_carriers_ended(view: VolumeView, tries: Tries) -> Next | None:
+def plan_carriers_ended(
+    view: VolumeView, tries: Tries, *, serving: frozenset[str] = frozenset()
+) -> Next | None:
     """Return the next step against a ggatec that outlived its device; None when there is none left worth a try.
 
     Without its device it can write nothing, so one that does not end (state D) stands in nobody's way; the unit that it
-    was started for is simply not used.
+    was started for is simply not used. ``serving``: units whose ggatec is still wanted.
     """
     for process in view.carriers:
+        if serving.intersection(process.arguments):
+            continue
         step = end_carrier(process, view.settings.name, tries)
         if tries.of(step) < _CARRIER_TRIES:
             return Next(step, "a ggatec outlives its device")

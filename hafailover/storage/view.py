@@ -124,6 +124,11 @@ def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
     )
     there = [mount for mount in mounts if mount.mount_point == settings.mount_point]
     openers = dict(facts.openers)
+    carriers = tuple(
+        process
+        for process in processes
+        if process.program == "ggatec" and _unit_of(process) in settings.ggate_units
+    )
     return VolumeView(
         settings=settings,
         disks=tuple(disk for disk in disks if disk.file == settings.image),
@@ -137,16 +142,13 @@ def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
             if process.program == "ggated"
             and session_of(process).rpartition("-")[0] == settings.mirror
         ),
-        carriers=tuple(
-            process
-            for process in processes
-            if process.program == "ggatec" and _unit_of(process) in settings.ggate_units
-        ),
+        carriers=carriers,
         image=facts.image(settings.image),
         openers=openers.get(settings.image),
         taken_units=frozenset(
             {f"md{disk.unit}" for disk in disks}
             | {f"ggate{gate.unit}" for gate in gates}
+            | {f"ggate{_unit_of(process)}" for process in carriers}
             | set(facts.held_units)
         ),
     )
