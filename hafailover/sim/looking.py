@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LIMIT_NS = 2 * SECOND
 _LATELY_NS = 3 * SECOND
+_LATELY_MIRRORED_NS = 10 * SECOND
 
 # Most looks find what the last one found: what a text means is worked out once.
 _mounts = lru_cache(maxsize=64)(parse_mounts)
@@ -41,7 +42,8 @@ class Lately(NamedTuple):
 
     def holds(self, tree: GeomFacts, now: int) -> bool:
         """Whether it may be told again."""
-        return now - self.at <= _LATELY_NS and tree == self.tree
+        old = _LATELY_MIRRORED_NS if self.tree.mirrors else _LATELY_NS
+        return now - self.at <= old and tree == self.tree
 
 
 def look(agent: Agent, wanted: Observe) -> None:

@@ -28,6 +28,11 @@ from hafailover.system.runner import Runner
 
 LATELY_S: Final = 2.9
 """So old may be what a routine observation tells of everything but GEOM; with looks every second, three of them."""
+LATELY_MIRRORED_S: Final = 9.9
+"""The same where a mirror stands: GEOM shows its components and who has it open, and the canary runs through it.
+
+A standby's tree shows nothing, so what it exports is looked at more often.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,8 @@ class HostObserver:
         last = self._complete.get(group)
         if last is None or last.images != frozenset(wanted.images) or wanted.openers_of:
             return None
-        return last if self._loop.time() - last.at <= LATELY_S else None
+        old_s = LATELY_MIRRORED_S if last.geom.mirrors else LATELY_S
+        return last if self._loop.time() - last.at <= old_s else None
 
     def _got_routine(self, group: str, wanted: Observe, seen: Seen[GeomFacts]) -> None:
         last = self._lately(group, wanted)

@@ -192,6 +192,19 @@ def test_what_a_routine_look_tells_is_never_old(rig: Rig, monkeypatch: pytest.Mo
     assert (rig.calls("mount"), rig.calls("ps")) == (2, 2)
 
 
+def test_where_a_mirror_stands_the_rest_is_looked_at_less_often(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "LATELY_S", 0.0)
+    rig.tool("sysctl", f"cat {CONFXML / '06-complete-idle.confxml'}")
+    rig.facts()
+    rig.facts(is_routine=True)
+    assert (rig.calls("mount"), rig.calls("ps")) == (1, 1)
+    monkeypatch.setattr(observer, "LATELY_MIRRORED_S", 0.0)
+    rig.facts(is_routine=True)
+    assert (rig.calls("mount"), rig.calls("ps")) == (2, 2)
+
+
 def test_after_an_incomplete_look_a_routine_one_is_whole(rig: Rig) -> None:
     rig.facts()
     rig.tool("mount", "exit 1")
