@@ -1,6 +1,6 @@
 """Writes numbers to the floating address until it is told to end; says what was acknowledged, and when.
 
-usage: client.py ADDRESS PORT LOG; each line of LOG: seconds (monotonic) and the number.
+usage: client.py ADDRESS PORT LOG; each line of LOG: seconds (monotonic), the number, seconds that it took.
 """
 
 import signal
@@ -20,11 +20,13 @@ def main():
                     stream = link.makefile("rwb")
                     while True:
                         number += 1
+                        began = time.monotonic()
                         stream.write(b"%d\n" % number)
                         stream.flush()
                         if stream.readline() != b"ok %d\n" % number:
                             break
-                        file.write(f"{time.monotonic():.3f} {number}\n")
+                        now = time.monotonic()
+                        file.write(f"{now:.3f} {number} {now - began:.3f}\n")
                         time.sleep(0.05)
             except OSError:
                 time.sleep(0.05)

@@ -1,6 +1,7 @@
 """The machines of vagrant/: what can be tried of them without one."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,7 +24,9 @@ PATIENCE_S = 60.0
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is not installed")
 def test_the_vagrantfile_is_valid(tmp_path: Path) -> None:
     """No provider is installed here, so what is said to one is not looked at."""
-    shutil.copytree(VAGRANT, tmp_path / "vagrant", ignore=shutil.ignore_patterns(".vagrant", "build"))
+    shutil.copytree(
+        VAGRANT, tmp_path / "vagrant", ignore=shutil.ignore_patterns(".vagrant", "build")
+    )
     (tmp_path / "vagrant" / "build").mkdir()
     done = subprocess.run(
         ["vagrant", "validate", "--ignore-provider"],
@@ -41,14 +44,18 @@ def test_the_provisioners_are_portable_shell() -> None:
     shellcheck = shutil.which("shellcheck")
     assert shellcheck is not None
     scripts = [str(VAGRANT / name) for name in ("node.sh", "client.sh", "writer")]
-    done = subprocess.run([shellcheck, "-s", "sh", *scripts], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [shellcheck, "-s", "sh", *scripts], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("node", ["A", "B"])
 def test_the_configuration_of_the_pair_is_usable(node: str) -> None:
     text = (VAGRANT / "hafailover.yaml.in").read_text()
-    configuration = read_text(text.replace("@LAN@", "vtnet1").replace("@REPLICATION@", "vtnet2"), "vagrant")
+    configuration = read_text(
+        text.replace("@LAN@", "vtnet1").replace("@REPLICATION@", "vtnet2"), "vagrant"
+    )
     settings = configuration.settings(node)
     assert [network.interface for network in settings.networks] == ["vtnet1", "vtnet2"]
     vagrantfile = (VAGRANT / "Vagrantfile").read_text()
@@ -79,11 +86,15 @@ def test_what_the_client_writes_is_acknowledged_when_it_is_in_the_file(tmp_path:
     }
 
     def service(word: str) -> int:
-        return subprocess.run([str(VAGRANT / "writer"), word], env=environment, check=False).returncode
+        return subprocess.run(
+            [str(VAGRANT / "writer"), word], env=environment, check=False
+        ).returncode
 
     log = tmp_path / "log"
     assert (service("status"), service("start"), service("status")) == (1, 0, 0)
-    client = subprocess.Popen([sys.executable, str(VAGRANT / "client.py"), "127.0.0.1", str(port), str(log)])
+    client = subprocess.Popen(
+        [sys.executable, str(VAGRANT / "client.py"), "127.0.0.1", str(port), str(log)]
+    )
     try:
         until(lambda: log.exists() and len(log.read_text().splitlines()) > 3)
         client.send_signal(signal.SIGTERM)
@@ -92,8 +103,17 @@ def test_what_the_client_writes_is_acknowledged_when_it_is_in_the_file(tmp_path:
         client.kill()
         assert service("stop") == 0
     assert service("status") == 1
-    acknowledged = [line.split()[1] for line in log.read_text().splitlines()]
+    lines = [line.split() for line in log.read_text().splitlines()]
+    acknowledged = [number for _, number, _ in lines]
+    assert all(0 <= float(took) < PATIENCE_S for _, _, took in lines)
     assert set(acknowledged) <= set((tmp_path / "records").read_text().split())
+
+
+def test_the_table_is_the_labs() -> None:
+    row = re.compile(r'^        \("([a-z ]+)", ', re.MULTILINE)
+    here = row.findall((ROOT / "scripts" / "vagrant-acceptance").read_text())
+    assert here == row.findall((ROOT / "hafailover" / "cli" / "lab_text.py").read_text())
+    assert "longest write" in here
 
 
 def until(holds: Callable[[], bool]) -> None:
