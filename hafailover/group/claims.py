@@ -38,9 +38,10 @@ def see_identical(turn: Turn, views: tuple[VolumeView, ...]) -> None:
 
 
 def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
-    """Notice that the kernel dropped the peer's copy meanwhile, before the evidence is destroyed with the mirror.
+    """Notice which copy the kernel dropped meanwhile, before the evidence is destroyed with the mirror.
 
-    A copy that says in_sync although the peer's no longer followed would let the older one be promoted over it.
+    A copy that says in_sync although the peer's no longer followed would let the older one be promoted over it. One
+    that says so although the kernel has lost it, and went on with the peer's alone, is the older one itself.
     """
     if turn.state.work is not None:
         return (
@@ -50,6 +51,10 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         record = turn.state.record(view.settings.name)
         if record.copy is not CopyState.IN_SYNC or not changes.is_active(record):
             continue
+        if _goes_on_elsewhere(view):
+            turn.note(f"the copy of {turn.settings.peer} is now the newest of {view.settings.name}")
+            turn.change_records(lambda _, each: changes.outrun(each))
+            return True
         remote = view.remote
         has_lost = view.mirror is not None and (
             remote is None or remote.state is not ComponentState.ACTIVE
@@ -63,6 +68,13 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             )
             return True
     return False
+
+
+def _goes_on_elsewhere(view: VolumeView) -> bool:
+    """Whether the kernel has lost this node's own component and goes on with the peer's alone."""
+    local, remote = view.local, view.remote
+    has_peer = remote is not None and remote.state is ComponentState.ACTIVE
+    return has_peer and (local is None or local.state is not ComponentState.ACTIVE)
 
 
 def soften(turn: Turn, views: tuple[VolumeView, ...]) -> None:

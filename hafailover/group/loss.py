@@ -8,8 +8,9 @@ from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, try_again_later
 from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
-from hafailover.units import SECOND, Instant, later
+from hafailover.units import MILLISECOND, SECOND, Instant, later
 
+_MOMENT = 50 * MILLISECOND
 IMAGE_PERIOD = SECOND
 """How often an image is fsynced while it is watched."""
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
@@ -100,13 +101,24 @@ def _loss(turn: Turn) -> str:
     if report is not None:
         if is_acting(report):
             return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
-        if report.is_leaving:
+        if report.is_leaving and _is_whole(turn):
             return f"{turn.settings.peer} is stopping"
         if state.pairing.peer_boot and report.boot != state.pairing.peer_boot:
             return f"{turn.settings.peer} has booted: its export is gone"
         if _says_stale(turn):
             return f"{turn.settings.peer} calls its own copy stale"
     return _overdue(turn) or _dropped_by_kernel(turn)
+
+
+def _is_whole(turn: Turn) -> bool:
+    """Whether this node's own copy was seen well a moment ago: a peer that stops in order can be kept until it was.
+
+    Should the kernel have lost this node's copy since the last look, the peer's is the one that counts.
+    """
+    if turn.views() is not None and turn.now - turn.state.facts_at <= _MOMENT:
+        return True
+    turn.look_again()
+    return False
 
 
 def _says_stale(turn: Turn) -> bool:

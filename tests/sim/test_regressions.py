@@ -215,3 +215,35 @@ def test_an_old_primary_whose_agent_returns_gives_way_to_the_newer_one() -> None
 
     assert world.run_until(lambda: role(world, "A") is Role.STANDBY, MINUTE)
     assert role(world, "B") is Role.PRIMARY
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_a_primary_looks_at_its_own_copy_before_it_lets_a_stopping_peer_go(
+    arbiter: ArbiterKind,
+) -> None:
+    """The kernel had lost the primary's own copy half a second before, and went on with the peer's alone."""
+    outcome = run(
+        160449,
+        arbiter=arbiter,
+        faults=(
+            fault(FaultKind.DISK_ERRORS, "A", 1.551, 0.209),
+            fault(FaultKind.STOP, "B", 12.391, 0.735),
+        ),
+    )
+
+    assert outcome.is_good
+
+
+def test_a_demotion_sees_that_the_kernel_goes_on_with_the_peers_copy_alone() -> None:
+    """The host stood still while the kernel lost its disk, and hands over before it has looked again."""
+    outcome = run(
+        160177,
+        arbiter=ArbiterKind.FENCE,
+        faults=(
+            fault(FaultKind.DISK_ERRORS, "A", 2.053, 0.097),
+            fault(FaultKind.FREEZE, "A", 6.899, 0.038, network="lan"),
+            fault(FaultKind.SWITCHOVER, "A", 5.85, 0.82),
+        ),
+    )
+
+    assert outcome.is_good
