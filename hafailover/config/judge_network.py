@@ -102,8 +102,8 @@ def _carp(facts: HostFacts) -> Iterator[Finding]:
         return
     yield warning(
         "carp(4) is loaded and takes every packet of protocol 112: the agent hears VRRP through bpf(4) "
-        "instead, if it was started after carp(4)",
+        "instead",
         "kldstat(8)",
-        "if nobody needs it: kldunload carp, and remove carp_load from /boot/loader.conf; otherwise "
-        "start the agent last: service hafailover restart",
+        "if nobody needs it: kldunload carp, and remove carp_load from /boot/loader.conf; see docs/security.md "
+        "for the rules of pf",
     )
