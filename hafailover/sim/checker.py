@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hafailover.emulation import superblock
+from hafailover.lineage.record import CopyState
 from hafailover.sim.network import LAN, NETWORKS
 from hafailover.units import SECOND
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE_NS = 10 * SECOND
 """A host that stood still, and nodes that were parted, have so long afterwards to give way."""
+_EQUAL = (CopyState.IN_SYNC, CopyState.TOUCHED)
+"""What no record may say of a copy that has what the other one lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Checker:
         self._meddled_at: int | None = None
         self._mixtures: set[str] = set()
         """Nodes whose copy is in the middle of a rebuild."""
+        self._alone: set[str] = set()
+        """Nodes that went on without the peer's copy by a step of their own; the kernel's own drop is none."""
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
@@ -169,9 +174,27 @@ class Checker:
     def rebuild_ended(self, source: Host) -> None:
         """The peer's copy is complete."""
         self._mixtures.discard(self.world.other(source).name)
+        self._alone.discard(source.name)
+
+    def went_alone(self, host: Host) -> None:
+        """A mirror was launched with this host's copy only, or the peer's was taken out of it by a step."""
+        self._alone.add(host.name)
+
+    def acknowledged(self, host: Host, volume: str, block: int, number: int) -> None:
+        """A record was acknowledged: if only one copy has it, by a step of its agent, the lineage on disk says so."""
+        says = self.world.records[host.name][volume].copy
+        if host.name not in self._alone or says not in _EQUAL or self._was_meddled():
+            return
+        other = self.world.other(host)
+        image = self.world.image_of(other, volume)
+        if self.world.workload.read_record(other, image, block) < number:
+            self._broken(
+                "S8", f"only {host.name} has record {number}, and its lineage says {says.value}"
+            )
 
     def joined(self, host: Host) -> None:
         """A mirror of two components was launched without copying: they have to be equal."""
+        self._alone.discard(host.name)
         other = self.world.other(host)
         self._overwritten(host, other, "joined as equal")
         self._overwritten(other, host, "joined as equal")

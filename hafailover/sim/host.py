@@ -243,6 +243,8 @@ class Host:
                 self.world.checker.rebuild_began(self)
         elif text.endswith("launched (2/2)."):
             self.world.checker.joined(self)
+        elif text.endswith("launched (1/1)."):
+            self.world.checker.went_alone(self)
 
     def set_sync_rate(self) -> None:
         """Let a running kernel rebuild as fast as the world says from now on."""

@@ -83,6 +83,7 @@ class Workload:
                 return
             if not error and self._is_mounted(host, volume):
                 self.acknowledged.add(number)
+                self.world.checker.acknowledged(host, volume.name, block, number)
                 self.acked[volume.name][block] = max(number, self.acked[volume.name].get(block, 0))
                 self.longest_stall_ns = max(self.longest_stall_ns, host.now - began)
             self.world.timeline.after(WRITE_PERIOD, lambda: self._next(host, volume, token, life))

@@ -274,6 +274,8 @@ class World:
 
     def step_began(self, agent: Agent, step: Step) -> None:
         """Put a storage step into the story."""
+        if getattr(step, "verb", "") == "ggatec destroy -f":
+            self.checker.went_alone(agent.host)
         if self.tell is not None:
             words = " ".join(getattr(step, "argv", ())) or f"{type(step).__name__} {step}"[:150]
             self.note(agent.host.name, f"$ {words}")

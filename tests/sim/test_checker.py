@@ -1,14 +1,21 @@
 """Does the checker see what it has to see? Each promise is broken by hand, past the agents."""
 
+from dataclasses import replace
+
 import pytest
 
+from hafailover.emulation.errors import EIO
+from hafailover.emulation.superblock import OFFSET, SOFT_UPDATES, UNCLEAN, Superblock
+from hafailover.group import machine
 from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
+from hafailover.sim import pair
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.striking import mend
 from hafailover.sim.workload import FIRST_BLOCK
 from hafailover.sim.world import World
 from hafailover.units import SECOND
-from tests.sim.worlds import running
+from tests.sim.worlds import copies, running
 
 IMAGES = {"A": "/images/A.img", "B": "/images/B.img"}
 
@@ -139,6 +146,76 @@ def test_a_mixture_that_is_mounted_is_seen() -> None:
     mount_by_hand(world, "B")
 
     assert "S7" in broken(world)
+
+
+def test_an_image_that_is_attached_beside_its_ggated_is_seen_without_a_write() -> None:
+    world = without_agents()
+    world.workload.kill(world.host("A"))
+    world.run_for(SECOND)
+    world.checker.attached(world.host("B"))
+    assert broken(world) == []
+
+    command(world, "B", f"mdconfig -a -t vnode -f {IMAGES['B']} -u 11")
+
+    assert [each.text for each in world.checker.violations] == [
+        "/images/B.img on B was attached beside a ggated that serves it"
+    ]
+
+
+def test_a_dirty_file_system_that_is_mounted_is_seen() -> None:
+    """FreeBSD mounts one with plain soft updates without a word."""
+    world = without_agents()
+    world.workload.kill(world.host("A"))
+    world.power_off("A")
+    world.host("B").processes.lose_all()
+    block = Superblock(
+        fs_id=(1, 2), size=pair.IMAGE_SIZE - 4096, flags=SOFT_UPDATES | UNCLEAN, clean=False
+    )
+    world.host("B").files.pwrite(IMAGES["B"], OFFSET, block.encode())
+    world.host("B").write_tail(IMAGES["B"], bytes(512))
+    for line in (
+        f"mdconfig -a -t vnode -f {IMAGES['B']} -u 11",
+        "gmirror label -b prefer mine md11",
+        "mount -t ufs /dev/mirror/mine /home/sites",
+    ):
+        command(world, "B", line)
+
+    assert broken(world) == ["S4"]
+
+
+@pytest.mark.parametrize(("copy", "seen"), [(CopyState.IN_SYNC, ["S8"]), (CopyState.SOLE, [])])
+def test_a_record_acknowledged_before_the_lineage_says_so_is_seen(
+    copy: CopyState, seen: list[str]
+) -> None:
+    world = running()
+    world.power_off("B")
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, 10 * SECOND)
+    record = world.records["A"]["sites"]
+    world.records["A"]["sites"] = replace(record, copy=copy)
+
+    world.run_for(3 * SECOND)
+
+    assert broken(world) == seen
+
+
+def test_what_the_kernel_drops_by_itself_is_the_one_exception() -> None:
+    world = without_agents()
+    world.host("B").files.fail(IMAGES["B"], EIO)
+    before = len(world.workload.acknowledged)
+
+    world.run_for(5 * SECOND)
+
+    assert len(world.workload.acknowledged) > before
+    assert broken(world) == []
+
+
+def test_an_agent_that_spins_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = running()
+    monkeypatch.setattr(machine, "deadline", lambda state, _settings: state.moved_at)
+
+    world.run_for(2 * SECOND)
+
+    assert "S9" in broken(world)
 
 
 def test_nobody_serving_is_seen_at_the_end() -> None:
