@@ -96,6 +96,8 @@ def foresee(state: GroupState, settings: GroupSettings, now: Instant, goal: Goal
             imagined = (
                 f"{settings.peer} were off, the arbiter granted it, and nothing else were different"
             )
+            world.wait()
+            return replace(world.outcome(goal), refusal=refusal, imagined=imagined)
         world.order(
             happened.OperatorAsked(id=_ORDER, kind=happened.OrderKind.PROMOTE, peer_is_off=True)
         )
@@ -140,6 +142,17 @@ class _World:
         self._feed(event)
         for _ in range(_EVENTS_MAX):
             if self.refusal or self._is_there() or self._now - self._begun > _SPAN_MAX:
+                return
+            if self._waiting:
+                self._feed(self._waiting.popleft())
+            else:
+                self._pass_time()
+
+    def wait(self) -> None:
+        """Let time pass without an order, until this node serves by itself."""
+        for _ in range(_EVENTS_MAX):
+            is_over = self._state.role is Role.PRIMARY and self._is_there()
+            if is_over or self._now - self._begun > _SPAN_MAX:
                 return
             if self._waiting:
                 self._feed(self._waiting.popleft())
