@@ -14,6 +14,7 @@ from hafailover.group import (
     demotion,
     flapping,
     guard,
+    loss,
     routers,
     services,
 )
@@ -102,7 +103,7 @@ def advance(turn: Turn) -> None:
     if turn.state.is_stopping:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
-    if _is_ungranted(turn) or _must_give_way(turn):
+    if _is_ungranted(turn) or _must_give_way(turn) or loss.isolated(turn):
         return
     if turn.state.write_problem:
         fail(turn, f"the lineage records cannot be written: {turn.state.write_problem}")

@@ -27,7 +27,7 @@ TRANSITIONS: Final = (
     (
         Role.PROMOTING,
         Role.DEMOTING,
-        "a step failed, the peer turned out to serve, the arbiter took its grant back, or the agent is stopping",
+        "a step failed, the peer serves, the grant was taken back, this node was cut off, or the agent is stopping",
     ),
     (Role.PROMOTING, Role.STANDBY, "the arbiter said no before anything was touched"),
     (

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from hafailover.group import machine
 from hafailover.group.actions import AlertKind
-from hafailover.group.events import OrderKind, WallClockTold
+from hafailover.group.events import LinkChanged, OrderKind, WallClockTold
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind, Automatism, FailbackSettings
 from hafailover.lineage.record import CopyState
@@ -14,7 +15,7 @@ from hafailover.sim import pair
 from hafailover.sim.agent import Agent
 from hafailover.sim.schedule import settle
 from hafailover.sim.world import GATEWAY, World
-from hafailover.units import SECOND, seconds
+from hafailover.units import SECOND, Instant, seconds
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, serving
 
 
@@ -210,3 +211,17 @@ def test_a_failing_rebuild_is_tried_less_and_less_often_and_then_given_up() -> N
     assert "2 rebuilds" in alerts_of(world, "A")[AlertKind.REBUILD_STALLED]
     agent_of(world, "A").order(OrderKind.REJOIN)
     assert settle(world, 2 * MINUTE)
+
+
+def test_a_promotion_that_is_cut_off_on_every_side_ends_before_it_mounts() -> None:
+    """The other node may be back and serve by then: it waits for an isolated one no longer than for a primary."""
+    world = started()
+    world.power_off("A")
+    assert world.run_until(lambda: role(world, "B") is Role.PROMOTING, MINUTE)
+    agent = agent_of(world, "B")
+    now = world.timeline.now
+    cut_off = agent.state.changed({"gateway_lost_at": Instant(now - 5 * SECOND)})
+
+    step = machine.step(cut_off, LinkChanged(is_up=True), Instant(now), agent.settings)
+
+    assert step.state.role is Role.DEMOTING
