@@ -117,7 +117,7 @@ def settle(pair: Pair, home: str, tell: Callable[[str], None]) -> str:
         if seen["serving_node"] != home:
             tell(f"bringing {pair.group} back to {home}")
             pair.wait("both copies are in sync", lambda now: now["health"] == "healthy", _HOME_S)
-            pair.order("switchover", "the end of a drill")
+            pair.order_once_possible("switchover", "the end of a drill", _HOME_S)
             seen = pair.wait(f"{home} serves", lambda now: now["serving_node"] == home, _HOME_S)
     except (AbandonedError, ControlError) as error:
         now = _last_look(pair)

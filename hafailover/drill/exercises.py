@@ -70,14 +70,14 @@ class Course:
         self.tell(f"  {end_ms - begin_ms:>8} ms  {name}")
         return end_ms
 
-    def order(self, word: str) -> None:
-        """Give an order that begins something.
+    def order(self, word: str, *, limit_s: float = 0.0) -> None:
+        """Give an order that begins something; one that is refused is given again for ``limit_s``.
 
         Raises:
             AbandonedError: It was refused.
         """
         try:
-            self.pair.order(word, "a drill")
+            self.pair.order_once_possible(word, "a drill", limit_s)
         except ControlError as error:
             raise AbandonedError(f"{word} was refused: {error.message}") from error
 
@@ -164,7 +164,7 @@ def _come_home(course: Course) -> None:
     pair, home, peer = course.pair, course.home, course.peer
     begin_ns, begin_ms = time.monotonic_ns(), course.now_ms()
     if pair.look()["role"] != "primary":
-        course.order("switchover")
+        course.order("switchover", limit_s=_MOVE_S)
     pair.wait(
         f"{peer} lets go", lambda seen: seen["peer"]["role"] not in ("primary", "demoting"), _MOVE_S
     )

@@ -11,6 +11,7 @@ from hafailover.system.control_client import STATUS_S, ControlClient
 
 _ORDER_S: Final = 40.0
 _LOOK_S: Final = 0.1
+_AGAIN_S: Final = 0.5
 _SAYS_NOTHING_S: Final = 30.0
 """So long a drill bears an agent that does not answer: it may be restarted."""
 
@@ -54,6 +55,21 @@ class Pair:
         with self._talking:
             answer = self._ask(word, _ORDER_S, reason=reason, seen_epoch=seen_epoch)
         return str(answer["text"])
+
+    def order_once_possible(self, word: str, reason: str, limit_s: float) -> str:
+        """Give an order again and again until it is taken: an arbiter may count a returned copy later than the agents.
+
+        Raises:
+            ControlError: It was not answered, or was still refused after ``limit_s``.
+        """
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                return self.order(word, reason)
+            except RequestRefusedError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(_AGAIN_S)
 
     def wait(
         self, what: str, holds: Callable[[dict[str, Any]], bool], limit_s: float

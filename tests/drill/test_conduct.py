@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from hafailover.drill import conduct, forecast
+from hafailover.drill import pair as pair_module
 from hafailover.drill.exercises import Scenario
 from hafailover.drill.outcome import Verdict
 from hafailover.drill.pair import AbandonedError, Pair
 from hafailover.drill.probing import Prober, command
+from hafailover.errors import RequestRefusedError
 from hafailover.override import override
 from hafailover.runtime.settings import DrillSettings
 from tests.cli.settings import data_node
@@ -89,6 +91,37 @@ def test_a_group_that_cannot_be_brought_home_is_left_where_it_serves(
     assert pair.orders == []
     assert text.startswith("B serves; this node's copy is not in sync; not within")
     assert "hafailover switchover" in text
+
+
+class Slow(Standing):
+    """A pair that refuses so many orders before it takes one."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__(AWAY)
+        self.refusals = refusals
+
+    @override
+    def order(self, word: str, reason: str = "", *, seen_epoch: int = -1) -> str:
+        if self.refusals:
+            self.refusals -= 1
+            raise RequestRefusedError("etcd counts the copy of B only")
+        self.looks = [HEALTHY]
+        return super().order(word, reason, seen_epoch=seen_epoch)
+
+
+def test_a_group_is_brought_home_once_the_arbiter_counts_its_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pair_module, "_AGAIN_S", 0.01)
+    pair = Slow(refusals=3)
+    assert conduct.settle(pair, "A", print) == "A serves; both copies are in sync"
+    assert pair.orders == ["switchover"]
+
+
+def test_an_order_that_stays_refused_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_module, "_AGAIN_S", 0.01)
+    with pytest.raises(RequestRefusedError, match="counts the copy of B only"):
+        Slow(refusals=1000).order_once_possible("switchover", "a drill", 0.1)
 
 
 def test_what_does_not_come_is_not_waited_for_without_end() -> None:
