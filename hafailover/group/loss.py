@@ -2,6 +2,7 @@
 
 from hafailover.group import addresses, demotion, isolation, parting
 from hafailover.group.contact import REPLICATION, is_acting
+from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
@@ -99,7 +100,7 @@ def _loss(turn: Turn) -> str:
         return ""
     report = turn.peer_report
     if report is not None:
-        if is_acting(report):
+        if is_acting(report) and not _gives_way(turn, report):
             return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
         if report.is_leaving and _is_whole(turn):
             return f"{turn.settings.peer} is stopping"
@@ -108,6 +109,14 @@ def _loss(turn: Turn) -> str:
         if _says_stale(turn):
             return f"{turn.settings.peer} calls its own copy stale"
     return _overdue(turn) or _dropped_by_kernel(turn)
+
+
+def _gives_way(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer only takes down what is left there; etcd, which is asked first, says whose copy counts.
+
+    Its export may be gone by now: the abort clock has to run before the kernel lets its copy go and acknowledges.
+    """
+    return turn.settings.arbiter is ArbiterKind.ETCD and report.role is Role.DEMOTING
 
 
 def _is_whole(turn: Turn) -> bool:

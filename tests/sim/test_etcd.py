@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from hafailover.arbiter.record import ArbiterRecord, decode_record, encode_record
 from hafailover.arbiter.requests import ChangeStanding, Purpose
-from hafailover.group import arbiters
+from hafailover.group import arbiters, loss
 from hafailover.group.events import OrderKind
 from hafailover.group.grant import Watch
 from hafailover.group.report import Role
@@ -19,7 +21,7 @@ from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import mend
 from hafailover.sim.world import World
-from hafailover.units import MILLISECOND, SECOND
+from hafailover.units import MILLISECOND, SECOND, later
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
 
 
@@ -274,6 +276,27 @@ def test_a_copy_is_not_let_go_while_etcd_may_be_about_to_count_it() -> None:
 
     assert may_drop(None)
     assert not may_drop(adding)
+
+
+@pytest.mark.parametrize(
+    ("their_role", "is_let_go"),
+    [(Role.STANDBY, True), (Role.DEMOTING, True), (Role.PROMOTING, False), (Role.PRIMARY, False)],
+)
+def test_a_peer_that_takes_down_what_is_left_there_is_parted_from_like_any_other(
+    their_role: Role, *, is_let_go: bool
+) -> None:
+    """Its export is gone meanwhile: without the question to etcd the kernel would acknowledge on its own one day."""
+    world = pair_in_service()
+    agent = world.host("A").agent
+    assert agent is not None
+    assert agent.state.peer.report is not None
+    now, report = world.timeline.now, replace(agent.state.peer.report, role=their_role)
+    stalled = tuple((volume, later(now, -5 * SECOND)) for volume, _ in agent.state.canaries)
+    peer = replace(agent.state.peer, report=report)
+    state = agent.state.changed({"peer": peer, "canaries": stalled, "synced_images": ()})
+    turn = Turn(state, now, agent.settings)
+    loss.advance(turn)
+    assert (turn.state.dropping is not None) == is_let_go
 
 
 def test_an_operators_word_stands_for_etcd_until_it_answers_again() -> None:
