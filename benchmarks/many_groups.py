@@ -35,6 +35,8 @@ class Cost:
     first_s: float
     processor_percent: float
     resident_bytes: int
+    page_bytes: int
+    """Resident memory of the process that serves metrics and the status page, which can be switched off."""
 
 
 def run(scale: Scale) -> list[Figure]:
@@ -42,6 +44,7 @@ def run(scale: Scale) -> list[Figure]:
     figures: list[Figure] = []
     starts: dict[str, list[float]] = {"hafailover": [], "keepalived": []}
     memory: dict[int, float] = {}
+    pages: list[float] = []
     for count in (1, 16) if scale.is_smoke else (1, 16, 255):
         costs = measure(count, float(scale.of(30, 3)))
         ours, theirs = costs["hafailover"], costs["keepalived"]
@@ -66,6 +69,7 @@ def run(scale: Scale) -> list[Figure]:
                 bound="the Python interpreter",
             ),
         ]
+        pages.append(ours.page_bytes / MEGABYTE)
     most = max(memory)
     figures.append(
         Figure(
@@ -74,6 +78,16 @@ def run(scale: Scale) -> list[Figure]:
             unit="MB",
             goal=0.3,
             bound="state, ring of the journal, frames",
+        )
+    )
+    figures.append(
+        Figure(
+            what="resident memory of metrics and status page, a process of its own",
+            value=max(pages),
+            unit="MB",
+            beside="agent",
+            other=memory[1],
+            bound="the Python interpreter, once more",
         )
     )
     for _ in range(scale.of(7, 1)):
@@ -136,16 +150,26 @@ def measure(count: int, seconds: float) -> dict[str, Cost]:
         before, began = _uses(pids), time.monotonic()
         time.sleep(seconds)
         span, after = time.monotonic() - began, _uses(pids)
+        pages = {pid for seen in after.values() for pid in seen if _is_page(pid)}
     return {
         name: Cost(
             first_s=first[name],
             processor_percent=100
             * sum(after[name][pid].cpu_s - before[name][pid].cpu_s for pid in before[name])
             / span,
-            resident_bytes=sum(each.resident_bytes for each in after[name].values()),
+            resident_bytes=_resident(after[name], set(after[name]) - pages),
+            page_bytes=_resident(after[name], pages),
         )
         for name in pids
     }
+
+
+def _resident(seen: dict[int, Usage], pids: set[int]) -> int:
+    return sum(each.resident_bytes for pid, each in seen.items() if pid in pids)
+
+
+def _is_page(pid: int) -> bool:
+    return b"hafailover.web.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _uses(pids: dict[str, list[int]]) -> dict[str, dict[int, Usage]]:
