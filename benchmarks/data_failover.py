@@ -108,7 +108,7 @@ def _shares(how: str, outage_ms: float, seen: Shares | None) -> Iterable[Figure]
         bound="decisions of the core, wake-ups between commands",
     )
     yield Figure(
-        what=f"primary powered off, {how}: on top of detection and commands",
+        what=f"primary powered off, {how}: beyond the shares above",
         value=outage_ms - seen.detection_ms - seen.commands_ms - seen.looks_ms - seen.asked_ms,
         unit="ms",
         beside="whole outage",

@@ -116,7 +116,8 @@ def ask_agent(settings: NodeSettings, group: str) -> AgentState:
             client.close()
     except ControlError as error:
         return AgentState(
-            source=settings.node, advice=f"the agent does not answer: {error.message}"
+            source=settings.node,
+            advice=f"the agent does not answer: {error.message}; 'hafailover status' has to answer first",
         )
     return judge(settings, document["groups"][0])
 

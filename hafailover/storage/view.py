@@ -94,8 +94,8 @@ class VolumeView:
 
 
 _KEPT_MAX = 512
-_kept: dict[tuple[int, int], tuple[VolumeSettings, StorageFacts, VolumeView | None]] = {}
-"""What was worked out of late, by the identity of what it was worked out from; that is kept with it."""
+_kept: dict[int, tuple[VolumeSettings, StorageFacts, VolumeView | None]] = {}
+"""Of each volume, by its settings' identity: the last observation asked about, and its view. Older ones are let go."""
 
 
 def view_volume(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
@@ -103,12 +103,11 @@ def view_volume(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | N
 
     One observation is asked about in every step until the next one comes: the answer is worked out once.
     """
-    key = (id(settings), id(facts))
-    known = _kept.get(key)
-    if known is None:
-        if len(_kept) >= _KEPT_MAX:
+    known = _kept.get(id(settings))
+    if known is None or known[0] is not settings or known[1] is not facts:
+        if known is None and len(_kept) >= _KEPT_MAX:
             _kept.clear()
-        known = _kept[key] = (settings, facts, _view(settings, facts))
+        known = _kept[id(settings)] = (settings, facts, _view(settings, facts))
     return known[2]
 
 
