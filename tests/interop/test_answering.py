@@ -8,7 +8,15 @@ import pytest
 
 from hafailover.vrrp.settings import Family, Version
 from tests.interop.lan import CLIENT, Lan, ip, wait_for
-from tests.interop.nodes import VIRTUAL_4, VIRTUAL_6, Dialect, Keepalived, OurNode, needs
+from tests.interop.nodes import (
+    VIRTUAL_4,
+    VIRTUAL_6,
+    Dialect,
+    Frr,
+    Keepalived,
+    OurNode,
+    needs,
+)
 
 pytestmark = pytest.mark.netns
 
@@ -67,23 +75,35 @@ def test_the_agent_answers_for_both_families_and_is_not_reached(lan: Lan, tmp_pa
     assert "router" in shown.split()
 
 
+OTHERS = [
+    pytest.param(Keepalived, V3, ("keepalived",), id="keepalived-ipv4"),
+    pytest.param(Keepalived, V3_IPV6, ("keepalived",), id="keepalived-ipv6"),
+    pytest.param(Frr, V3, ("zebra", "vrrpd"), id="frr-ipv4"),
+    pytest.param(Frr, V3_IPV6, ("zebra", "vrrpd"), id="frr-ipv6"),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("dialect", [V3, V3_IPV6], ids=["ipv4", "ipv6"])
-def test_the_answers_move_between_keepalived_and_us(
-    lan: Lan, dialect: Dialect, tmp_path: Path
+@pytest.mark.parametrize(("kind", "dialect", "programs"), OTHERS)
+def test_the_answers_move_between_another_router_and_us(
+    lan: Lan,
+    kind: type[Keepalived | Frr],
+    dialect: Dialect,
+    programs: tuple[str, ...],
+    tmp_path: Path,
 ) -> None:
-    needs("keepalived")
-    theirs = Keepalived(lan, "b", "a", dialect, tmp_path)
+    needs(*programs)
+    theirs = kind(lan, "b", "a", dialect, tmp_path)
     ours = OurNode(lan, "a", "b", dialect, tmp_path)
     theirs.start(100)
-    wait_for(lambda: lan.owner(dialect.virtual) == theirs.mac, "keepalived answers")
+    wait_for(lambda: lan.owner(dialect.virtual) == theirs.mac, "the other router answers")
     settings = ours.settings(150)
     ours.start_with(replace(settings, routers=(replace(settings.routers[0], accept=False),)))
     wait_for(lambda: lan.owner(dialect.virtual) == ours.mac, "we answer")
     assert not pinged(lan, dialect.virtual)
     assert not lan.holds("a", dialect.virtual)
     ours.resign()
-    wait_for(lambda: lan.owner(dialect.virtual) == theirs.mac, "keepalived answers again")
+    wait_for(lambda: lan.owner(dialect.virtual) == theirs.mac, "the other router answers again")
     assert pinged(lan, dialect.virtual)
 
 
