@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from hafailover.cli.divergence_files import lines, named
 from hafailover.cli.reaching import reaching_options, socket_path, state_path
 from hafailover.errors import RequestRefusedError
 from hafailover.system.control_client import STATUS_S, ControlClient
@@ -42,10 +43,11 @@ def divergence(
     put_back: Path | None,
     onto: Path | None,
 ) -> int:
-    """Compare the copies of GROUP on the two nodes, block by block.
+    """Compare the copies of GROUP on the two nodes, block by block, and name the files that differ.
 
-    Only hashes travel, both images are only read, and that slowly. While a volume is in use, what is
-    written during the comparison counts as different, and so may blocks that no file uses any more.
+    Only hashes and names travel, both images are only read, and that slowly. While a volume is in use, what is
+    written during the comparison counts as different, and so may blocks that no file uses any more. The
+    files are looked up in the images themselves; nothing is mounted.
 
     Exit status: 0 the copies are the same, 1 they differ.
     """
@@ -57,7 +59,7 @@ def divergence(
     try:
         seen = client.ask("status", group, patience_s=STATUS_S)
         described = only_group(seen["groups"])
-        result = compare(client, described["group"])
+        result = compare(client, described)
     finally:
         client.close()
     if as_json:
@@ -80,15 +82,20 @@ def only_group(groups: list[dict[str, Any]]) -> dict[str, Any]:
     return groups[0]
 
 
-def compare(client: ControlClient, group: str) -> dict[str, Any]:
+def compare(client: ControlClient, group: dict[str, Any]) -> dict[str, Any]:
     """Have a group compared, with the progress on a terminal; returns the result."""
     shows = sys.stderr.isatty()
-    for line in client.compare(group):
+    nodes = (str(group["node"]), str(group["peer"]["name"]))
+    for line in client.compare(group["group"]):
         if "result" in line:
             if shows:
                 click.echo("\r\033[K", nl=False, err=True)
             found: dict[str, Any] = line["result"]
-            return found
+            return {
+                **found,
+                "nodes": nodes,
+                "volumes": [named(each, nodes) for each in found["volumes"]],
+            }
         row = line["progress"]
         if shows:
             percent = 100 * row["done"] // max(1, row["total"])
@@ -130,7 +137,9 @@ def differences(result: dict[str, Any]) -> Iterator[str]:
             f"  {row['volume']}: {size(row['differing_bytes'])} of {total} differ, in {row['ranges']} place(s): "
             f"{places}{more}"
         )
-    yield "  which files these blocks belong to: mount a copy of each image and compare (see hafailover(8))"
+        if row["files_of_places"] < row["ranges"]:
+            yield f"    the files of the first {row['files_of_places']} places:"
+        yield from lines(row, result["nodes"])
 
 
 def size(count: int) -> str:

@@ -48,7 +48,7 @@ def resolve(
     try:
         described = only_group(client.ask("status", group, patience_s=STATUS_S)["groups"])
         loser = _loser(described, keep)
-        result = compare(client, described["group"])
+        result = compare(client, described)
         for line in (*sides(described), *differences(result)):
             click.echo(line, err=True)
         click.echo(f"What only the copy on {loser} holds is lost to the group.", err=True)

@@ -3,19 +3,23 @@
 From who opened the connection ``{"group": NAME, "report": {...}}``, and while nothing in it changes but its number
 ``{"group": NAME, "again": NUMBER}``, which repeats the last report of this connection; ``{"ack": NUMBER}`` back: so
 many of both have been taken. A repetition is not always acknowledged at once. And, while two copies are compared,
-``{"question": {...}}`` and ``{"answer": {...}}``: only hashes travel.
+``{"question": {...}}`` and ``{"answer": {...}}``: only hashes travel, and the names of files that differ.
 """
 
 import json
 import re
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from hafailover.group.report import GroupReport
-from hafailover.runtime.codec import decode, encode
+from hafailover.runtime.codec import decode, decode_any, encode
 from hafailover.runtime.shapes import CodecError
 
+PLACE_BYTES: Final = 4096
+_PLACE: Final = struct.Struct(">II")
 _AGAIN: Final = re.compile(rb'\{"group":"([^"\\]+)","again":([0-9]{1,18})\}')
 _SEQUENCE: Final = re.compile(rb'"sequence":([0-9]{1,18}),"role":')
 """The number of a report, which is followed by its role; records inside it have numbers of their own."""
@@ -66,13 +70,49 @@ class HashAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesQuestion:
+    """Which files of your copy lie in these places?"""
+
+    number: int
+    group: str
+    volume: str
+    places: bytes
+    """As ``pack_places`` makes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesAnswer:
+    """What lies there, or why nobody knows."""
+
+    number: int
+    text: str = ""
+    """JSON as ``system.compare_work.files_of`` makes it: an agent passes it on and does not read it."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotUnderstood:
     """An authentic payload that is none of the above."""
 
     problem: str
 
 
-PeerMessage = ReportMessage | AgainMessage | AckMessage | HashQuestion | HashAnswer | NotUnderstood
+Question = HashQuestion | FilesQuestion
+PeerAnswer = HashAnswer | FilesAnswer
+PeerMessage = ReportMessage | AgainMessage | AckMessage | Question | PeerAnswer | NotUnderstood
+
+
+def pack_places(ranges: Iterable[tuple[int, int]]) -> bytes:
+    """Return (offset, length) pairs in eight bytes each, in blocks of ``PLACE_BYTES``."""
+    return b"".join(
+        _PLACE.pack(offset // PLACE_BYTES, -(-length // PLACE_BYTES)) for offset, length in ranges
+    )
+
+
+def unpack_places(packed: bytes) -> list[tuple[int, int]]:
+    """Return the (offset, length) pairs; what does not make a whole one at the end is left out."""
+    whole = packed[: len(packed) // _PLACE.size * _PLACE.size]
+    return [(at * PLACE_BYTES, count * PLACE_BYTES) for at, count in _PLACE.iter_unpack(whole)]
 
 
 def encode_report(group: str, report: GroupReport) -> bytes:
@@ -86,15 +126,15 @@ def encode_again(group: str, sequence: int) -> bytes:
     return b'{"group":"%b","again":%d}' % (group.encode(), sequence)
 
 
-def encode_question(question: HashQuestion) -> bytes:
+def encode_question(question: Question) -> bytes:
     """Return the payload of a question."""
-    document = {"question": encode(HashQuestion, question)}
+    document = {"question": encode(Question, question)}
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def encode_answer(answer: HashAnswer) -> bytes:
+def encode_answer(answer: PeerAnswer) -> bytes:
     """Return the payload of an answer."""
-    document = {"answer": encode(HashAnswer, answer)}
+    document = {"answer": encode(PeerAnswer, answer)}
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -114,9 +154,11 @@ def _read(text: bytes, *, strict: bool) -> PeerMessage:
         if isinstance(document, dict) and type(document.get("ack")) is int:
             return AckMessage(count=document["ack"])
         if isinstance(document, dict) and "question" in document:
-            return decode(HashQuestion, document["question"], strict=strict)
+            question: Question = decode_any(Question, document["question"], strict=strict)
+            return question
         if isinstance(document, dict) and "answer" in document:
-            return decode(HashAnswer, document["answer"], strict=strict)
+            answer: PeerAnswer = decode_any(PeerAnswer, document["answer"], strict=strict)
+            return answer
     except (CodecError, ValueError, RecursionError) as error:
         return NotUnderstood(problem=str(error))
     return NotUnderstood(problem="neither a report nor an acknowledgement")

@@ -1,4 +1,4 @@
-"""What a worker does to compare two images: hash blocks, and keep those that only this copy holds.
+"""What a worker does to compare two images: hash blocks, name the files there, keep what only this copy holds.
 
 It only ever reads an image, whatever has it open, and takes its time: the host has something better to do.
 """
@@ -22,6 +22,8 @@ DIGEST: Final = 16
 RATE: Final = 128 << 20
 """Bytes of an image that are read per second at most."""
 _NICENESS: Final = 10
+_TEXT_MAX: Final = 96 << 10
+"""So much is said of files at most: it has to fit into one message to the peer."""
 _SPARE: Final = 16 << 20
 """So much stays free beside what is kept: the records are on the same disk."""
 
@@ -45,6 +47,37 @@ def hash_blocks(*, path: str, offset: int, length: int, block: int) -> dict[str,
         os.close(descriptor)
     time.sleep(max(0.0, length / RATE - (time.monotonic() - began)))
     return {"hashes": b"".join(hashes)}
+
+
+def files_of(*, path: str, ranges: list[tuple[int, int]]) -> dict[str, Any]:
+    """Return JSON: the files of an image's UFS2 that lie in these (offset, length), those with the most there first.
+
+    ``files`` has their properties; ``left_out`` says how many more there are, and ``own_bytes`` how much there is the
+    file system's own.
+    """
+    import json  # noqa: PLC0415 - as above
+
+    from hafailover.storage.ufs2_files import NotReadableError, files_in  # noqa: PLC0415 - as above
+
+    _step_aside()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        found, own = files_in(lambda offset, length: os.pread(descriptor, length, offset), ranges)
+    except NotReadableError as error:
+        raise Refusal(str(error)) from error
+    finally:
+        os.close(descriptor)
+    rows: list[dict[str, Any]] = []
+    left = _TEXT_MAX
+    for each in sorted(found, key=lambda one: (-one.bytes_there, one.path)):
+        row = {name: getattr(each, name) for name in each.__slots__}
+        # The text is carried in another JSON document, in which quotes and backslashes take two bytes.
+        left -= len(json.dumps(json.dumps(row)))
+        if left < 0:
+            break
+        rows.append(row)
+    text = json.dumps({"files": rows, "left_out": len(found) - len(rows), "own_bytes": own})
+    return {"text": text}
 
 
 def begin_kept(*, path: str, header: dict[str, Any], needs: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which blocks of two copies differ, and how is what only this one holds kept?
+"""Which blocks of two copies differ, whose are they, and how is what only this one holds kept?
 
 Two levels of hashes: of a mebibyte each, and, only where these differ, of four kibibytes. So a volume of 500 MB that
 is the same on both nodes costs some twenty kilobytes on the wire. Nothing is locked: while a volume is in use,
@@ -8,7 +8,7 @@ blocks that are written meanwhile count as different. The last sector is each no
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from hafailover.group.events import DifferencesSaved, Event
 from hafailover.group.settings import GroupSettings
 from hafailover.storage.settings import VolumeSettings
 from hafailover.system.compare_work import DIGEST
-from hafailover.system.hash_exchange import ComparisonError, HashExchange
+from hafailover.system.hash_exchange import PLACES_MAX, ComparisonError, HashExchange
 from hafailover.system.kept_file import SUFFIX
 from hafailover.system.worker import Worker
 from hafailover.units import seconds
@@ -40,6 +40,10 @@ class Difference:
     volume: VolumeSettings
     ranges: tuple[tuple[int, int], ...] = field(default=())
     """(offset, length) of every block that differs; neighbours are one."""
+    own_files: tuple[str, str] = ("", "")
+    """JSON about this node's files there, as ``compare_work.files_of`` makes it, and why there is none."""
+    their_files: tuple[str, str] = ("", "")
+    """The same about the peer's."""
 
     @property
     def size_bytes(self) -> int:
@@ -77,7 +81,8 @@ class Comparer:
         if self._is_busy.locked():
             raise ComparisonError("a comparison is under way already")
         async with self._is_busy:
-            return await self._compare_all(group, progress)
+            found = await self._compare_all(group, progress)
+            return tuple([await self._named(group, each) for each in found])
 
     def save(self, group: str, save_id: int, reason: str) -> None:
         """Put what only this node's copies hold into files; answered by ``DifferencesSaved``."""
@@ -104,6 +109,17 @@ class Comparer:
                 found += await self._differing(group, volume, at, size, FINE)
             progress(volume.name, offset + length, total)
         return Difference(volume=volume, ranges=tuple(merged(found)))
+
+    async def _named(self, group: str, difference: Difference) -> Difference:
+        """Find out which files lie where the copies differ, as far as their file systems can be read."""
+        if not difference.ranges:
+            return difference
+        name, places = difference.volume.name, difference.ranges[:PLACES_MAX]
+        own, theirs = await asyncio.gather(
+            self._exchange.own_files(group, name, places),
+            self._exchange.their_files(group, name, places),
+        )
+        return replace(difference, own_files=own, their_files=theirs)
 
     async def _differing(
         self, group: str, volume: VolumeSettings, offset: int, length: int, block: int

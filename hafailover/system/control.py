@@ -25,7 +25,7 @@ from hafailover.runtime.control_protocol import (
     parse_request,
 )
 from hafailover.system.comparing import Difference, Progress
-from hafailover.system.hash_exchange import ComparisonError
+from hafailover.system.hash_exchange import PLACES_MAX, ComparisonError
 from hafailover.system.pauses import PauseStore
 
 CONNECTIONS_MAX: Final = 32
@@ -222,6 +222,9 @@ class ControlServer:
                 "differing_bytes": each.size_bytes,
                 "ranges": len(each.ranges),
                 "first_ranges": each.ranges[:_RANGES_SHOWN],
+                "files_of_places": min(len(each.ranges), PLACES_MAX),
+                "own_files": each.own_files,
+                "their_files": each.their_files,
             }
             for each in found
         ]

@@ -17,7 +17,7 @@ from hafailover.errors import AddressError
 from hafailover.group.events import Event, ReportReceived, SignOfLife
 from hafailover.group.report import GroupReport
 from hafailover.override import override
-from hafailover.runtime.peer_messages import HashAnswer, HashQuestion, ReportMessage
+from hafailover.runtime.peer_messages import HashAnswer, PeerAnswer, Question, ReportMessage
 from hafailover.runtime.peer_wire import Fault, Side
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_connections import (
@@ -48,9 +48,9 @@ class PeerNetwork:
         feed: Callable[[str, Event], None],
     ) -> None:
         self.network = network
-        self.on_answer: Callable[[HashAnswer], None] = _answers_nothing
+        self.on_answer: Callable[[PeerAnswer], None] = _answers_nothing
         """Called with every answer to a question."""
-        self.on_question: Callable[[HashQuestion, Callable[[HashAnswer], None]], None] = _refuse
+        self.on_question: Callable[[Question, Callable[[PeerAnswer], None]], None] = _refuse
         """Called with every question of the peer, and with what takes the answer."""
         self.refused: Counter[str] = Counter()
         """How often something was refused, by reason."""
@@ -117,7 +117,7 @@ class PeerNetwork:
         if self._incoming is not None:
             self._incoming.settle()
 
-    def ask(self, question: HashQuestion) -> bool:
+    def ask(self, question: Question) -> bool:
         """Send a question; False if there is no way now."""
         return self._outgoing is not None and self._outgoing.ask(question)
 
@@ -265,11 +265,11 @@ class PeerChannel:
             network.send(group, report)
 
 
-def _answers_nothing(_answer: HashAnswer) -> None:
+def _answers_nothing(_answer: PeerAnswer) -> None:
     """Nobody asked."""
 
 
-def _refuse(question: HashQuestion, answer: Callable[[HashAnswer], None]) -> None:
+def _refuse(question: Question, answer: Callable[[PeerAnswer], None]) -> None:
     """Nobody is there who could hash anything."""
     answer(HashAnswer(number=question.number, problem="this node compares nothing"))
 

@@ -19,9 +19,13 @@ from hafailover.override import override
 from hafailover.runtime.peer_messages import (
     AckMessage,
     AgainMessage,
+    FilesAnswer,
+    FilesQuestion,
     HashAnswer,
     HashQuestion,
     NotUnderstood,
+    PeerAnswer,
+    Question,
     ReportMessage,
     decode_payload,
     encode_ack,
@@ -155,7 +159,7 @@ class OutgoingConnection(PeerConnection):
         wire: PeerWire,
         *,
         newest: dict[str, GroupReport],
-        on_answer: Callable[[HashAnswer], None],
+        on_answer: Callable[[PeerAnswer], None],
         on_fault: Callable[[Fault], None],
         on_closed: Callable[[PeerConnection], None],
     ) -> None:
@@ -204,7 +208,7 @@ class OutgoingConnection(PeerConnection):
         self.transport.write(self.wire.seal(payload))
         self._flying.append((kind, group))
 
-    def ask(self, question: HashQuestion) -> bool:
+    def ask(self, question: Question) -> bool:
         """Send a question, if it can be sent now."""
         if not self.wire.is_ready or self.transport is None or self.transport.is_closing():
             return False
@@ -216,7 +220,7 @@ class OutgoingConnection(PeerConnection):
         """Take an acknowledgement, or the answer to a question."""
         assert self.agreed is not None  # noqa: S101
         message = decode_payload(payload, strict=self.agreed.is_same_age)
-        if isinstance(message, HashAnswer):
+        if isinstance(message, HashAnswer | FilesAnswer):
             self._on_answer(message)
         if not isinstance(message, AckMessage):
             return
@@ -245,7 +249,7 @@ class IncomingConnection(PeerConnection):
         *,
         on_ready: Callable[["IncomingConnection"], None],
         on_report: Callable[[ReportMessage], None],
-        on_question: Callable[[HashQuestion, Callable[[HashAnswer], None]], None],
+        on_question: Callable[[Question, Callable[[PeerAnswer], None]], None],
         on_fault: Callable[[Fault], None],
         on_garbage: Callable[[str], None],
         on_closed: Callable[[PeerConnection], None],
@@ -294,9 +298,9 @@ class IncomingConnection(PeerConnection):
                 self._taken += 1
                 self._acknowledge()
                 self._on_garbage(problem)
-            case HashQuestion():
+            case HashQuestion() | FilesQuestion():
                 self._on_question(message, self._answer)
-            case AckMessage() | HashAnswer():
+            case AckMessage() | HashAnswer() | FilesAnswer():
                 self._on_garbage("an answer to nothing")
 
     def settle(self) -> None:
@@ -304,7 +308,7 @@ class IncomingConnection(PeerConnection):
         if self._owed and self._loop.time() - self._acknowledged_at >= ACK_PERIOD_S:
             self._acknowledge()
 
-    def _answer(self, answer: HashAnswer) -> None:
+    def _answer(self, answer: PeerAnswer) -> None:
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(self.wire.seal(encode_answer(answer)))
 

@@ -43,6 +43,7 @@ OPERATIONS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "append_mark": mount_work.append_mark,
     "read_sysctl": sysctl_work.read_sysctl,
     "hash_blocks": compare_work.hash_blocks,
+    "files_of": compare_work.files_of,
     "begin_kept": compare_work.begin_kept,
     "keep_blocks": compare_work.keep_blocks,
     "end_kept": compare_work.end_kept,

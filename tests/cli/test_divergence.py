@@ -1,6 +1,7 @@
 """``hafailover divergence`` and ``hafailover resolve``: what is shown, what has to be typed, what is refused."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +31,9 @@ ROW = {
     "differing_bytes": 8192,
     "ranges": 2,
     "first_ranges": [[0, 4096], [65536, 4096]],
+    "files_of_places": 2,
+    "own_files": ["", "there is no UFS2 on it that can be read"],
+    "their_files": ["", "there is no UFS2 on it that can be read"],
 }
 
 
@@ -92,6 +96,53 @@ def test_what_differs_is_shown_for_each_side() -> None:
     assert "data on a: diverged, on its own since" in ended.output
     assert "data on b: sole\n" in ended.output
     assert "8.0 kB of 1.0 MB differ, in 2 place(s): 0x0+4.0 kB, 0x10000+4.0 kB" in ended.output
+
+
+def told(*files: tuple[str, int, str], left_out: int = 0) -> tuple[str, str]:
+    """Return what an agent says of files, each (path, differing bytes, stamp)."""
+    rows = [
+        {
+            "path": path,
+            "is_directory": path.endswith("/"),
+            "size_bytes": 100,
+            "modified_s": 1_767_225_600,
+            "bytes_there": there,
+            "stamp": stamp,
+        }
+        for path, there, stamp in files
+    ]
+    return json.dumps({"files": rows, "left_out": left_out, "own_bytes": 4096}), ""
+
+
+def test_the_files_of_both_nodes_are_put_side_by_side(client: type[Client]) -> None:
+    own = told((".sujournal", 99_999, "j"), ("orders.db", 8192, "x"), ("beside", 0, "same"))
+    theirs = told(("orders.db", 4096, "y"), ("new", 12, "n"), ("beside", 0, "same"))
+    client.rows = [{**ROW, "own_files": own, "their_files": theirs}]
+
+    shown_lines = [line.strip() for line in run(shown.divergence).output.splitlines()]
+
+    at = next(at for at, line in enumerate(shown_lines) if line.startswith("orders.db"))
+    assert re.fullmatch(r"orders.db: a: 100 bytes of .*; b: 100 bytes of .*", shown_lines[at])
+    assert re.fullmatch(r"new: b: 100 bytes of .*; not on a", shown_lines[at + 1])
+    assert shown_lines[at + 2].startswith(".sujournal (differs always)")
+    assert not any(line.startswith("beside") for line in shown_lines)
+
+    found = json.loads(run(shown.divergence, "--json").stdout)
+    assert_fits("divergence", found)
+    assert [each["path"] for each in found["volumes"][0]["files"]] == [
+        ".sujournal",
+        "orders.db",
+        "new",
+    ]
+
+
+def test_a_node_that_names_no_files_is_no_node_without_them(client: type[Client]) -> None:
+    client.rows = [{**ROW, "own_files": told(("orders.db", 4096, "x"))}]
+
+    output = run(shown.divergence).output
+
+    assert "not on b" not in output
+    assert "which files these are on b is not known: there is no UFS2" in output
 
 
 def test_the_exit_status_says_whether_anything_differs(client: type[Client]) -> None:

@@ -1,7 +1,10 @@
 """Two agents' comparers over a real channel on loopback: what travels, what is found, what is kept."""
 
 import asyncio
+import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafailover.group.events import DifferencesSaved, Event
-from hafailover.runtime.peer_messages import HashAnswer, HashQuestion
+from hafailover.runtime.peer_messages import HashQuestion, PeerAnswer
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.sim import pair
 from hafailover.system import kept_file
@@ -213,7 +216,7 @@ def test_a_question_that_makes_no_sense_is_refused(
         number=1, group="web", volume="sites", offset=0, length=4096, block=4096
     )
     question = replace(question, group=sides[0].group.name, **change)  # type: ignore[arg-type]
-    answers: list[HashAnswer] = []
+    answers: list[PeerAnswer] = []
 
     sides[0].network.on_question(question, answers.append)
 
@@ -236,3 +239,39 @@ def test_ranges_are_joined_and_cut() -> None:
     assert merged([(0, 4), (4, 4), (12, 4)]) == [(0, 8), (12, 4)]
     assert cut(((0, COARSE + 1),)) == [(0, COARSE), (COARSE, 1)]
     assert kept_file.END == 2**64 - 1
+
+
+def test_the_files_there_are_named_on_both_sides(
+    bench: Bench, sides: tuple[Side, Side], tmp_path: Path
+) -> None:
+    makefs = shutil.which("makefs")
+    if makefs is None:
+        pytest.skip("needs makefs")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for side, text in zip(sides, ("of a", "of b"), strict=True):
+        (tree / f"only-{side.group.node}").write_text(text)
+        argv = [makefs, "-t", "ffs", "-o", "version=2", "-s", "3m", str(side.image), str(tree)]
+        subprocess.run(argv, check=True, capture_output=True)
+        os.truncate(side.image, SIZE)
+
+    [found] = bench.loop.run_until_complete(sides[0].comparer.compare("web", lambda *_: None))
+
+    for (text, problem), wanted in (
+        (found.own_files, {"/", "only-A"}),
+        (found.their_files, {"/", "only-A", "only-B"}),
+    ):
+        assert problem == ""
+        assert wanted <= {each["path"] for each in json.loads(text)["files"]}
+
+
+def test_without_a_file_system_the_blocks_are_all_that_is_known(
+    bench: Bench, sides: tuple[Side, Side]
+) -> None:
+    sides[0].write(0, b"x")
+
+    [found] = bench.loop.run_until_complete(sides[0].comparer.compare("web", lambda *_: None))
+
+    assert found.ranges == ((0, FINE),)
+    assert "no UFS2" in found.own_files[1]
+    assert "no UFS2" in found.their_files[1]
