@@ -53,6 +53,8 @@ class MountTable:
 
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
+        self.lost = 0
+        """How many mounts were taken away since a write found their device gone."""
         root = Superblock(fs_id=(0, 0), size=0, flags=superblock.SOFT_UPDATES)
         self.entries = [
             Mount(device="/dev/gpt/rootfs", directory="/", dump=1, order=1, block=root),
@@ -203,6 +205,7 @@ class MountTable:
         """Unmount by force what found its device gone on a write (ffs_fsfail_cleanup)."""
         mount = self.on_provider(provider)
         if mount is not None and provider.error and not mount.leaving:
+            self.lost += 1
             self._machine.log(f"UFS: forcibly unmounting {mount.device} from {mount.directory}")
             self._machine.scheduler.spawn("ffs_fsfail", self.unmount(mount, force=True))
 

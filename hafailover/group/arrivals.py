@@ -154,6 +154,7 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
         observing=None,
         facts=facts,
         facts_at=turn.now,
+        looked_at=pending.since,
         must_look=must_look or not facts.is_complete,
         look_at=None if facts.is_complete else later(turn.now, _UNKNOWN_PAUSE),
         ask_openers=() if is_answered and turn.state.role is not Role.DEMOTING else asked_openers,
@@ -203,7 +204,7 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
     match event:
         case CanaryWritten(volume=volume, problem=problem, took_ns=took_ns):
             if problem:
-                turn.set(canary_problem=problem)
+                turn.set(canary_problem=problem, look_at=turn.now)
             elif any(name == volume for name, _ in turn.state.canaries):
                 turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
                 dropping = turn.state.dropping
@@ -220,8 +221,11 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
             if not is_watched or not record.is_open:
                 return
             if changes.is_active(record):
-                # Of a primary's own image: only that it takes writes counts; an error is the mirror's to notice.
-                if not problem:
+                # Of a primary's own image: an error is the mirror's to notice.
+                # What the mirror made of it is seen at once: a copy that it has dropped is the older one.
+                if problem:
+                    turn.set(image_failed_at=turn.now, look_at=turn.now)
+                else:
                     turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
                 return
             if not problem:

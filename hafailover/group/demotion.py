@@ -46,6 +46,7 @@ def begin(
             is_isolated=is_isolated,
             gives_up=gives_up,
             close_ids=ids,
+            synced=turn.state.attempt.synced if turn.state.attempt is not None else (),
         ),
         attempt=None,
         # What the arbiter was asked for is carried out, or given up with the grant.
@@ -68,7 +69,7 @@ def stop_watching(turn: Turn) -> None:
     for volume in turn.settings.volumes:
         turn.do(WatchCanary(volume=volume.name, mount_point=volume.mount_point, is_on=False))
         turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=False))
-    turn.set(canaries=(), synced_images=(), canary_problem="")
+    turn.set(canaries=(), synced_images=(), image_failed_at=None, canary_problem="")
 
 
 def advance(turn: Turn) -> None:
@@ -157,6 +158,7 @@ def close(
     clean: bool,
 ) -> None:
     """State that the images were seen closed and carry this closing's marker."""
+    demotion = turn.state.demotion
     for view in views:
         record = turn.state.record(view.settings.name)
         image = view.image
@@ -168,7 +170,8 @@ def close(
         if record.binding is None or not marked:
             # The marker could not be written: the record keeps its old binding and is closed all the same.
             changed = replace(record, session="", clean=False)
-            if changes.is_exported(record) and record.copy in USABLE:
+            is_synced = demotion is not None and view.settings.name in demotion.synced
+            if changes.is_exported(record) and record.copy in USABLE and not is_synced:
                 # The marker is what fsyncs the image: without it, what ggated took may be in memory only.
                 changed = changes.outrun(changed)
         else:
@@ -183,7 +186,7 @@ def close(
             changed = changes.closed(
                 record, clean=clean and (was_active or record.clean), binding=binding
             )
-        successor = turn.state.demotion.successor if turn.state.demotion is not None else ""
+        successor = demotion.successor if demotion is not None else ""
         turn.set_records(put((), view.settings.name, changes.released(changed, successor)))
 
 

@@ -20,7 +20,7 @@ _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STA
 def advance(turn: Turn) -> bool:
     """Notice a loss, or go on letting go. Return whether that is what this node is busy with."""
     if turn.state.dropping is None:
-        reason = _loss(turn)
+        reason = noticed(turn)
         if not reason:
             if turn.state.loss_at is not None:
                 turn.set(loss_at=None)
@@ -93,7 +93,7 @@ def local_stall(turn: Turn) -> str:
     return f"this node's own image has taken no write for {(turn.now - since) // SECOND} s"
 
 
-def _loss(turn: Turn) -> str:
+def noticed(turn: Turn) -> str:
     """Say why the peer's copy has to go; empty if it follows."""
     state = turn.state
     if not state.pairing.units:
@@ -135,6 +135,15 @@ def _says_stale(turn: Turn) -> bool:
     assert report is not None  # noqa: S101
     is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
     return is_in_sync and any(copy.record.copy is CopyState.STALE for _, copy in report.copies)
+
+
+def is_refused(turn: Turn) -> bool:
+    """Whether writes to a volume come back with an error, and none has been completed for too long."""
+    state, timers = turn.state, turn.settings.timers
+    if not state.canary_problem or not state.canaries or state.listen_until:
+        return False
+    written = min(at for _, at in state.canaries)
+    return turn.now - written > timers.canary_period + timers.canary_deadline
 
 
 def _overdue(turn: Turn) -> str:

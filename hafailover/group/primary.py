@@ -119,13 +119,37 @@ def _local_lost(turn: Turn) -> bool:
         return True
     views = turn.views()
     if views is None or turn.state.work is not None:
-        return False
+        return _is_unseen(turn)
     for view in views:
         problem = local_problem(view)
         if problem:
             _give_up_local(turn, views, problem)
             return True
-    return False
+    return _is_unseen(turn)
+
+
+def _is_unseen(turn: Turn) -> bool:
+    """Give the own copy up that may be lost, when nobody can look and no write is completed.
+
+    The own disk has answered with an error. If the mirror has dropped this node's copy for it, the peer's is the newer
+    one, and to let it go would call the older one the data. If writes fail, it may have dropped both.
+    """
+    state = turn.state
+    failed_at = state.image_failed_at
+    is_seen = turn.views() is not None
+    if failed_at is not None and is_seen and state.looked_at >= failed_at:
+        turn.set(image_failed_at=None)
+        return False
+    has_failed = failed_at is not None and state.dropping is None and loss.noticed(turn) != ""
+    if not has_failed and (is_seen or not loss.is_refused(turn)):
+        return False
+    if failed_at is not None and turn.now - failed_at <= turn.settings.timers.canary_deadline:
+        return True  # A look was asked for with the error, and is given a moment.
+    problem = (
+        "this node's own disk answers with errors, and what the mirror made of it cannot be seen"
+    )
+    _give_up_local(turn, turn.last_seen() or (), problem, is_forced=True)
+    return True
 
 
 def local_problem(view: VolumeView) -> str:

@@ -138,6 +138,8 @@ class GroupState:
 
     facts: StorageFacts | None = None
     facts_at: Instant = Instant(0)
+    looked_at: Instant = Instant(0)
+    """When the look behind ``facts`` was begun: what happened since then may be missing in it."""
     observing: Pending | None = None
     must_look: bool = True
     ask_openers: tuple[str, ...] = ()
@@ -178,6 +180,8 @@ class GroupState:
     offer_problem: str = ""
     """Why this node's image could not be offered; empty once it is."""
     synced_images: tuple[tuple[str, Instant], ...] = ()
+    image_failed_at: Instant | None = None
+    """When a primary's own image could not be synced; None as soon as its component was seen ACTIVE after that."""
 
     pairing: Pairing = field(default_factory=Pairing)
     dropping: Dropping | None = None

@@ -62,6 +62,7 @@ class Demotion:
         is_local_lost: Whether this node's own copy failed: the peer's is the newest then, and is never let go.
         limit: That limit, where it is another than the one for a forced demotion; in nanoseconds.
         is_closed: Whether all is seen closed and recorded, and only the arbiter's grant is left to be given back.
+        synced: Volumes whose image was fsynced after its last export ended, by the promotion that is being undone.
     """
 
     since: Instant
@@ -75,6 +76,7 @@ class Demotion:
     is_local_lost: bool = False
     limit: Nanoseconds | None = None
     is_closed: bool = False
+    synced: tuple[str, ...] = ()
     ended_users: tuple[str, ...] = ()
     users_ended_at: Instant | None = None
     storage_since: Instant | None = None

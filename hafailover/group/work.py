@@ -198,7 +198,21 @@ def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     if state.must_look:
         return state.look_at if state.look_at is not None else state.facts_at
     regular = later(state.facts_at, settings.timers.observe_period * _patience(state))
-    return min(regular, state.look_at) if state.look_at is not None else regular
+    due = (regular, state.look_at, _doubted_at(state, settings))
+    return min(each for each in due if each is not None)
+
+
+def _doubted_at(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when a canary that does not come back makes a primary look at its own copy, before the peer's is let go.
+
+    Letting go waits for no look, since readers of the GEOM tree can hang just then; but one that comes in time counts.
+    """
+    if not state.canaries or not state.pairing.units or state.dropping is not None:
+        return None
+    timers = settings.timers
+    oldest = min([at for _, at in state.canaries])
+    doubted_at = later(oldest, timers.canary_period + timers.canary_deadline // 2)
+    return doubted_at if state.looked_at < doubted_at else None
 
 
 def _patience(state: GroupState) -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE_NS = 10 * SECOND
 """A host that stood still, and nodes that were parted, have so long afterwards to give way."""
+REACTION_NS = 3 * SECOND // 2
+"""A primary looks at its own volumes every second: so soon it sees that the kernel took a mount away by itself."""
 _EQUAL = (CopyState.IN_SYNC, CopyState.TOUCHED)
 """What no record may say of a copy that has what the other one lacks."""
 
@@ -45,6 +47,8 @@ class Checker:
         self._seen: tuple[object, ...] = ()
         self._parted_at: int | None = None
         self._meddled_at: int | None = None
+        self._unmounted: dict[str, tuple[int, int]] = {}
+        """By node, how many mounts its kernel took away by itself, their device being gone, and when the last one."""
         self._mixtures: set[str] = set()
         """Nodes whose copy is in the middle of a rebuild."""
         self._alone: set[str] = set()
@@ -88,11 +92,23 @@ class Checker:
             if len(addressed) > 1:
                 self._broken("S6", "the address is up on both nodes")
         for name in bare if not self._was_meddled() else ():
+            if self._was_unmounted(self.world.host(name)):
+                continue
             self._broken("S6", f"the address is up on {name}, where the volume is not mounted")
 
     def meddled(self) -> None:
         """A human types a command past the agent: the agent needs a moment to see it."""
         self._meddled_at = self.world.timeline.now
+
+    def _was_unmounted(self, host: Host) -> bool:
+        """Whether the kernel took a mount away by itself a moment ago: its agent has to see that first."""
+        lost = 0 if host.kernel is None else host.kernel.machine.mounts.lost
+        now = self.world.timeline.now
+        known, at = self._unmounted.get(host.name, (0, now))
+        if lost > known:
+            at = now
+        self._unmounted[host.name] = lost, at
+        return lost > 0 and now - at < REACTION_NS
 
     def _was_meddled(self) -> bool:
         at = self._meddled_at

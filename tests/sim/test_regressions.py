@@ -1,5 +1,7 @@
 """Schedules that once broke a promise, cut down to the faults that matter."""
 
+from dataclasses import replace
+
 import pytest
 
 from hafailover.group.report import Role
@@ -243,6 +245,51 @@ def test_a_demotion_sees_that_the_kernel_goes_on_with_the_peers_copy_alone() -> 
             fault(FaultKind.DISK_ERRORS, "A", 2.053, 0.097),
             fault(FaultKind.FREEZE, "A", 6.899, 0.038, network="lan"),
             fault(FaultKind.SWITCHOVER, "A", 5.85, 0.82),
+        ),
+    )
+
+    assert outcome.is_good
+
+
+def test_a_primary_looks_at_its_own_copy_before_it_lets_a_silent_peer_go() -> None:
+    """Both fail within half a second: the mirror had dropped the primary's own copy when the peer's was let go."""
+    outcome = run(
+        658,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.POWER, "B", 2.898, 5.618, network="lan"),
+            fault(FaultKind.DISK_ERRORS, "A", 3.716, 0.15),
+        ),
+    )
+
+    assert outcome.violations == ()
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.FENCE, ArbiterKind.PING])
+def test_a_primary_whose_disk_fails_unseen_claims_nothing(arbiter: ArbiterKind) -> None:
+    """Nobody can look at the mirror, which has dropped the primary's own copy; then the peer's host is lost as well."""
+    outcome = run(
+        2,
+        arbiter=arbiter,
+        faults=(
+            fault(FaultKind.DISK_ERRORS, "A", 4, 0.1),
+            fault(FaultKind.BLIND, "A", 6),
+            fault(FaultKind.POWER, "B", 3, 0.5),
+        ),
+    )
+
+    assert outcome.violations == ()
+
+
+def test_an_image_that_was_synced_is_no_less_worth_for_a_closing_that_cannot_be_recorded() -> None:
+    """The primary gave its copy up when the other one was seen identical, and that one's promotion failed at once."""
+    outcome = run(
+        160035,
+        arbiter=ArbiterKind.FENCE,
+        faults=(
+            fault(FaultKind.SLOW, "B", 0.699, 0.745),
+            replace(fault(FaultKind.ORDER, "B", 1.265, 0.061), choice=973),
+            fault(FaultKind.RECORDS, "B", 1.999, 0.085),
         ),
     )
 
