@@ -10,6 +10,14 @@ the moment's and not compared. Of the preparations, these stand for what is done
 - ``write DEVICE``: a program writes
 - ``copy IMAGE IMAGE``: a crash at that moment
 - ``busy DIRECTORY``: somebody has a file open
+- ``hold DEVICE``, ``release DEVICE``: a program has the device open for reading and writing
+- ``left SOURCE IMAGE NAME MID DID ALL GENID SYNCID DIRTY|CLEAN``: an image of what SOURCE holds at this moment, and
+  of the sector that an earlier life of a mirror left behind it
+- ``crash UNIT IMAGE``: an image as the server of a gate has it at this moment, without the mirror's metadata
+- ``same UNIT IMAGE``: the server of a gate has the same bytes, and no metadata is left
+- ``hangs SECONDS COMMAND``: it is asked again and again until one answer takes at least so long
+
+``# dmesg | tail -N`` is what the kernel said last, ``# COMMAND | egrep "WORDS"`` some lines of the output.
 """
 
 import re
@@ -17,11 +25,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hafailover.emulation.mirror_metadata import BALANCES, DIRTY, Metadata
 from hafailover.units import MILLISECOND, SECOND
 from tests.emulation.hosts import Host
 
 DATA = Path(__file__).parents[1] / "data" / "freebsd-14.0"
 _STEP = 1400 * MILLISECOND
+_SECTOR = 512
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MOMENT = (
     (re.compile(r"\b(ID|mid|did): \d+"), r"\1: N"),
@@ -30,6 +40,7 @@ _MOMENT = (
     (re.compile(r"\d+ files, .*"), "COUNTS"),
     (re.compile(r"clean, \d+ free.*"), "CLEAN COUNTS"),
     (re.compile(r"SYNCHRONIZING, \d+%"), "SYNCHRONIZING, N%"),
+    (re.compile(r"\d+ journal records in .*"), "JOURNAL"),
 )
 
 
@@ -82,18 +93,36 @@ def replay(host: Host, name: str) -> int:
             case "prepare":
                 prepare(host, step.text)
                 since = host.now
+            case "run" if step.text.startswith("dmesg"):
+                wanted = once(step.expected.splitlines()[:-1])
+                assert once(host.messages)[-len(wanted) :] == wanted, where
+                compared += 1
             case "run":
-                assert plain(host.text(step.text)) == plain(step.expected), where
+                assert plain(seen(host, step.text)) == plain(step.expected), where
                 compared += 1
                 since = host.now
                 host.advance(200 * MILLISECOND)
             case _:
                 due = since + int(step.text) * _STEP
                 host.advance(max(0, due - host.now))
-                said = host.run("gmirror status -s").stdout
-                assert plain(said) == plain(step.expected), where
+                status = host.run("gmirror status -s").stdout
+                assert plain(status) == plain(step.expected), where
                 compared += 1
     return compared
+
+
+def seen(host: Host, line: str) -> str:
+    """Return what a terminal shows of a command; of one that goes through egrep, the lines that it lets through."""
+    command, _, words = line.partition(" | egrep ")
+    lines = host.text(command).splitlines(keepends=True)
+    return "".join(
+        each for each in lines if each.startswith("[exit ") or re.search(words.strip('"'), each)
+    )
+
+
+def once(messages: list[str]) -> list[str]:
+    """Take a message that comes several times in a row once: how often a write is tried is the moment's."""
+    return [text for text, before in zip(messages, ["", *messages], strict=False) if text != before]
 
 
 def prepare(host: Host, line: str) -> None:
@@ -129,4 +158,63 @@ def prepare(host: Host, line: str) -> None:
         case ["busy", directory]:
             host.make_busy(directory)
         case _:
-            host.ok(line)
+            arrange(host, words)
+
+
+def arrange(host: Host, words: list[str]) -> None:
+    """Do what stands for the rest of the world."""
+    match words:
+        case ["hold" | "release" as verb, device]:
+            hold(host, device, is_held=verb == "hold")
+        case ["left", source, image, *rest]:
+            leave(host, source, image, rest)
+        case ["crash", unit, image]:
+            server = host.links[int(unit)].server
+            length = server.files.stat("/dev/md0").size
+            host.files.create(image, length)
+            whole = server.files.pread("/dev/md0", 0, length - _SECTOR)
+            host.files.pwrite(image, 0, whole)
+        case ["same", unit, image]:
+            server = host.links[int(unit)].server
+            length = host.files.stat(image).size
+            mine = host.files.pread(image, 0, length)
+            assert mine == server.files.pread("/dev/md0", 0, length)
+            assert mine[-_SECTOR:] == bytes(_SECTOR)
+        case ["hangs", seconds, *command]:
+            while True:
+                asked = host.now
+                host.run(" ".join(command), limit=600 * SECOND)
+                if host.now - asked >= int(seconds) * SECOND:
+                    break
+                host.advance(_STEP)
+        case _:
+            host.ok(" ".join(words))
+
+
+def hold(host: Host, device: str, *, is_held: bool) -> None:
+    """Open a device for reading and writing, as ggated does, or close it again."""
+    machine = host.kernel.machine
+    act = machine.dev.open if is_held else machine.dev.close
+    machine.scheduler.spawn("holder", act(device, (1, 1, 0)))
+    machine.scheduler.run()
+    host.pump()
+
+
+def leave(host: Host, source: str, image: str, words: list[str]) -> None:
+    """Make an image as an earlier life of a mirror left it."""
+    name, mid, did, components, genid, syncid, state = words
+    size = host.files.stat(source).size
+    left = Metadata(
+        name=name,
+        mid=int(mid),
+        did=int(did),
+        components=int(components),
+        genid=int(genid),
+        syncid=int(syncid),
+        balance=BALANCES.index("prefer"),
+        mediasize=size,
+        dflags=DIRTY if state == "DIRTY" else 0,
+        provsize=size + _SECTOR,
+    )
+    host.files.create(image, size + _SECTOR)
+    host.files.pwrite(image, 0, host.files.pread(source, 0, size) + left.encode())

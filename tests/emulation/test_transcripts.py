@@ -12,8 +12,12 @@ _MODULES = {
     "remote_mirror.txt": _BOTH,
     "races.txt": _BOTH,
     "frozen_peer.txt": _BOTH,
+    "returning.txt": _BOTH,
+    "status_hang.txt": _BOTH,
+    "design_sequence.txt": _BOTH,
 }
 _RATE = dict.fromkeys(("misc.txt", "remote_mirror.txt", "races.txt", "frozen_peer.txt"), 14 << 20)
+_RATE |= dict.fromkeys(("status_hang.txt", "design_sequence.txt"), 14 << 20)
 """Of a rebuild over the observed wire, in bytes per second; None = at once."""
 _DIRECTORIES = ("/", "/mnt/data", "/mnt/two", "/mnt/g", "/var/ha")
 
@@ -32,6 +36,10 @@ _DIRECTORIES = ("/", "/mnt/data", "/mnt/two", "/mnt/g", "/var/ha")
         ("frozen_peer.txt", 7),
         ("dirtyfs.txt", 15),
         ("mount_more.txt", 4),
+        ("status_hang.txt", 14),
+        ("failover.txt", 30),
+        ("returning.txt", 10),
+        ("design_sequence.txt", 30),
     ],
 )
 def test_answers_as_observed(name: str, answers: int, monkeypatch: pytest.MonkeyPatch) -> None:

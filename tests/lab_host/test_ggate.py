@@ -46,7 +46,16 @@ def mirror(one: LiveHost, two: LiveHost, port: int, timeout: int = 30) -> None:
 def test_ggated_refuses_as_observed(hosts: Hosts, port: int) -> None:
     host, _ = hosts
     host.make_image(SIZE)
-    assert host.run(f"ggated -a 127.0.0.1 {host.root}/missing").returncode == 1
+    silent = host.run(f"ggated -a 127.0.0.1 {host.root}/missing")
+    assert (silent.returncode, silent.stdout, silent.stderr) == (1, "", "")
+    loud = host.run(f"ggated -v {host.root}/missing")
+    assert (loud.returncode, loud.stdout) == (
+        1,
+        (
+            f"error: Cannot open exports file ({host.root}/missing): No such file or directory.\n"
+            "error: Exiting.\n"
+        ),
+    )
     assert host.run(export(host, port, "no such line\n")).returncode == 1
     assert host.run(export(host, port, "# nothing\n")).returncode == 1
     host.ok(export(host, port))
@@ -69,7 +78,9 @@ def test_children_outlive_their_parent_and_hold_the_lock(hosts: Hosts, port: int
     os.kill(parent, signal.SIGKILL)
     wait_for(lambda: parent not in two.processes("ggated"), "the parent's end")
     assert len(two.processes("ggated")) == 1
-    assert two.run(export(two, port)).returncode == 1
+    again = two.run(export(two, port))
+    assert again.returncode == 1
+    assert again.stderr == f"ggated: Daemon already running, pid: {parent}.\n"
     assert f" rw  {two.image}" in two.ok(f"fstat {two.image}")
     one.ok(f"umount {one.mount_point}")
     one.ok("gmirror destroy data")

@@ -98,6 +98,22 @@ def test_version_2_bytes_are_those_written_by_hand() -> None:
     assert found.ttl == 255
 
 
+def test_the_bytes_that_crossed_a_wire_between_two_freebsd_hosts() -> None:
+    """Sent through a raw socket on 14.0 and received by another one: 32 bytes from 10.77.0.1, TTL 255."""
+    settings = wire.settings(
+        Version.V3,
+        interval_ns=SECOND,
+        primary_address=IPv4Address("10.77.0.1"),
+        addresses=(IPv4Address("10.77.0.100"),),
+    )
+    packet = advertisement(settings, 150, settings.multicast_group)
+    found = read_ipv4(packet)
+    assert found is not None
+    assert found.payload == bytes.fromhex("31339601006442d90a4d0064")
+    assert (len(packet), found.ttl, str(found.source)) == (32, 255, "10.77.0.1")
+    assert read(found).priority == 150
+
+
 @pytest.mark.parametrize(("settings", "pseudo"), [(V3_BARE, False), (UNICAST, True)])
 def test_version_3_bytes_are_those_written_by_hand(
     settings: RouterSettings,

@@ -35,6 +35,8 @@ _USER_LAND: Final[dict[str, Callable[[Machine, Options], Coroutine[Result]]]] = 
     "clear": gmirror_device.clear,
     "activate": gmirror_device.activate,
 }
+_ALONE: Final = ("clear", "dump")
+"""Only read and write the last sector, and need no module in the kernel (seen of dump; geom.c)."""
 
 
 def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
@@ -46,7 +48,7 @@ def run(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
         return Result()
     if verb not in _OPTIONS:
         return failed(f"gmirror: Unknown command: {verb}.")
-    if "geom_mirror" not in machine.modules:
+    if "geom_mirror" not in machine.modules and verb not in _ALONE:
         return failed(f"gmirror: Command '{verb}' not available; try 'load' first.")
     try:
         options = read_options(argv[2:], _OPTIONS[verb])

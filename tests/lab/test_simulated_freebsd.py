@@ -1,0 +1,146 @@
+"""Two whole agents that believe they run on FreeBSD, from their start to a handover.
+
+Nothing that only Linux has is reached, and what they start is what a FreeBSD host would be asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafailover.lab import agent_view
+from hafailover.lab.configuration import Tuning
+from hafailover.lab.world import PRODUCT, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
+
+IMAGE = "SELF/root/images/sites.img"
+EXPORTS = "SELF/var/run/hafailover/exports/remotemirror-SESSION"
+AT_START = [
+    "/sbin/ifconfig lnc1",
+    "python -m hafailover.system.scapy_child",
+    "/sbin/kldstat -q -m carp",
+]
+PROMOTION = [
+    f"fstat {IMAGE}",
+    f"mdconfig -a -t vnode -f {IMAGE} -u 10",
+    "gmirror label -b prefer remotemirror md10",
+    "fsck_ffs -p /dev/mirror/remotemirror",
+    "mount -t ufs /dev/mirror/remotemirror SELF/home/sites",
+    "SELF/bin/lab-workload start",
+    "ifconfig lnc1 inet 192.168.1.102/32 alias",
+]
+REBUILD = [
+    f"ggatec create -t 30 -q 1024 -p 3080 -u 10 10.10.10.2 {EXPORTS}/sites.img",
+    "gmirror insert -p 0 remotemirror ggate10",
+]
+LOSS = ["ggatec destroy -f -u 10", "gmirror forget remotemirror"]
+DEMOTION = [
+    "ifconfig lnc1 inet 192.168.1.102 -alias",
+    "SELF/bin/lab-workload stop",
+    "umount SELF/home/sites",
+    "gmirror destroy remotemirror",
+    "mdconfig -d -u 10",
+]
+GUARD = "chflags 0o400000 SELF/home/sites"
+"""Once: after that the flag is seen to be there."""
+EXPORT = [f"ggated -a OWN -p 3080 -F {EXPORTS}/ggated.pid {EXPORTS}/exports"]
+TAKEN_OVER = [
+    f"mdconfig -a -t vnode -f {IMAGE} -u 10",
+    f"ggatec create -t 30 -q 1024 -p 3080 -u 10 10.10.10.1 {EXPORTS}/sites.img",
+    "gmirror label -b prefer remotemirror ggate10 md10",
+    "fsck_ffs -p /dev/mirror/remotemirror",
+    "mount -t ufs /dev/mirror/remotemirror SELF/home/sites",
+    "SELF/bin/lab-workload start",
+    "ifconfig lnc1 inet 192.168.1.102/32 alias",
+]
+
+
+class Pair:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def children(self, node: str) -> list[str]:
+        """Return what a node's agent and its workers have started, without what differs each time."""
+        lines = (self._world.directory / node / "children").read_text()
+        for word, stands_for in (
+            (rf"{self._world.directory}/self/python -I -S -c .*", "worker"),
+            (rf"{self._world.directory}/self/python", "python"),
+            (rf"{self._world.directory}/self", "SELF"),
+            (r"remotemirror-[0-9a-f]{8}\b", "remotemirror-SESSION"),
+            (r"-a 10\.10\.10\.\d", "-a OWN"),
+        ):
+            lines = re.sub(word, stands_for, lines)
+        return lines.splitlines()
+
+    async def until(self, primary: str, **copies: str) -> None:
+        """Wait until one node has the volume mounted and each copy is what it is to be."""
+        while (  # noqa: ASYNC110 - nothing tells
+            self._world.observer.look().mounted != {primary}
+            or await agent_view.copies(self._world) != copies
+        ):
+            await asyncio.sleep(0.2)
+
+    async def hand_over(self) -> None:
+        """Order it until it is done: on a busy machine a copy may just have been let go."""
+        order = self._world.hafailover("switchover")
+        while (await self._world.nodes["A"].run(*order)).status != 0:
+            await self.until("A", A="in_sync", B="in_sync")
+
+    def log(self, node: str) -> str:
+        return (self._world.directory / node / "var" / "log" / "agent.log").read_text()
+
+
+def in_order(wanted: list[str], found: list[str]) -> bool:
+    """Whether all of ``wanted`` was started, one after the other; others may stand between."""
+    rest = iter(found)
+    return all(line in rest for line in wanted)
+
+
+def test_a_pair_lives_on_a_simulated_freebsd(
+    tmp_path: Path, in_own_namespaces: Callable[..., None]
+) -> None:
+    own = str(tmp_path / "self")
+
+    def agent(command: list[str]) -> list[str]:
+        assert command[1:3] == ["-m", "hafailover"]
+        return [sys.executable, "-m", "tests.system.simulated_node", own, *command[3:]]
+
+    async def story() -> None:
+        tuning = Tuning(image_megabytes=4)
+        async with World(tmp_path, tuning, replace(PRODUCT, agent=agent)) as world:
+            pair = Pair(world)
+            await world.start()
+            await pair.until("A", A="in_sync", B="in_sync")
+            await world.nodes["B"].power_off()
+            await pair.until("A", A="sole")
+            await world.nodes["B"].power_on()
+            await pair.until("A", A="in_sync", B="in_sync")
+            await pair.hand_over()
+            await pair.until("B", A="in_sync", B="in_sync")
+            a, b = pair.children("A"), pair.children("B")
+            assert in_order(AT_START + PROMOTION + REBUILD + LOSS + REBUILD + DEMOTION + EXPORT, a)
+            assert in_order(AT_START + EXPORT + AT_START + EXPORT + TAKEN_OVER, b)
+            assert a.count(GUARD) == b.count(GUARD) == 1
+            assert in_order([GUARD, PROMOTION[5]], a)
+            assert in_order([GUARD, *EXPORT], b)
+            looks = {"mount", "ifconfig lnc1", "worker", "SELF/bin/lab-workload check"}
+            looks |= {"ps -axww -o pid= -o ppid= -o pgid= -o state= -o command="}
+            looks |= {"python -m hafailover.courier.process", "ggatec destroy -u 10"}
+            looks |= {"gmirror configure -p 100 remotemirror md10"}
+            known = {GUARD, *AT_START, *PROMOTION, *REBUILD, *LOSS, *DEMOTION, *EXPORT, *TAKEN_OVER}
+            assert {*a, *b} - known - looks == set()
+            for node in world.nodes:
+                assert "internal error" not in pair.log(node)
+                assert "Error" not in pair.log(node)
+
+    in_own_namespaces(story)
