@@ -142,7 +142,7 @@ def address_kept_while_demoting(patch: Patch) -> None:
 
 
 def never_drops(patch: Patch) -> None:
-    patch.setattr(loss, "_loss", lambda _turn: "")
+    patch.setattr(loss, "noticed", lambda _turn: "")
 
 
 def never_rejoins(patch: Patch) -> None:
