@@ -52,7 +52,7 @@ def test(config: Path, node: str | None, severity: str, *, as_json: bool) -> Non
     outcomes = asyncio.run(_deliver(settings, Severity(severity)))
     if as_json:
         document = {
-            "version": JSON_VERSION,
+            "schema": JSON_VERSION,
             "destinations": [
                 {"name": name, "delivered": not problem, "problem": problem}
                 for name, problem in outcomes

@@ -1,6 +1,8 @@
 """``hafailover drill``: lose a node on purpose, see everything come back, and measure what clients feel."""
 
+import contextlib
 import json
+import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +58,8 @@ def drill(
     begin unless both copies are in sync and nothing is wrong, stops at the first thing that is not as
     it should be, and brings the group back to this node. lose-primary gives this node up in order, its
     copy with it, and lose-secondary ends the peer's export without a word; each costs a full rebuild,
-    during which there is one copy. The outcome is kept and compared with the next one.
+    during which there is one copy. Ctrl-C, SIGTERM and SIGHUP end the exercise, and bring the group back;
+    once more, and it is left where it serves. The outcome is kept and compared with the next one.
 
     Exit status: 0 if the objectives of the configuration were met, 1 if one was missed, 2 if it was
     not run.
@@ -82,8 +85,16 @@ def drill(
         scenarios=tuple(Scenario(name) for name in names),
         settings=node.drill,
     )
+
+    def tell(text: str) -> None:
+        # The terminal may be gone; the group is brought home all the same.
+        with contextlib.suppress(OSError):
+            click.echo(text, err=as_json)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
-        found = conduct(plan, lambda text: click.echo(text, err=as_json))
+        found = conduct(plan, tell)
     except PermissionError as error:
         raise NotPermittedError("probing the floating address by ICMP") from error
     _alert(path, found)

@@ -1,14 +1,18 @@
 """``hafailover export-image``: a copy of a volume for a host without hafailover."""
 
+import json
 import os
 import platform
 from pathlib import Path
+from typing import Final
 
 import click
 
 from hafailover.cli.run import refuse_wrong_host
 from hafailover.config.load import DEFAULT_PATH, load
 from hafailover.setup.facts import SetupFacts, VolumeFacts
+
+JSON_VERSION: Final = 1
 
 
 @click.command()
@@ -21,9 +25,10 @@ from hafailover.setup.facts import SetupFacts, VolumeFacts
     help="The configuration file.",
 )
 @click.option("--node", envvar="HAFAILOVER_NODE", help="Which of the nodes this host is.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @click.argument("volume")
 @click.argument("file", type=click.Path(path_type=Path))
-def export_image(config: Path, node: str | None, volume: str, file: Path) -> None:
+def export_image(config: Path, node: str | None, volume: str, file: Path, *, as_json: bool) -> None:
     """Copy this node's image of VOLUME to FILE, for a host without hafailover.
 
     The agent must not run here. On the node that does not serve, the copy is what a power cut of
@@ -46,7 +51,19 @@ def export_image(config: Path, node: str | None, volume: str, file: Path) -> Non
         size = found.settings.size_bytes
         digest = copy_image(Path(found.settings.image), file, size, show_progress)
     block = found.content.superblock if found.content is not None else None
-    state = "clean" if block is not None and block.is_clean else "not clean: fsck_ffs first"
+    is_clean = block is not None and block.is_clean
+    if as_json:
+        document = {
+            "schema": JSON_VERSION,
+            "file": str(file),
+            "volume": volume,
+            "size_bytes": size,
+            "sha256": digest,
+            "clean": is_clean,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    state = "clean" if is_clean else "not clean: fsck_ffs first"
     click.echo(f"{file}: {size} bytes, SHA-256 {digest}")
     click.echo(f"The file system on it is {state}. How to use it: docs/emergency.md")
 

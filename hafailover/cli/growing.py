@@ -3,12 +3,9 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from hafailover.cli.setting_up import show_progress
+from hafailover.cli.setting_up import Locked, show_progress, tell
 from hafailover.config.load import load
 from hafailover.config.resize import NotEditableError
 from hafailover.config.spans import render_size
@@ -16,7 +13,6 @@ from hafailover.errors import ControlError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.grow import holds_data, plan_growth
 from hafailover.setup.growth import GrowthFacts, GrowthPlan, GrowthStep
-from hafailover.system.agent_lock import AgentLock
 from hafailover.system.control_client import STATUS_S, ControlClient
 from hafailover.system.growth_looks import edited, look_at_growth
 from hafailover.system.growth_work import GrowthWork
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from hafailover.cli.grow import Target
 
 
-class Growing:
+class Growing(Locked):
     """An enlarging of one volume on this node."""
 
     def __init__(self, target: "Target") -> None:
@@ -36,8 +32,8 @@ class Growing:
         Raises:
             SecondAgentError: The agent runs.
         """
+        super().__init__(target.settings)
         self._target = target
-        self._lock = AgentLock(target.settings.paths.run)
         self._text = ""
         self._settings = target.settings
         self._problem = ""
@@ -45,17 +41,6 @@ class Growing:
         self._work = GrowthWork(
             target.settings.paths, self._look, run_command, self._configuration, show_progress
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
 
     def source(self) -> str:
         """Return the node whose copy holds the data."""
@@ -68,7 +53,7 @@ class Growing:
 
     def carry_out(self) -> None:
         """Do it."""
-        carry_out(self._look, self._plan, self._work, lambda step: click.echo(f"- {step.text}"))
+        carry_out(self._look, self._plan, self._work, tell)
 
     def _plan(self, facts: GrowthFacts) -> GrowthPlan:
         return plan_growth(facts, self._target.wanted, self._new_id)

@@ -133,8 +133,9 @@ class _Block:
             yield from self._pair("vrrp", states, theirs)
         else:
             yield from self._line("vrrp", states)
-        where = "up here" if group["addresses_wanted"] else "not here"
-        yield from self._line("address", f"{', '.join(group['addresses'])} {where}")
+        yield from self._line(
+            "address", f"{', '.join(group['addresses'])} {group['addresses_are']}"
+        )
 
     def _standing(self) -> Iterator[str]:
         group = self._group

@@ -1,5 +1,6 @@
 """``hafailover may-stop``: what is missing for as long as this host is off? The service script asks before a stop."""
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,14 +10,16 @@ from hafailover.cli.reaching import reaching_options, socket_path
 from hafailover.errors import AgentNotRunningError
 from hafailover.system.control_client import STATUS_S, ControlClient
 
+JSON_VERSION: Final = 1
 UNKNOWN: Final = 3
 _HOLDERS: Final = ("primary", "promoting")
 
 
 @click.command("may-stop")
 @reaching_options
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.argument("group", required=False)
-def may_stop(config: Path, socket: Path | None, group: str | None) -> int:
+def may_stop(config: Path, socket: Path | None, group: str | None, *, as_json: bool) -> int:
     """Say whether everything that this host's data has is on the peer, too.
 
     It is not while this node serves and the copy of its peer is not in sync: who then switches this
@@ -31,12 +34,28 @@ def may_stop(config: Path, socket: Path | None, group: str | None) -> int:
         finally:
             client.close()
     except AgentNotRunningError as error:
-        click.echo(f"hafailover: {error.message}", err=True)
+        if as_json:
+            _print_json(None, [], error.message)
+        else:
+            click.echo(f"hafailover: {error.message}", err=True)
         return UNKNOWN
-    found = [line for each in document["groups"] if (line := missing(each))]
-    for line in found:
-        click.echo(line)
+    found = [(each["group"], line) for each in document["groups"] if (line := missing(each))]
+    if as_json:
+        _print_json(not found, found, "")
+    else:
+        for _, line in found:
+            click.echo(line)
     return 1 if found else 0
+
+
+def _print_json(may_stop: bool | None, found: list[tuple[str, str]], problem: str) -> None:  # noqa: FBT001
+    document = {
+        "schema": JSON_VERSION,
+        "may_stop": may_stop,
+        "missing": [{"group": name, "text": text} for name, text in found],
+        "problem": problem,
+    }
+    click.echo(json.dumps(document))
 
 
 def missing(group: dict[str, Any]) -> str:

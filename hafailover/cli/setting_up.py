@@ -15,15 +15,15 @@ from hafailover.setup.steps import SetupStep
 from hafailover.system.agent_lock import AgentLock
 from hafailover.system.host import boot_id
 from hafailover.system.setup_looks import look, run_command
-from hafailover.system.setup_run import carry_out, steps_of
+from hafailover.system.setup_run import Step, carry_out, steps_of
 from hafailover.system.setup_work import SetupWork
 
 _WIPE: Final = "\r\x1b[K"
 _GIGABYTE: Final = 1 << 30
 
 
-class Setup:
-    """A setup of this node, under the agent's own lock."""
+class Locked:
+    """Work on this node, under the agent's own lock for as long as it lasts."""
 
     def __init__(self, settings: NodeSettings) -> None:
         """Take the lock.
@@ -31,9 +31,7 @@ class Setup:
         Raises:
             SecondAgentError: The agent runs.
         """
-        self._settings = settings
         self._lock = AgentLock(settings.paths.run)
-        self._work = SetupWork(settings, run_command, boot_id(os.environ), show_progress)
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +44,20 @@ class Setup:
     ) -> None:
         self._lock.release()
 
+
+class Setup(Locked):
+    """A setup of this node."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        """Take the lock.
+
+        Raises:
+            SecondAgentError: The agent runs.
+        """
+        super().__init__(settings)
+        self._settings = settings
+        self._work = SetupWork(settings, run_command, boot_id(os.environ), show_progress)
+
     def look(self) -> SetupFacts:
         """Look at this host."""
         return look(self._settings, run_command)
@@ -56,7 +68,12 @@ class Setup:
 
     def carry_out(self, plan_of: Callable[[SetupFacts], Plan]) -> None:
         """Do it."""
-        carry_out(self.look, plan_of, self._work, lambda step: click.echo(f"- {step.text}"))
+        carry_out(self.look, plan_of, self._work, tell)
+
+
+def tell(step: Step) -> None:
+    """Say what is done now."""
+    click.echo(f"- {step.text}")
 
 
 def show_progress(done: int, whole: int) -> None:

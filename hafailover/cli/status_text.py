@@ -87,8 +87,7 @@ def _addresses(group: dict[str, Any]) -> str:
         f"IPv{each['family']} {each['state']} (VRID {each['vrid']}, priority {each['priority']})"
         for each in group["vrrp"]
     )
-    wanted = "up here" if group["addresses_wanted"] else "not here"
-    return f"{', '.join(group['addresses'])} {wanted}; VRRP {states}"
+    return f"{', '.join(group['addresses'])} {group['addresses_are']}; VRRP {states}"
 
 
 def _volume(volume: dict[str, Any], group: dict[str, Any]) -> list[str]:

@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_interface
 from pathlib import Path
@@ -21,6 +21,10 @@ from hafailover.units import MILLISECOND
 
 _SETTLE_S: Final = 240.0
 _HOME_S: Final = 120.0
+_FIRST_ANSWER_S: Final = 6.0
+"""Longer than a question waits for its answer."""
+_BY_HAND: Final = "'hafailover switchover' moves it once both copies are in sync"
+INTERRUPTED: Final = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +85,43 @@ def conduct(plan: Plan, tell: Callable[[str], None]) -> Drill:
     drill = new_drill(plan, seen, obstacle(seen))
     if drill.refusal:
         return drill
-    probers = _probers(plan.settings, seen["addresses"])
+    probers, notes, silence = _asking(plan.settings, seen["addresses"])
     done: list[Exercise] = []
     try:
-        for scenario in plan.scenarios:
-            try:
-                pair.wait("the pair is healthy", lambda now: not obstacle(now), _SETTLE_S)
-            except AbandonedError as error:
-                tell(f"{scenario.value}: not begun, {error}")
-                break
-            done.append(_one(scenario, drill, pair, probers, tell))
-            if done[-1].problem:
-                break
+        if silence:
+            return replace(drill, refusal=silence)
+        done = list(_each(plan, drill, pair, probers, tell))
     finally:
         for prober in probers:
             prober.stop()
-        left = settle(pair, drill.node, tell)
-    silent = tuple(
-        f"nothing ever answered: {each.name}" for each in probers if not each.has_answers
-    )
-    return Drill(
-        **{
-            **{name: getattr(drill, name) for name in Drill.__dataclass_fields__},
-            "exercises": tuple(done),
-            "left_behind": left,
-            "notes": silent,
-        }
-    )
+        left = "" if silence else settle(pair, drill.node, tell)
+    return replace(drill, exercises=tuple(done), left_behind=left, notes=notes)
+
+
+def _each(
+    plan: Plan,
+    drill: Drill,
+    pair: Pair,
+    probers: Sequence[Prober],
+    tell: Callable[[str], None],
+) -> Iterator[Exercise]:
+    """Yield what came of each exercise, up to the first that has to be given up."""
+    for scenario in plan.scenarios:
+        try:
+            pair.wait("the pair is healthy", lambda now: not obstacle(now), _SETTLE_S)
+            found = _one(scenario, drill, pair, probers, tell)
+        except AbandonedError as error:
+            found = _not_begun(scenario, f"not begun: {error}")
+        except KeyboardInterrupt:
+            found = _not_begun(scenario, INTERRUPTED)
+        yield found
+        if found.problem:
+            tell(f"{scenario.value}: {found.problem}")
+            return
+
+
+def _not_begun(scenario: Scenario, problem: str) -> Exercise:
+    return Exercise(scenario=scenario.value, title=exercises.TITLES[scenario], problem=problem)
 
 
 def settle(pair: Pair, home: str, tell: Callable[[str], None]) -> str:
@@ -120,8 +134,9 @@ def settle(pair: Pair, home: str, tell: Callable[[str], None]) -> str:
             pair.order_once_possible("switchover", "the end of a drill", _HOME_S)
             seen = pair.wait(f"{home} serves", lambda now: now["serving_node"] == home, _HOME_S)
     except (AbandonedError, ControlError) as error:
-        now = _last_look(pair)
-        return f"{now}; {error}. 'hafailover switchover' moves it once both copies are in sync"
+        return f"{_last_look(pair)}; {error}. {_BY_HAND}"
+    except KeyboardInterrupt:
+        return f"{_last_look(pair)}; interrupted once more, and left as it is. {_BY_HAND}"
     return str(seen["headline"])
 
 
@@ -155,7 +170,7 @@ def _one(
         return Exercise(
             scenario=scenario.value,
             title=title,
-            problem="interrupted",
+            problem=INTERRUPTED,
             checks=tuple(course.checks),
             phases=tuple(course.phases),
             length_ms=course.now_ms(),
@@ -173,5 +188,27 @@ def _probers(settings: DrillSettings, addresses: Sequence[str]) -> tuple[Prober,
         if settings.third_host:
             argv = (*settings.third_host, *settings.probe)
             found.append(Prober(f"a third host by {shown}", command(argv), COMMAND_PERIOD_S))
-    time.sleep(3 * ECHO_PERIOD_S)
     return tuple(found)
+
+
+def _asking(
+    settings: DrillSettings, addresses: Sequence[str]
+) -> tuple[tuple[Prober, ...], tuple[str, ...], str]:
+    """Begin to ask; returns who is answered, what is to be said of the others, and why no drill may begin.
+
+    A firewall may keep ICMP out, and nothing is measured by it then. A probe that is configured has to be answered: it
+    stands for what clients do, and clients are not served where it is not.
+    """
+    probers = _probers(settings, addresses)
+    end = time.monotonic() + _FIRST_ANSWER_S
+    while not all(each.has_answers for each in probers) and time.monotonic() < end:
+        time.sleep(ECHO_PERIOD_S)
+    silent = [each for each in probers if not each.has_answers]
+    by_icmp, *by_command = probers
+    needed = [each for each in silent if each is not by_icmp or not by_command]
+    for each in silent:
+        if each not in needed:
+            each.stop()
+    refusal = f"nothing answers before anything is moved: {needed[0].name}" if needed else ""
+    notes = tuple(f"not measured, nothing ever answered: {each.name}" for each in silent)
+    return tuple(each for each in probers if each in needed or each not in silent), notes, refusal

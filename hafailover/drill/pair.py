@@ -12,12 +12,32 @@ from hafailover.system.control_client import STATUS_S, ControlClient
 _ORDER_S: Final = 40.0
 _LOOK_S: Final = 0.1
 _AGAIN_S: Final = 0.5
+_LASTING: Final = frozenset(
+    {
+        "configuration-differs",
+        "diverged",
+        "flapping",
+        "one-way-link",
+        "records-not-durable",
+        "service-failing",
+        "waiting-for-operator",
+    }
+)
+"""Alerts about what does not pass by itself."""
 _SAYS_NOTHING_S: Final = 30.0
 """So long a drill bears an agent that does not answer: it may be restarted."""
 
 
 class AbandonedError(Exception):
     """The exercise is given up; the text says why."""
+
+
+def does_not_pass(seen: dict[str, Any]) -> bool:
+    """Whether something stands against a move that only a person, or a repair, takes away."""
+    peer = seen["peer"]
+    is_cut = peer["heard"] and (not peer["hears_us_on"] or not peer["link_up"])
+    is_told = seen["paused"] is not None or peer["paused"] or peer["same_configuration"] is False
+    return bool(is_cut or is_told) or any(each["kind"] in _LASTING for each in seen["alerts"])
 
 
 class Pair:
@@ -60,14 +80,14 @@ class Pair:
         """Give an order again and again until it is taken: an arbiter may count a returned copy later than the agents.
 
         Raises:
-            ControlError: It was not answered, or was still refused after ``limit_s``.
+            ControlError: It was not answered; or refused, still after ``limit_s`` or for what does not pass by itself.
         """
         end = time.monotonic() + limit_s
         while True:
             try:
                 return self.order(word, reason)
             except RequestRefusedError:
-                if time.monotonic() > end:
+                if time.monotonic() > end or does_not_pass(self.look()):
                     raise
             time.sleep(_AGAIN_S)
 

@@ -50,6 +50,7 @@ def describe(state: GroupState, settings: GroupSettings, now: Instant) -> dict[s
         ],
         "addresses": [str(address) for address in settings.addresses],
         "addresses_wanted": state.addresses_wanted,
+        "addresses_are": _where(turn),
         "candidate": state.is_candidate,
         "not_candidate_because": state.candidacy_refusal if state.role is Role.STANDBY else "",
         "refusal": state.refusal,
@@ -103,6 +104,13 @@ def _arbiter(turn: Turn) -> dict[str, Any]:
         "watchdog": state.guard.watch.value if settings.watchdog.span else None,
         "peer_is_proved_off": fence.is_off if settings.arbiter is ArbiterKind.FENCE else None,
     }
+
+
+def _where(turn: Turn) -> str:
+    """Say in words where the virtual addresses are, as this node has them."""
+    if not turn.state.addresses_wanted:
+        return "not here"
+    return "up here" if turn.settings.accepts else "answered for here, and not accepted"
 
 
 def _safety(turn: Turn) -> str:

@@ -27,7 +27,6 @@ _SO_ATTACH_FILTER: Final = 26
 _PROGRAM: Final = struct.Struct("@HP")
 """struct sock_fprog, linux/filter.h."""
 _FRAME_SIZE: Final = 2048
-_READS_MAX: Final = 4
 _INSTRUCTION: Final = 8
 
 
@@ -127,7 +126,7 @@ class BpfDoor:
         """
         self.interface = interface
         self._bpf = Bpf(interface, os.O_RDWR)
-        self._size = self._bpf.for_both(instructions)
+        self._bpf.for_both(instructions)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when one is there."""
@@ -140,17 +139,7 @@ class BpfDoor:
             WireError: The interface is gone.
         """
         taken: list[bytes] = []
-        for _ in range(_READS_MAX):
-            try:
-                data = os.read(self._bpf.descriptor, self._size)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError as error:
-                if taken:
-                    break
-                raise WireError(self.interface, f"cannot hear questions: {error}") from error
-            if not data:
-                break
+        for data in self._bpf.buffers("cannot hear questions"):
             taken += bpf_frames.captured(data)
             if len(taken) >= PACKETS_MAX:
                 break

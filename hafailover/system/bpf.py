@@ -7,6 +7,7 @@ import array
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from hafailover.errors import NotPermittedError
@@ -37,6 +38,7 @@ _IFREQ: Final = struct.Struct("16s16x")
 _UINT: Final = struct.Struct("=I")
 _PROGRAM: Final = struct.Struct("@IP")
 _NAME_MAX: Final = 15
+_READS_MAX: Final = 4
 
 
 class Bpf:
@@ -50,6 +52,8 @@ class Bpf:
             WireError: There is no bpf in the kernel, or the name is none of an interface.
         """
         self.interface = interface
+        self._size = BUFFER_SIZE
+        """Each read asks for exactly so much."""
         if len(interface) > _NAME_MAX:
             raise WireError(interface, "the name is longer than an interface's can be")
         try:
@@ -71,8 +75,8 @@ class Bpf:
         except OSError as error:
             raise self._unattached(error) from error
 
-    def for_receiving(self, program: bytes) -> int:
-        """Bind it for what comes in and passes ``program``; returns how much each read asks for.
+    def for_receiving(self, program: bytes) -> None:
+        """Bind it for what comes in and passes ``program``.
 
         Raises:
             WireError: There is no such interface.
@@ -88,20 +92,38 @@ class Bpf:
             os.set_blocking(self.descriptor, False)
         except OSError as error:
             raise self._unattached(error) from error
-        return int(size)
+        self._size = int(size)
 
-    def for_both(self, program: bytes) -> int:
+    def for_both(self, program: bytes) -> None:
         """Bind it for what comes in and passes ``program``, and for complete frames that go out.
 
         Raises:
             WireError: There is no such interface.
         """
-        size = self.for_receiving(program)
+        self.for_receiving(program)
         try:
             self._set(BIOCSHDRCMPLT, 1)
         except OSError as error:
             raise self._unattached(error) from error
-        return size
+
+    def buffers(self, problem: str) -> Iterator[bytes]:
+        """Yield what was captured, a few buffers at most; never blocks.
+
+        Raises:
+            WireError: The interface is gone, with ``problem``; not once something has been yielded.
+        """
+        for count in range(_READS_MAX):
+            try:
+                data = os.read(self.descriptor, self._size)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if count:
+                    return
+                raise WireError(self.interface, f"{problem}: {error}") from error
+            if not data:
+                return
+            yield data
 
     def close(self) -> None:
         """Close the instance."""

@@ -6,15 +6,12 @@ the membership of the multicast group, so that the card lets the group in.
 """
 
 import os
-from typing import Final
 
 from hafailover.system import bpf_frames
-from hafailover.system.advert_socket import PACKETS_MAX, AdvertSocket, Received, WireError
+from hafailover.system.advert_socket import PACKETS_MAX, AdvertSocket, Received
 from hafailover.system.bpf import Bpf
 from hafailover.system.frame_set import Outgoing
 from hafailover.vrrp.settings import Address, Family
-
-_READS_MAX: Final = 4
 
 
 class BpfAdvertSocket:
@@ -33,7 +30,7 @@ class BpfAdvertSocket:
         self._raw = AdvertSocket(interface, family, primary_address)
         try:
             self._bpf = Bpf(interface, os.O_RDONLY)
-            self._size = self._bpf.for_receiving(bpf_frames.program(family))
+            self._bpf.for_receiving(bpf_frames.program(family))
         except BaseException:
             self._raw.close()
             raise
@@ -62,17 +59,7 @@ class BpfAdvertSocket:
             WireError: The interface is gone.
         """
         taken: list[Received] = []
-        for _ in range(_READS_MAX):
-            try:
-                data = os.read(self._bpf.descriptor, self._size)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError as error:
-                if taken:
-                    break
-                raise WireError(self.interface, f"cannot receive: {error}") from error
-            if not data:
-                break
+        for data in self._bpf.buffers("cannot receive"):
             for frame in bpf_frames.captured(data):
                 found = bpf_frames.read_frame(frame, self._family, self._own)
                 if found is not None:

@@ -12,6 +12,7 @@ from hafailover.config.resize import NotEditableError
 from hafailover.errors import EdgeError
 from hafailover.lineage import changes
 from hafailover.lineage.record import ImageBinding
+from hafailover.override import override
 from hafailover.runtime.codec import encode
 from hafailover.runtime.record_slots import SLOTS, encode_slot
 from hafailover.runtime.settings import PathSettings
@@ -20,6 +21,7 @@ from hafailover.storage.tail import encode_marker
 from hafailover.system.growth_looks import growth_path
 from hafailover.system.image_work import look_at_image, write_tail
 from hafailover.system.setup_looks import Run
+from hafailover.system.setup_run import SteppedWork
 from hafailover.system.setup_work import Progress, fill
 from hafailover.system.work import replace_file, sync_directory
 from hafailover.units import SECOND
@@ -30,7 +32,7 @@ _WHAT_TO_DO: Final = (
 )
 
 
-class GrowthWork:
+class GrowthWork(SteppedWork[GrowthStep]):
     """Does steps on this host."""
 
     def __init__(
@@ -48,18 +50,7 @@ class GrowthWork:
         self._configure = configure
         self._progress = progress
 
-    def do(self, step: GrowthStep) -> str:
-        """Do one step; returns what a command said, for the case that nothing came of it.
-
-        Raises:
-            EdgeError: It failed.
-        """
-        try:
-            return self._do(step)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise EdgeError(f"{step.text}: {where}{error.strerror}") from error
-
+    @override
     def _do(self, step: GrowthStep) -> str:
         match step.task:
             case GrowthTask.NOTE:

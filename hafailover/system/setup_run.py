@@ -1,9 +1,10 @@
 """A setup from its first look to its last step, each step chosen from a fresh look."""
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from hafailover.errors import EX_REFUSED, EdgeError
 from hafailover.setup.refusals import Refused
@@ -36,6 +37,26 @@ class SetupRefusedError(EdgeError):
     """What is there is not to be touched, or not enough."""
 
     exit_status = EX_REFUSED
+
+
+class SteppedWork(ABC, Generic[StepT]):
+    """What all work of this kind has in common: an error of the system's names the step."""
+
+    def do(self, step: StepT) -> str:
+        """Do one step; returns what a command said, for the case that nothing came of it.
+
+        Raises:
+            EdgeError: It failed.
+        """
+        try:
+            return self._do(step)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise EdgeError(f"{step.text}: {where}{error.strerror}") from error
+
+    @abstractmethod
+    def _do(self, step: StepT) -> str:
+        """Do it."""
 
 
 def steps_of(plan: tuple[StepT, ...] | Refused) -> tuple[StepT, ...]:

@@ -11,6 +11,7 @@ from typing import Final
 from hafailover.errors import EdgeError
 from hafailover.lineage import changes
 from hafailover.lineage.record import ImageBinding, LineageRecord
+from hafailover.override import override
 from hafailover.runtime.codec import encode
 from hafailover.runtime.record_slots import SLOTS, encode_slot
 from hafailover.runtime.settings import NodeSettings
@@ -19,6 +20,7 @@ from hafailover.setup.steps import SetupStep, Task
 from hafailover.storage.tail import ZERO_SECTOR, encode_marker
 from hafailover.system.image_work import birth_ns, look_at_image, write_tail
 from hafailover.system.setup_looks import Run, note_path, record_path
+from hafailover.system.setup_run import SteppedWork
 from hafailover.system.work import replace_file, sync_directory, write_whole
 from hafailover.units import SECOND
 
@@ -31,7 +33,7 @@ Progress = Callable[[int, int], None]
 """Told (done, all) in bytes while an image is made."""
 
 
-class SetupWork:
+class SetupWork(SteppedWork[SetupStep]):
     """Does steps on this host."""
 
     def __init__(self, settings: NodeSettings, run: Run, boot: str, progress: Progress) -> None:
@@ -40,18 +42,7 @@ class SetupWork:
         self._boot = boot
         self._progress = progress
 
-    def do(self, step: SetupStep) -> str:
-        """Do one step; returns what a command said, for the case that nothing came of it.
-
-        Raises:
-            EdgeError: It failed.
-        """
-        try:
-            return self._do(step)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise EdgeError(f"{step.text}: {where}{error.strerror}") from error
-
+    @override
     def _do(self, step: SetupStep) -> str:
         match step.task:
             case Task.MAKE_KEY:

@@ -124,8 +124,7 @@ def _progress(volume: dict[str, Any]) -> Iterator[str]:
 
 
 def _rows(group: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    where = "up here" if group["addresses_wanted"] else "not here"
-    yield "addresses", f"{', '.join(group['addresses'])} {where}"
+    yield "addresses", f"{', '.join(group['addresses'])} {group['addresses_are']}"
     for vrrp in group["vrrp"]:
         text = f"{vrrp['state']}, priority {vrrp['priority']}, every {vrrp['interval_ms']} ms"
         yield f"VRRP IPv{vrrp['family']}, VRID {vrrp['vrid']}", text

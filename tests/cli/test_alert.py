@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.cli.json_schemas import assert_fits
 from tests.config.texts import PAIR
 from tests.courier.server import Web, web_server
 
@@ -29,7 +30,9 @@ def test_each_destination_says_whether_it_took_the_trial(tmp_path: Path) -> None
         done = run(tmp_path, alerts, "--json")
 
     assert done.returncode == 1, done.stderr
-    outcome = {each["name"]: each for each in json.loads(done.stdout)["destinations"]}
+    document = json.loads(done.stdout)
+    assert_fits("trial", document)
+    outcome = {each["name"]: each for each in document["destinations"]}
     assert outcome["exec 1: /bin/sh"]["delivered"]
     assert outcome[f"webhook 1: {web.url}"]["delivered"]
     assert "cannot be started" in outcome["mail"]["problem"]

@@ -1,11 +1,13 @@
 """Whether a host may be stopped: only who serves alone takes data away."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hafailover.cli.may_stop import missing
+from tests.cli.json_schemas import assert_fits
 from tests.cli.test_main import hafailover
 
 VOLUME: dict[str, Any] = {"rebuild_percent": None}
@@ -40,3 +42,9 @@ def test_without_an_agent_nobody_knows(tmp_path: Path) -> None:
     ended = hafailover("may-stop", "--socket", str(tmp_path / "none.sock"))
     assert ended.returncode == 3
     assert "no agent answers at" in ended.stderr
+
+    ended = hafailover("may-stop", "--json", "--socket", str(tmp_path / "none.sock"))
+    document = json.loads(ended.stdout)
+    assert ended.returncode == 3
+    assert_fits("may-stop", document)
+    assert document["may_stop"] is None

@@ -57,6 +57,7 @@ GROUP: dict[str, Any] = {
     ],
     "addresses": ["192.168.1.102/32"],
     "addresses_wanted": True,
+    "addresses_are": "up here",
     "candidate": True,
     "not_candidate_because": "",
     "refusal": "",

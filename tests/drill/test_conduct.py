@@ -1,6 +1,7 @@
 """When is a drill begun, and what of it is left behind?"""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ HEALTHY: dict[str, Any] = {
     "switchover_possible": True,
     "alerts": [],
     "unprotected_ms": None,
+    "peer": {**GROUP["peer"], "same_configuration": True},
 }
 PEER = HEALTHY["peer"]
 
@@ -194,3 +196,103 @@ def test_an_outage_is_foretold_from_what_steps_took_before() -> None:
     assert "umount" in planned.unknown
     assert lost.parts[0][0] == "silence of the lost node"
     assert lost.total_ms == lost.parts[0][1] + 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"paused": {"until": 0, "reason": ""}},
+        {"peer": {**PEER, "paused": True}},
+        {"peer": {**PEER, "same_configuration": False}},
+        {"peer": {**PEER, "hears_us_on": []}},
+        {"peer": {**PEER, "link_up": False}},
+        {"alerts": [{"kind": "flapping", "text": "", "age_ms": 1}]},
+    ],
+)
+def test_an_order_is_not_given_again_for_what_does_not_pass_by_itself(
+    change: dict[str, Any],
+) -> None:
+    pair = Slow(refusals=3)
+    pair.looks = [{**AWAY, **change}]
+    with pytest.raises(RequestRefusedError):
+        pair.order_once_possible("switchover", "a drill", 60)
+    assert pair.refusals == 2
+
+
+class Interrupted(Standing):
+    """A pair beside which somebody presses Ctrl-C, so many times, whenever it is waited for."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(HEALTHY)
+        self.times = times
+
+    @override
+    def wait(
+        self, what: str, holds: Callable[[dict[str, Any]], bool], limit_s: float
+    ) -> dict[str, Any]:
+        if self.times:
+            self.times -= 1
+            raise KeyboardInterrupt
+        return super().wait(what, holds, limit_s)
+
+
+def plan_of(*scenarios: Scenario, probe: tuple[str, ...] = ("true",)) -> conduct.Plan:
+    return conduct.Plan(
+        socket=Path("/nowhere"),
+        group="web",
+        scenarios=scenarios,
+        settings=DrillSettings(probe=probe),
+    )
+
+
+@pytest.fixture
+def no_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ICMP reach nobody, and nobody be waited for long."""
+    monkeypatch.setattr(conduct, "echo", lambda _address: lambda: False)
+    monkeypatch.setattr(conduct, "_FIRST_ANSWER_S", 0.5)
+
+
+@pytest.mark.usefixtures("no_echo")
+@pytest.mark.parametrize(
+    ("times", "words"), [(1, "both copies are in sync"), (2, "left as it is. 'hafailover switch")]
+)
+def test_an_interrupted_drill_brings_the_group_home_unless_interrupted_again(
+    monkeypatch: pytest.MonkeyPatch, times: int, words: str
+) -> None:
+    pair = Interrupted(times)
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    found = conduct.conduct(plan_of(*Scenario), print)
+    assert [each.problem for each in found.exercises] == ["interrupted"]
+    assert found.verdict is Verdict.MISSED
+    assert words in found.left_behind
+    assert pair.orders == []
+
+
+@pytest.mark.usefixtures("no_echo")
+def test_an_exercise_that_could_not_begin_is_one_that_was_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = Standing(HEALTHY, {**HEALTHY, "health": "degraded"})
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    monkeypatch.setattr(conduct, "_SETTLE_S", 0.1)
+    found = conduct.conduct(plan_of(Scenario.PLANNED), print)
+    assert found.verdict is Verdict.MISSED
+    assert found.exercises[0].problem.startswith("not begun: not within")
+    assert found.notes == (
+        "not measured, nothing ever answered: this node by ICMP to 192.168.1.102",
+    )
+
+
+@pytest.mark.usefixtures("no_echo")
+@pytest.mark.parametrize(
+    ("probe", "words"), [((), "by ICMP to"), (("false",), "this node by false")]
+)
+def test_a_drill_is_not_begun_where_nothing_answers(
+    monkeypatch: pytest.MonkeyPatch, probe: tuple[str, ...], words: str
+) -> None:
+    pair = Standing(HEALTHY)
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    found = conduct.conduct(plan_of(Scenario.PLANNED, probe=probe), print)
+    assert found.verdict is Verdict.NOT_RUN
+    assert words in found.refusal
+    assert pair.orders == []
