@@ -20,11 +20,11 @@ class CopyingMirror(MirrorStates):
     def collides(self, bio: Bio) -> bool:
         """Whether a write touches a block that is being copied."""
         end = bio.offset + bio.length
-        return any(
-            bio.offset < offset + length and offset < end
-            for disk in self.mirror.disks
-            for offset, length in disk.copying.items()
-        )
+        for disk in self.mirror.disks:
+            for offset, length in disk.copying.items():
+                if bio.offset < offset + length and offset < end:
+                    return True
+        return False
 
     def copy_on(self) -> None:
         """Start as many blocks as may be under way."""

@@ -33,26 +33,26 @@ class MirrorWorker(CopyingMirror):
         """Events first, then requests, then copying; sleep when there is nothing."""
         mirror = self.mirror
         while not mirror.doomed:
-            yield from mirror.lock.acquire()
-            while (mirror.events or mirror.queue) and not self._ending():
+            if mirror.lock.held:
+                yield from mirror.lock.acquire()
+            mirror.lock.held = True
+            while (mirror.events or mirror.queue) and not mirror.doomed:
                 if mirror.events:
                     yield from self.handle(mirror.events.popleft())
                 else:
                     yield from mirror.queue.popleft()()
-            if not self._ending():
+            if not mirror.doomed:
                 self.copy_on()
-                yield from self._rest()
+                if not (mirror.idle or mirror.writes):
+                    yield from self._rest()
             mirror.lock.release()
-            if not (mirror.events or mirror.queue or self._ending()):
+            if not (mirror.events or mirror.queue or mirror.doomed):
                 mirror.wake = Completion()
                 yield mirror.wake
         if not mirror.stopping:
             yield from self.destroy_device(wipe=False)
         mirror.ended.finish()
         yield from self._collect()
-
-    def _ending(self) -> bool:
-        return self.mirror.doomed
 
     def _collect(self) -> Coroutine[None]:
         """Answer what is queued or still comes back when the mirror has ended."""

@@ -51,6 +51,8 @@ def are_down(turn: Turn) -> bool | None:
     seen = _seen(turn)
     if seen is None:
         return None
+    if not seen:
+        return True
     wanted = {str(address.ip) for address in turn.settings.addresses}
     return not any(entry.split("/")[0] in wanted for entry in seen)
 

@@ -59,7 +59,7 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
         case ArbiterKind.PING | ArbiterKind.NONE:
             return None
     # What was due and is still not settled is looked at with the next heartbeat, not without end.
-    return min((each for each in due if each is not None and each > state.moved_at), default=None)
+    return min([each for each in due if each is not None and each > state.moved_at], default=None)
 
 
 def own_refusal(turn: Turn) -> str:

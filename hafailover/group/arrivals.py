@@ -96,9 +96,9 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     )
     if is_older:
         return
-    if turn.state.role is Role.STANDBY:
+    if turn.state.role is Role.STANDBY and report.epoch > turn.state.epoch:
         # Not while starting: what is found up here is of the epoch that it was brought up under.
-        turn.set(epoch=max(turn.state.epoch, report.epoch))
+        turn.set(epoch=report.epoch)
     promises.heard(turn, report)
     _see_token_used(turn, report)
     _note_contact(turn, report)
@@ -107,6 +107,8 @@ def reported(turn: Turn, event: ReportReceived) -> None:
 def _note_contact(turn: Turn, report: GroupReport) -> None:
     """Keep, across a restart of this agent, that the peer was spoken to and that nothing bars a takeover in silence."""
     boot = turn.state.boot
+    if all(record.is_met_in(boot) and not record.released_to for _, record in turn.state.records):
+        return  # As with every report but the first.
     has_said = report.role in (Role.STANDBY, Role.PRIMARY) and turn.state.role is Role.STANDBY
     is_over = has_said and turn.state.token_given is None
     turn.change_records(
@@ -122,7 +124,7 @@ def _note_contact(turn: Turn, report: GroupReport) -> None:
 
 def met_now(record: LineageRecord, boot: str) -> LineageRecord:
     """Return the record with the contact of this boot noted, unchanged if it is noted already."""
-    if record.spoken_boot == boot and not record.was_isolated:
+    if record.is_met_in(boot):
         return record
     return changes.met(record, boot=boot)
 

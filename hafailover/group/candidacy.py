@@ -73,9 +73,9 @@ def beside_peer(turn: Turn, report: GroupReport) -> str:
     return arbiters.pending(turn)
 
 
-def wants(turn: Turn, report: GroupReport) -> bool:
+def _wants(turn: Turn, report: GroupReport, own_refusal: str) -> bool:
     """Whether this node would serve if the peer agreed."""
-    if refusal(turn) or is_acting(report) or turn.state.token_given is not None:
+    if own_refusal or is_acting(report) or turn.state.token_given is not None:
         return False
     if not turn.state.is_durable:
         return False
@@ -171,20 +171,22 @@ def update(turn: Turn) -> None:
     state = turn.state
     if state.role is not Role.STANDBY:
         return
+    own = refusal(turn)
     report = turn.peer_report
     if report is not None:
         consent = report.intent if agrees(turn, report) else 0
-        intent = 0 if consent or not wants(turn, report) else _next_epoch(turn, report)
+        intent = 0 if consent or not _wants(turn, report, own) else _next_epoch(turn, report)
         if (intent, consent) != (state.intent, state.consent):
             turn.set(intent=intent, consent=consent)
-        why = refusal(turn) or (
+        why = own or (
             f"this node agreed that {turn.settings.peer} serves"
             if consent
             else beside_peer(turn, report)
         )
     else:
-        turn.set(intent=0, consent=0)
-        why = refusal(turn) or beside_silence(turn)
+        if state.intent or state.consent:
+            turn.set(intent=0, consent=0)
+        why = own or beside_silence(turn)
     if why != state.candidacy_refusal:
         turn.set(candidacy_refusal=why)
 

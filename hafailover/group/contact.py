@@ -96,5 +96,5 @@ def hears_us(turn: Turn) -> bool:
 def heard_networks(turn: Turn) -> tuple[str, ...]:
     """Return the networks on which the peer was heard lately."""
     heard = turn.state.peer.heard
-    lately = [each.network for each in heard if turn.now - each.at <= turn.settings.silence]
-    return tuple(sorted(lately))
+    since = turn.now - turn.settings.silence
+    return tuple(sorted([each.network for each in heard if each.at >= since]))

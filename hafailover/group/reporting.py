@@ -1,5 +1,7 @@
 """What does this node tell its peer, and when? At every heartbeat, and at once when something changed."""
 
+from operator import is_
+
 from hafailover.group import candidacy, contact, promises, rejoin, routers
 from hafailover.group.actions import SendReport
 from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role, says_the_same
@@ -78,7 +80,29 @@ def _sees_gateway(turn: Turn) -> bool | None:
     return turn.state.gateway_lost_at is None
 
 
-def _copies(turn: Turn) -> tuple[tuple[str, CopyReport], ...]:
+_Copies = tuple[tuple[str, CopyReport], ...]
+_KEPT_MAX = 512
+_kept: dict[int, tuple[GroupSettings, tuple[object, ...], _Copies]] = {}
+"""Of each group, by its settings' identity: what its copies were last called, and what that was derived from."""
+
+
+def _copies(turn: Turn) -> _Copies:
+    """Return what is said of the copies; derived anew only when something that it says may have changed."""
+    state, settings = turn.state, turn.settings
+    if turn.views() is None:
+        return _tell_copies(turn)
+    causes = (state.durable, state.records, state.facts, state.sessions)
+    known = _kept.get(id(settings))
+    if known is not None and known[0] is settings and all(map(is_, known[1], causes)):
+        return known[2]
+    if known is None and len(_kept) >= _KEPT_MAX:
+        _kept.clear()
+    copies = _tell_copies(turn)
+    _kept[id(settings)] = (settings, causes, copies)
+    return copies
+
+
+def _tell_copies(turn: Turn) -> _Copies:
     """Only what is durable is said: what is not on disk yet could be gone with the next power cut."""
     views = {view.settings.name: view for view in turn.views() or ()}
     return tuple(

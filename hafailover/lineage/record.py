@@ -108,6 +108,10 @@ class LineageRecord:
     choice: OperatorChoice | None = None
     doubt: str = ""
 
+    def is_met_in(self, boot: str) -> bool:
+        """Whether it says that the peer was spoken to in this boot, and nobody was cut off since."""
+        return self.spoken_boot == boot and not self.was_isolated
+
     @property
     def is_open(self) -> bool:
         """Whether anything may write the copy: it is exported or attached."""

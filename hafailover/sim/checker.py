@@ -56,21 +56,12 @@ class Checker:
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
-        hosts = self.world.hosts
-        seen = tuple(
-            [
-                part
-                for host in hosts
-                for part in (
-                    0 if host.kernel is None else len(host.kernel.machine.mounts.entries),
-                    bool(host.virtual),
-                )
-            ]
-        )
+        one, other = self.world.hosts
+        seen = (_mounts_of(one), bool(one.virtual), _mounts_of(other), bool(other.virtual))
         if seen == self._seen and not self._is_odd:
-            return
+            return  # As after most events.
         self._seen = seen
-        self._compare(hosts)
+        self._compare(self.world.hosts)
 
     def _compare(self, hosts: list[Host]) -> None:
         mounted = tuple(host.name for host in hosts if self._mounts(host))
@@ -257,3 +248,8 @@ class Checker:
         if not any(each.invariant == invariant for each in self.violations):
             self.violations.append(Violation(invariant, self.world.timeline.now, text))
             self.world.note("checker", f"{invariant} BROKEN: {text}")
+
+
+def _mounts_of(host: Host) -> int:
+    """Return how many file systems a host has mounted."""
+    return 0 if host.kernel is None else len(host.kernel.machine.mounts.entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import sys
@@ -36,6 +37,8 @@ def in_copy(call: Callable[[], _Answer]) -> _Answer:
 
 def _answer(call: Callable[[], object], writing: int) -> int:
     """Write the answer; return the exit status. Nothing of the parent's may run in its copy, whatever happens."""
+    # It lives for a moment and its memory goes with it: to look for garbage would only touch, and so copy, every page.
+    gc.disable()
     try:
         with os.fdopen(writing, "wb") as pipe:
             pickle.dump(call(), pipe)

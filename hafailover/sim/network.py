@@ -42,7 +42,11 @@ class Network:
 
     def direction(self, network: str, source: str, target: str) -> Direction:
         """Return one way of one network."""
-        return self._directions.setdefault((network, source, target), Direction())
+        key = (network, source, target)
+        way = self._directions.get(key)
+        if way is None:
+            way = self._directions[key] = Direction()
+        return way
 
     def is_open(self, network: str, source: str, target: str) -> bool:
         """Whether anything gets through this way now."""

@@ -193,12 +193,14 @@ class World:
 
     def run_until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
         """Let the world go on until ``holds``, at most for ``limit_ns``."""
-        end = self.timeline.now + limit_ns
+        timeline, look = self.timeline, self.checker.look
+        end = timeline.now + limit_ns
         while not holds():
-            due = self.timeline.next_at()
+            due = timeline.next_at()
             if due is None or due > end:
                 return holds()
-            self.step_once()
+            timeline.advance()
+            look()
         return True
 
     def step_once(self) -> bool:

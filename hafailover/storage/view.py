@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePosixPath
 
 from hafailover.storage.facts import (
     Component,
@@ -156,7 +155,8 @@ def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
 def session_of(process: GateProcess) -> str:
     """Return the export session of a ggated, which is the name of its exports file's directory; empty if none."""
     last = process.arguments[-1] if len(process.arguments) > 1 else ""
-    return PurePosixPath(last).parent.name if last.startswith("/") else ""
+    names = [name for name in last.split("/") if name not in ("", ".")]
+    return names[-2] if last.startswith("/") and len(names) > 1 else ""
 
 
 def _unit_of(process: GateProcess) -> int:
