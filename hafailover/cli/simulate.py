@@ -36,6 +36,13 @@ _READABLE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.IntRange(min=1),
     help="Play so many random runs instead, with the seeds 1, 2, 3 ...",
 )
+@click.option(
+    "--first",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The first of those seeds; from 1000000 on the faults of a run belong together.",
+)
 @click.option("--seed", type=int, help="Play this one random run and tell its story.")
 @click.option(
     "--arbiter",
@@ -56,6 +63,7 @@ def simulate(
     path: Path | None,
     seeds: int | None,
     seed: int | None,
+    first: int,
     arbiter: str,
     depth: int | None,
     as_json: bool,
@@ -72,9 +80,10 @@ def simulate(
 
     With --seeds, each run strikes the default pair with three faults, one upon the other: losses of
     power, cut or bad cables, disks that fail or hang, stuck kernels, killed agents, hosts that stand
-    still, operators at the wrong moment. Then all is mended, and one node has to serve, with both
-    copies in sync and every acknowledged record on them. A broken run is cut down to the faults that
-    matter, with the command that repeats it.
+    still, operators at the wrong moment. From seed 1000000 on they make a story: a handover under a
+    cut, a return during a rebuild, power lost as a copy is let go. Then all is mended, and one node
+    has to serve, with both copies in sync and every acknowledged record on them. A broken run is cut
+    down to the faults that matter, with the command that repeats it.
 
     With --explore, a switchover is disturbed at each of its steps with each of ten faults; states that
     were met before are not gone on from. Printed are the number of states, and of pairs of node
@@ -93,7 +102,7 @@ def simulate(
         length=seeds, label="runs", file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
     ) as bar:
         found = summary.play_all(
-            range(1, seeds + 1),
+            range(first, first + seeds),
             kind,
             processes=os.cpu_count() or 1,
             progress=lambda _: bar.update(1),

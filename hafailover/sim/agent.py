@@ -135,6 +135,10 @@ class Agent:
 
         self.world.timeline.at(when, wake)
 
+    def wake(self) -> None:
+        """What the clock says has changed: see what is due by it."""
+        self.feed(happened.DeadlineReached())
+
     def _woken(self, when: int) -> None:
         now = self.host.now
         if now - when > _LATE_NS:

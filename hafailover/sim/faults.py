@@ -51,6 +51,9 @@ class FaultKind(Enum):
     ETCD_PORT = "does not reach etcd for a while"
     ETCD_LOSSY = "a third of what is said to etcd, or by it, is lost or late for a while"
     FENCE_DOWN = "the fence device does not work for a while"
+    JUMP = "has its clock jump forward"
+    FORCE = "has an operator force its copy"
+    LAN = "does not reach its peer on the LAN for a while, but everybody else"
 
 
 _EVERYWHERE = tuple(FaultKind)[: tuple(FaultKind).index(FaultKind.ETCD_DOWN)]
@@ -65,7 +68,7 @@ KINDS = {
     ArbiterKind.PING: _EVERYWHERE,
     ArbiterKind.NONE: _EVERYWHERE,
 }
-"""What can happen to a pair with each arbiter."""
+"""What is drawn for a pair with each arbiter; the kinds that are left strike in stories only (``stories``)."""
 _OF_ONE_NETWORK = (FaultKind.ONE_WAY, FaultKind.LOSSY, FaultKind.SLOW)
 
 
@@ -91,7 +94,7 @@ class Fault:
 
 
 def draw(dice: Random, count: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
-    """Draw ``count`` faults."""
+    """Draw ``count`` faults, each by itself."""
     return tuple(
         Fault(
             kind=dice.choice(KINDS[arbiter]),

@@ -80,6 +80,13 @@ class Host:
         """Let the clock run ``drift`` parts in a million too fast from now on; negative: too slow."""
         self._clock = (self.now, self.clock, drift)
 
+    def jump(self, span_ns: int) -> None:
+        """Let the clock jump forward, as after a pause that the host did not notice; the agent is woken by it."""
+        drift = self._clock[2]
+        self._clock = (self.now, self.clock + span_ns, drift)
+        if self.agent is not None:
+            self.agent.wake()
+
     @property
     def answers(self) -> bool:
         """Whether the host's network stack answers; a frozen one does not."""

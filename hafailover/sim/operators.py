@@ -68,6 +68,17 @@ def give_order(world: World, host: Host, choice: int) -> None:
             host.agent.order(kind)
 
 
+def force_copy(world: World, host: Host) -> None:
+    """Make a node's copy the data, whatever the other one has more: if the node takes the order, that is given up."""
+    agent = host.agent
+    if agent is None:
+        return
+    agent.order(OrderKind.PROMOTE, force_copy=True, peer_is_off=not world.other(host).is_on)
+    attempt = agent.state.attempt
+    if attempt is not None and attempt.is_forced:
+        world.workload.give_up(host)
+
+
 def type_command(world: World, host: Host, choice: int) -> None:
     """Type a command past the agent; whether the kernel lets it is the kernel's business."""
     if host.kernel is None:

@@ -11,8 +11,9 @@ from hafailover.group.actions import AlertKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
-from hafailover.sim import pair
-from hafailover.sim.faults import Fault, FaultKind, draw
+from hafailover.sim import faults as single
+from hafailover.sim import pair, stories
+from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.striking import mend, strike
 from hafailover.sim.world import GATEWAY, World
 from hafailover.units import SECOND
@@ -20,20 +21,26 @@ from hafailover.units import SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hafailover.group.settings import GroupSettings
     from hafailover.sim.checker import Violation
 
 START_NS = 60 * SECOND
 RECOVERY_NS = 150 * SECOND
 STARTS = 16
-"""Runs begin from one of so many worlds, which differ in how the two nodes came up."""
+"""Runs begin from one of so many worlds, which differ in how the two nodes came up; stories from as many others."""
+_DOUBLED = 4
+"""In every so manieth world of a story the group has two volumes."""
 DRIFT_MAX = 5_000
 """No clock runs faster or slower by more parts in a million."""
 FAULTS = 3
 """Faults of one run."""
 _DRIFT = 0.005
 """How much etcd's clock may differ from the world's."""
-_SPOILING = (FaultKind.DISK_ERRORS, FaultKind.DISK_HANGS, FaultKind.HAND)
-"""After these the kernel may have acknowledged what only one copy has, and no record could say so in time."""
+_SPOILING = (FaultKind.DISK_ERRORS, FaultKind.DISK_HANGS, FaultKind.HAND, FaultKind.FORCE)
+"""After these the kernel may have acknowledged what only one copy has, and no record could say so in time.
+
+What an operator forces he may have to choose again: what he gave up is erased by nobody else.
+"""
 _SETTLE_NS = 20 * SECOND
 _CALM_NS = SECOND
 
@@ -73,11 +80,24 @@ def run(
     tell: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Play one run from its seed; ``faults`` replaces those that the seed would draw."""
-    return play(start(seed % STARTS, arbiter=arbiter, tell=tell), seed, faults=faults)
+    return play(start(start_of(seed), arbiter=arbiter, tell=tell), seed, faults=faults)
+
+
+def draw(seed: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
+    """Draw what strikes in the run of a seed: single faults, or one of the stories."""
+    dice = Random(seed)  # noqa: S311 - reproducible, not secret
+    if seed < stories.FIRST_SEED:
+        return single.draw(dice, FAULTS, arbiter)
+    return stories.draw(dice, arbiter)
+
+
+def start_of(seed: int) -> int:
+    """Return the number of the world from which the run of a seed begins."""
+    return seed % STARTS + (STARTS if seed >= stories.FIRST_SEED else 0)
 
 
 def start(number: int, *, arbiter: ArbiterKind, tell: Callable[[str], None] | None = None) -> World:
-    """Return the world from which every run with the same ``seed % STARTS`` goes on: both nodes up."""
+    """Return the world from which every run with the same ``start_of`` goes on: both nodes up."""
     world = found(number, arbiter=arbiter, tell=tell)
     for node in pair.NODES:
         world.power_on(node)
@@ -89,7 +109,7 @@ def play(world: World, seed: int, *, faults: tuple[Fault, ...] | None = None) ->
     """Go on from a started world: strike, mend, and see what has become of it."""
     arbiter = world.settings["A"].arbiter
     began = process_time_ns()
-    planned = draw(Random(seed), FAULTS, arbiter) if faults is None else faults  # noqa: S311 - reproducible
+    planned = draw(seed, arbiter) if faults is None else faults
     if not is_settled(world):
         return _outcome(world, seed, arbiter, planned, "the pair did not start")
     dice = world.timeline.dice
@@ -140,9 +160,18 @@ def _outcome(
 
 def found(seed: int, *, arbiter: ArbiterKind, tell: Callable[[str], None] | None = None) -> World:
     """Make the world of a run, with both hosts still off."""
-    settings = {node: pair.group_settings(node, arbiter=arbiter) for node in pair.NODES}
+    settings = {node: _settings(seed, node, arbiter) for node in pair.NODES}
     gateway = GATEWAY if arbiter is ArbiterKind.PING else None
     return World(seed, settings, tell=tell, gateway=gateway)
+
+
+def _settings(seed: int, node: str, arbiter: ArbiterKind) -> GroupSettings:
+    settings = pair.group_settings(node, arbiter=arbiter)
+    if not STARTS <= seed < 2 * STARTS or seed % _DOUBLED:
+        return settings
+    second = pair.volumes(node, 2)[1]
+    (first,) = settings.volumes
+    return replace(settings, volumes=(first, replace(second, gate_timeout_s=first.gate_timeout_s)))
 
 
 def shrink(outcome: Outcome) -> Outcome:

@@ -23,7 +23,7 @@ _LATE_NS = 120 * MILLISECOND
 _PROGRAMS = ("mdconfig", "gmirror", "ggatec", "ggated", "mount", "umount", "fsck_ffs")
 
 
-def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one flat table of all faults
+def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table of all faults
     """Let one fault happen; its end comes by itself."""
     world.note("fault", str(fault))
     host, later = world.host(fault.node), world.timeline.after
@@ -42,6 +42,7 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one fla
                 later(fault.span_ns, lambda: _thaw(host, life))
         case (
             FaultKind.REPLICATION
+            | FaultKind.LAN
             | FaultKind.LAN_PORT
             | FaultKind.ONE_WAY
             | FaultKind.LOSSY
@@ -57,14 +58,16 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one fla
             first, second = host, world.other(host)
             later(fault.span_ns, lambda: world.power_on(first.name))
             later(fault.span_ns // 2, lambda: world.power_on(second.name))
-        case FaultKind.SWITCHOVER:
-            operators.switch_over(world)
-        case FaultKind.PAUSE:
-            operators.pause(world, host, fault.span_ns)
-        case FaultKind.ORDER:
-            operators.give_order(world, host, fault.choice)
-        case FaultKind.HAND:
-            operators.type_command(world, host, fault.choice)
+        case (
+            FaultKind.SWITCHOVER
+            | FaultKind.PAUSE
+            | FaultKind.ORDER
+            | FaultKind.FORCE
+            | FaultKind.HAND
+        ):
+            _meddle(world, host, fault)
+        case FaultKind.JUMP:
+            host.jump(fault.span_ns)
         case (
             FaultKind.ETCD_DOWN | FaultKind.ETCD_PORT | FaultKind.ETCD_LOSSY | FaultKind.FENCE_DOWN
         ):
@@ -81,12 +84,30 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one fla
             later(fault.span_ns, lambda: _repair(world, host))
 
 
+def _meddle(world: World, host: Host, fault: Fault) -> None:
+    """Let an operator do something."""
+    match fault.kind:
+        case FaultKind.SWITCHOVER:
+            operators.switch_over(world)
+        case FaultKind.PAUSE:
+            operators.pause(world, host, fault.span_ns)
+        case FaultKind.ORDER:
+            operators.give_order(world, host, fault.choice)
+        case FaultKind.FORCE:
+            operators.force_copy(world, host)
+        case _:
+            operators.type_command(world, host, fault.choice)
+
+
 def _cut(world: World, fault: Fault) -> None:
     """Do something to a network."""
     later = world.timeline.after
     match fault.kind:
         case FaultKind.REPLICATION:
             world.cut(REPLICATION)
+            later(fault.span_ns, world.heal)
+        case FaultKind.LAN:
+            world.cut(LAN)
             later(fault.span_ns, world.heal)
         case FaultKind.LAN_PORT:
             world.isolate(fault.node, LAN)

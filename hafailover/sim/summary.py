@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from hafailover.sim.copies import in_copy
-from hafailover.sim.schedule import STARTS, Outcome, play, run, shrink, start
+from hafailover.sim.schedule import Outcome, play, run, shrink, start, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,8 +80,8 @@ def _outcomes(seeds: tuple[int, ...], arbiter: ArbiterKind, processes: int) -> I
         return
     parts = [
         (alike[at : at + _TOGETHER], arbiter)
-        for number in range(STARTS)
-        if (alike := tuple(seed for seed in seeds if seed % STARTS == number))
+        for number in sorted({start_of(seed) for seed in seeds})
+        if (alike := tuple(seed for seed in seeds if start_of(seed) == number))
         for at in range(0, len(alike), _TOGETHER)
     ]
     if processes == 1:
@@ -96,5 +96,5 @@ def _outcomes(seeds: tuple[int, ...], arbiter: ArbiterKind, processes: int) -> I
 def _play_alike(part: tuple[Sequence[int], ArbiterKind]) -> list[Outcome]:
     """Play runs that begin alike: both nodes are started once, and each run goes on in a copy of the process."""
     seeds, arbiter = part
-    world = start(seeds[0] % STARTS, arbiter=arbiter)
+    world = start(start_of(seeds[0]), arbiter=arbiter)
     return [in_copy(partial(play, world, seed)) for seed in seeds]

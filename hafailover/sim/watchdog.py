@@ -85,6 +85,6 @@ class Patting:
         if agent.host.is_frozen:
             agent.host.when_thawed(lambda: self._pat(watchdog, number))
             return
-        if self._pat_until is not None and agent.host.now <= self._pat_until:
+        if self._pat_until is not None and agent.host.clock <= self._pat_until:
             watchdog.pat()
         agent.world.timeline.after(watchdog.span_ns // 3, lambda: self._pat(watchdog, number))

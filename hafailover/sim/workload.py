@@ -147,6 +147,13 @@ class Workload:
                     found.append((volume.name, block, number))
         return found
 
+    def give_up(self, host: Host) -> None:
+        """An operator makes do with what the images of ``host`` hold: what they lack counts as lost to nobody."""
+        for volume in self.settings.volumes:
+            image, acked = self.world.image_of(host, volume.name), self.acked[volume.name]
+            for block, number in acked.items():
+                acked[block] = min(number, self.read_record(host, image, block))
+
     def lost(self, host: Host) -> list[tuple[str, int, int]]:
         """Return the acknowledged records that the images of ``host`` lack: (volume, block, number)."""
         return [
