@@ -1,18 +1,16 @@
-"""How late are advertisements while both cores of the machine are busy?
+"""How late are advertisements, and does a backup ever take over beside a living Master?
 
-A pair of keepalived and a pair of hafailover are on one LAN each, at the same time, while as many processes as
-there are cores compute without end. The client notes the kernel's time stamp of each advertisement.
-
-    python -m benchmarks.advert_jitter --interval 100 --seconds 30 --json out.json
+A pair of keepalived and a pair of hafailover are on one LAN each, at the same time. The client notes the kernel's
+time stamp of each advertisement.
 """
 
-import argparse
 import itertools
-import json
 import multiprocessing
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,30 @@ from tests.interop.nodes import Dialect
 LATE = 1.5
 """An interval longer than this share of the configured one counts as late."""
 
+CORES = os.cpu_count() or 1
 
-def burn() -> None:
-    """Compute without end."""
+Pairs = dict[str, Lan]
+"""The LAN of each kind, with a Master and a backup on it."""
+
+
+def _burn() -> None:
     while True:
         pass
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Keep all cores computing."""
+    context = multiprocessing.get_context("fork")
+    burners = [context.Process(target=_burn, daemon=True) for _ in range(CORES)]
+    for process in burners:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in burners:
+            process.kill()
+            process.join()
 
 
 def _watch(space: str, macs: tuple[str, str], seconds: float, answer: Any) -> None:
@@ -53,10 +70,9 @@ def spread(times: list[float], interval_s: float) -> dict[str, float]:
         raise TimeoutError("no advertisements were seen")
     return {
         "count": len(gaps),
-        "median": round(gaps[len(gaps) // 2], 4),
+        "p50": round(gaps[len(gaps) // 2], 4),
         "p99": round(gaps[len(gaps) * 99 // 100], 4),
         "longest": round(gaps[-1], 4),
-        "shortest": round(gaps[0], 4),
         "late": sum(gap > LATE for gap in gaps),
     }
 
@@ -67,65 +83,49 @@ def begun(times: list[float], interval_s: float) -> int:
     return sum(waits) + bool(times)
 
 
-def measure(interval_ms: int, seconds: float, busy: int) -> dict[str, dict[str, float]]:
-    """Watch a pair of both kinds at the same time, with ``busy`` processes that compute.
-
-    ``takeovers`` counts how often a backup became Master beside a Master that was alive.
-    """
-    context = multiprocessing.get_context("fork")
-    burners = [context.Process(target=burn, daemon=True) for _ in range(busy)]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Lan(f"hj{os.getpid()}k") as one,
-        Lan(f"hj{os.getpid()}h") as other,
-    ):
-        watchers, backups = [], []
-        for name, lan in zip(KINDS, (one, other), strict=True):
-            dialect = Dialect(version=Version.V3, interval_ms=interval_ms)
-            own = Path(folder) / name
+@contextmanager
+def standing(interval_ms: int) -> Iterator[Pairs]:
+    """Bring a pair of either kind up, each with its Master in place."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        pairs, backups = {}, []
+        dialect = Dialect(version=Version.V3, interval_ms=interval_ms)
+        for name, kind in KINDS.items():
+            lan = pairs[name] = stack.enter_context(Lan(f"hj{os.getpid()}{name[0]}"))
+            own = folder / name
             own.mkdir()
-            KINDS[name](lan, "a", "b", dialect, own).start(PRIORITY_MASTER)
-            ours, theirs = context.Pipe(duplex=False)
-            arguments = (lan.space(CLIENT), (lan.mac("a"), lan.mac("b")), seconds, theirs)
-            watchers.append((name, ours, context.Process(target=_watch, args=arguments)))
-            backups.append(KINDS[name](lan, "b", "a", dialect, own))
+            kind(lan, "a", "b", dialect, own).start(PRIORITY_MASTER)
+            backups.append(kind(lan, "b", "a", dialect, own))
         time.sleep(4 * interval_ms / 1000 + 1)
         for backup in backups:
             backup.start(PRIORITY_BACKUP)
         time.sleep(4 * interval_ms / 1000 + 1)
-        try:
-            for process in (*burners, *(watcher for _, _, watcher in watchers)):
-                process.start()
-            seen = {}
-            for name, pipe, _ in watchers:
-                if not pipe.poll(seconds + LIMIT_S):
-                    raise TimeoutError("the client does not answer")
-                master, backup_ = pipe.recv()
-                takeovers = begun(backup_, interval_ms / 1000)
-                seen[name] = spread(master, interval_ms / 1000) | {"takeovers": takeovers}
-            return seen
-        finally:
-            for process in (*burners, *(watcher for _, _, watcher in watchers)):
-                process.kill()
-                process.join()
+        yield pairs
 
 
-def main() -> None:
-    """Measure, print, and write JSON where asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--interval", type=int, default=100, help="milliseconds")
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--busy", type=int, default=os.cpu_count(), help="processes that compute")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    seen = measure(options.interval, options.seconds, options.busy)
-    print(f"Intervals of {options.interval} ms, as shares of it, {options.busy} busy processes")
-    print(f"{'':<12}" + "".join(f"{key:>10}" for key in next(iter(seen.values()))))
-    for name, row in seen.items():
-        print(f"{name:<12}" + "".join(f"{value:>10}" for value in row.values()))
-    if options.json:
-        options.json.write_text(json.dumps(seen, indent=1))
+def measure(pairs: Pairs, interval_ms: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Watch both pairs at the same time.
 
-
-if __name__ == "__main__":
-    main()
+    ``takeovers`` counts how often a backup became Master beside a Master that was alive.
+    """
+    context = multiprocessing.get_context("fork")
+    watchers = []
+    for name, lan in pairs.items():
+        ours, theirs = context.Pipe(duplex=False)
+        arguments = (lan.space(CLIENT), (lan.mac("a"), lan.mac("b")), seconds, theirs)
+        watchers.append((name, ours, context.Process(target=_watch, args=arguments)))
+    seen = {}
+    try:
+        for _, _, process in watchers:
+            process.start()
+        for name, pipe, _ in watchers:
+            if not pipe.poll(seconds + LIMIT_S):
+                raise TimeoutError("the client does not answer")
+            master, backup = pipe.recv()
+            takeovers = begun(backup, interval_ms / 1000)
+            seen[name] = spread(master, interval_ms / 1000) | {"takeovers": takeovers}
+        return seen
+    finally:
+        for _, _, process in watchers:
+            process.kill()
+            process.join()

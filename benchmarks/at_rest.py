@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,16 +24,15 @@ from hafailover.vrrp.settings import Version
 from tests.interop.lan import Lan, ip
 from tests.interop.nodes import Dialect, Keepalived
 
-SETTLE_S = 10.0
 MEGABYTE = 1 << 20
 
 
 def run(scale: Scale) -> list[Figure]:
     """Measure a pair and keepalived at the same time."""
-    return asyncio.run(_measure(float(scale.of(60, 6))))
+    return asyncio.run(_measure(float(scale.of(60, 5)), settle_s=float(scale.of(10, 1))))
 
 
-async def _measure(seconds: float) -> list[Figure]:
+async def _measure(seconds: float, *, settle_s: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, Lan(f"hr{os.getpid()}") as lan:
         other = Keepalived(
             lan, "a", "b", Dialect(version=Version.V3, interval_ms=1000), Path(folder)
@@ -40,7 +40,7 @@ async def _measure(seconds: float) -> list[Figure]:
         other.start(150)
         async with standing(Tuning(interval="1s")) as world:
             await until_settled(world)
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(settle_s)
             pids = {node: processes_of_agent(world, node) for node in world.nodes}
             theirs = _keepalived_pids(lan)
             watched = [*theirs, *(pid for found in pids.values() for pid in found)]
@@ -64,6 +64,7 @@ async def _measure(seconds: float) -> list[Figure]:
                 goal=0.5,
                 bound="looks at the storage, two heartbeats every 250 ms, the canary",
             ),
+            *_turns(role, before, after, agent, theirs, span),
             Figure(
                 what=f"processor at rest, agent of the {role} and its workers",
                 value=_percent(before, after, list(pids[node]), span),
@@ -99,6 +100,36 @@ def _percent(
     before: dict[int, Usage], after: dict[int, Usage], pids: list[int], span: float
 ) -> float:
     return 100 * sum(after[pid].cpu_s - before[pid].cpu_s for pid in pids) / span
+
+
+def _turns(
+    role: str,
+    before: dict[int, Usage],
+    after: dict[int, Usage],
+    ours: list[int],
+    theirs: list[int],
+    span: float,
+) -> Iterator[Figure]:
+    """Yield how often an agent wakes up, and what one waking costs."""
+    turns = {
+        name: sum(after[pid].turns - before[pid].turns for pid in pids)
+        for name, pids in (("ours", ours), ("theirs", theirs))
+    }
+    spent = _percent(before, after, ours, span) / 100 * span
+    yield Figure(
+        what=f"wake-ups at rest, agent of the {role}",
+        value=turns["ours"] / span,
+        unit="1/s",
+        beside="keepalived",
+        other=turns["theirs"] / span,
+        bound="heartbeats, looks, probes and commands that end",
+    )
+    yield Figure(
+        what=f"one waking of the agent of the {role}",
+        value=spent / max(1, turns["ours"]) * 1e6,
+        unit="µs",
+        bound="asyncio, one decision, Python",
+    )
 
 
 def _journal_bytes(world: World, node: str) -> int:

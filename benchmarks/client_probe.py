@@ -1,5 +1,6 @@
 """A client on the LAN that sees a takeover with the kernel's own time stamps."""
 
+import math
 import multiprocessing
 import os
 import select
@@ -16,6 +17,8 @@ from tests.interop.lan import CLIENT, Lan
 
 SO_TIMESTAMPNS = 35
 LIMIT_S = 60.0
+_CALM_S = 0.5
+"""So long the client watches before something is done."""
 _IFF_UP = 1
 _RTM_NEWLINK = 16
 _ETHERTYPE_ALL = 3
@@ -61,8 +64,22 @@ class Takeover:
     silence_to_announcement: float
     """Counted from the last advertisement of the dead Master."""
 
+    longest_gap: float
+    """Between the last answer of the dead Master and the first of its successor."""
+
     was_premature: bool
     """Whether another router announced the address while the Master still lived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """What the client saw while an address moved on purpose, in seconds."""
+
+    longest_gap: float
+    """The longest time without an answer."""
+
+    order_to_announcement: float
+    """Until the node that shall have the address said so."""
 
 
 class Listener:
@@ -127,9 +144,11 @@ class _Probe:
         last = self._advertisement_of(mac)
         wake = last + phase * interval_s
         while (left := wake - time.time()) > 0:
-            time.sleep(left)
+            self._send_ping()
+            time.sleep(min(left, ping_s))
         death = time.time()
         self._take_down(f"p-{host}")
+        alive = death
         announced = answered = None
         premature = False
         next_ping = time.time()
@@ -142,6 +161,8 @@ class _Probe:
             for frame in self._listener.frames(next_ping - time.time()):
                 if frame.source == mac and frame.is_advertisement:
                     last = frame.at
+                elif frame.source == mac and frame.answers_from(self._address):
+                    alive = frame.at
                 elif frame.source not in (mac, self._lan.mac(CLIENT)):
                     if frame.announces(self._address):
                         announced = announced or frame.at
@@ -153,23 +174,33 @@ class _Probe:
             death_to_announcement=announced - death,
             death_to_answer=answered - death,
             silence_to_announcement=announced - last,
+            longest_gap=answered - alive,
             was_premature=premature or announced < last,
         )
 
-    def longest_gap(self, seconds: float, ping_s: float) -> float:
-        """Ask for the address all the time; return the longest time without an answer, in seconds."""
+    def absence(self, host: str, tail_s: float, ping_s: float) -> tuple[float, float]:
+        """Ask for the address until ``tail_s`` after ``host`` has announced that it has it.
+
+        Returns:
+            The longest wait for an answer, and when the announcement came.
+        """
+        mac = self._lan.mac(host)
         for _ in self._listener.frames(0):
             pass
-        begin = last = time.time()
-        next_ping, longest = begin, 0.0
-        while time.time() < begin + seconds:
-            if time.time() >= next_ping:
+        begin = last = next_ping = time.time()
+        longest, announced = 0.0, math.inf
+        while (now := time.time()) < min(announced, begin + LIMIT_S) + tail_s:
+            if now >= next_ping:
                 self._send_ping()
                 next_ping += ping_s
-            for frame in self._listener.frames(next_ping - time.time()):
+            for frame in self._listener.frames(next_ping - now):
                 if frame.answers_from(self._address):
                     longest, last = max(longest, frame.at - last), frame.at
-        return max(longest, time.time() - last)
+                elif frame.source == mac and frame.announces(self._address):
+                    announced = min(announced, frame.at)
+        if announced == math.inf:
+            raise TimeoutError(f"{host} does not take the address")
+        return max(longest, time.time() - last), announced
 
     def _advertisement_of(self, mac: str) -> float:
         end = time.time() + LIMIT_S
@@ -213,18 +244,16 @@ class ClientProbe:
         seen: Takeover = self._call("takeover", host, phase, interval_s, ping_s)
         return seen
 
-    def longest_gap(
-        self, during: Callable[[], None], settle_s: float, wait_s: float, ping_s: float
-    ) -> float:
-        """Return the client's longest time without an answer while something is done, in seconds.
-
-        It is done after ``settle_s`` seconds; ``wait_s`` seconds later the client ends its watch.
-        """
-        self._pipe.send(("longest_gap", (settle_s + wait_s, ping_s)))
-        time.sleep(settle_s)
-        during()
-        gap: float = self._answer("longest_gap")
-        return gap
+    def absence(
+        self, order: Callable[[], None], host: str, tail_s: float, ping_s: float
+    ) -> Absence:
+        """Return what the client sees of an order after which ``host`` has the address."""
+        self._pipe.send(("absence", (host, tail_s, ping_s)))
+        time.sleep(_CALM_S)
+        ordered = time.time()
+        order()
+        gap, announced = self._answer("absence")
+        return Absence(longest_gap=gap, order_to_announcement=announced - ordered)
 
     def close(self) -> None:
         """End the process."""

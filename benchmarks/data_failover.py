@@ -7,77 +7,90 @@ and moved back on purpose, the primary's power is cut, it returns and takes over
 is cut. Then the older of two copies is left alone for a while, and a primary dies under the arbiter etcd.
 """
 
-import asyncio
-import os
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
+from benchmarks.data_story import Tale, tell
 from benchmarks.figures import Figure, Scale, main
 from benchmarks.shares import Shares
-from benchmarks.stories import OURS, SCRIPTS, STALL_LIMIT_S, Seen, Story, pair
-from hafailover.lab import sandbox
-from hafailover.lab.configuration import Tuning
+from benchmarks.stories import OURS, SCRIPTS, STALL_LIMIT_S, Seen
 
 LEASE_MS = 10_000.0
 OWN_MS = 100.0
 """What may come on top of detection and commands."""
+WAYS = (OURS, SCRIPTS)
 
 
-def run(scale: Scale) -> list[Figure]:
-    """Play both ways for each size."""
-    return asyncio.run(_play_all(scale))
+def run(scale: Scale) -> Iterator[Figure]:
+    """Play both ways for each size.
 
-
-async def _play_all(scale: Scale) -> list[Figure]:
+    Where times count, one story at a time; the ways to lose an older copy are looked at side by side.
+    """
     sizes = (16,) if scale.is_smoke else (64, 256, 1024)
-    figures: list[Figure] = []
-    for megabytes in sizes:
-        tuning = Tuning(image_megabytes=megabytes, interval="1s")
-        seen = {}
-        for way in (OURS, SCRIPTS):
-            async with pair(way, tuning) as world:
-                seen[way] = await Story(world, way).play()
-        figures += _figures(megabytes, seen[OURS], seen[SCRIPTS])
-    stale = await _stale(sizes[0], scale.of(30, 1), scale.of(8, 1))
-    return [*figures, *stale, *await _with_etcd(sizes[0])]
+    stale = {
+        way: Tale(
+            story="stale",
+            way=way,
+            megabytes=sizes[0],
+            alone_s=float(scale.of(20, 8)),
+            write_s=float(scale.of(3, 1)),
+        )
+        for way in WAYS
+    }
+    death = Tale(story="death", way=OURS, megabytes=sizes[0], arbiter="etcd")
+    with ThreadPoolExecutor(2) as together, ThreadPoolExecutor(2 if scale.is_smoke else 1) as alone:
+        faults = {
+            (size, way): alone.submit(tell, Tale(story="faults", way=way, megabytes=size))
+            for size in sizes
+            for way in WAYS
+        }
+        under_etcd = alone.submit(tell, death)
+        for size in sizes:
+            yield from _figures(size, *(faults[size, way].result() for way in WAYS))
+        yield from _with_etcd(sizes[0], under_etcd.result())
+        yield from _stale(sizes[0], {way: together.submit(tell, stale[way]) for way in WAYS})
 
 
-async def _stale(megabytes: int, alone_s: float, write_s: float) -> list[Figure]:
-    """Leave the older copy alone, with both ways."""
-    tuning = Tuning(image_megabytes=megabytes, interval="1s")
-    seen = {}
-    for way in (OURS, SCRIPTS):
-        async with pair(way, tuning) as world:
-            seen[way] = await Story(world, way).play_stale(alone_s, write_s)
-    return [
-        Figure(
-            what=f"acknowledged writes overwritten by the older copy, {megabytes} MB",
-            value=float(seen[OURS].lost),
+def _stale(megabytes: int, seen: dict[str, Future[Seen]]) -> Iterator[Figure]:
+    """Yield what the older copy did, alone, with both ways."""
+    ours, scripts = (seen[way].result() for way in WAYS)
+    for what, one, other, bound in (
+        (
+            "answers to clients from the older copy, alone",
+            ours.old_answers,
+            scripts.old_answers,
+            "nobody: the node that has the older copy waits for its peer",
+        ),
+        (
+            "acknowledged writes overwritten after that",
+            ours.lost,
+            scripts.lost,
+            "the lineage on record; the scripts compare nothing, and gmirror keeps one half of the two",
+        ),
+    ):
+        yield Figure(
+            what=f"{what}, {megabytes} MB",
+            value=float(one),
             unit="",
             beside=SCRIPTS,
-            other=float(seen[SCRIPTS].lost),
+            other=float(other),
             goal=0.0,
-            samples=seen[OURS].acknowledged,
-            bound="nobody: the node that has the older copy waits for its peer",
+            samples=ours.acknowledged,
+            bound=bound,
         )
-    ]
 
 
-async def _with_etcd(megabytes: int) -> list[Figure]:
-    tuning = Tuning(image_megabytes=megabytes, interval="1s", arbiter="etcd")
-    async with pair(OURS, tuning) as world:
-        seen = await Story(world, OURS).play_death()
-    return [
-        Figure(
-            what=f"outage, primary powered off, {megabytes} MB, etcd",
-            value=seen.outage["primary powered off"],
-            unit="ms",
-            beside="the lease",
-            other=LEASE_MS,
-            bound="the lease of the dead primary, commands",
-        ),
-        *_shares("etcd", seen.outage["primary powered off"], seen.shares),
-    ]
+def _with_etcd(megabytes: int, seen: Seen) -> Iterator[Figure]:
+    outage = seen.outage["primary powered off"]
+    yield Figure(
+        what=f"outage, primary powered off, {megabytes} MB, etcd",
+        value=outage,
+        unit="ms",
+        beside="the lease",
+        other=LEASE_MS,
+        bound="the lease of the dead primary, commands",
+    )
+    yield from _shares("etcd", outage, seen.shares)
 
 
 def _shares(how: str, outage_ms: float, seen: Shares | None) -> Iterable[Figure]:
@@ -174,6 +187,4 @@ def _figures(megabytes: int, ours: Seen, scripts: Seen) -> list[Figure]:
 
 
 if __name__ == "__main__":
-    sandbox.enter(["-m", "benchmarks.data_failover", *sys.argv[1:]])
-    os.environ.setdefault("LANG", "C.UTF-8")
     main("data_failover", "How long data are away.", run)

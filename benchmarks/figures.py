@@ -4,7 +4,8 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,10 +71,11 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def save(path: Path, name: str, figures: Sequence[Figure]) -> None:
-    """Write the figures of one benchmark as JSON."""
+def save(path: Path, name: str, figures: Sequence[Figure], lacks: str = "") -> None:
+    """Write the figures of one benchmark as JSON; ``lacks`` says why it did not get to its end."""
     rows = [asdict(each) | {"ratio": each.ratio, "is_met": each.is_met} for each in figures]
-    path.write_text(json.dumps({"benchmark": name, "figures": rows}, indent=1) + "\n")
+    document = {"benchmark": name, "lacks": lacks, "figures": rows}
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def load(path: Path) -> list[Figure]:
@@ -84,15 +86,28 @@ def load(path: Path) -> list[Figure]:
     ]
 
 
-def main(name: str, about: str, run: Callable[[Scale], list[Figure]]) -> None:
-    """Be the program of one benchmark."""
+def lacking(path: Path) -> str:
+    """Return why the benchmark whose figures are in ``path`` did not get to its end; empty if it did."""
+    lacks: str = json.loads(path.read_text()).get("lacks", "")
+    return lacks
+
+
+def main(name: str, about: str, run: Callable[[Scale], Iterable[Figure]]) -> None:
+    """Be the program of one benchmark: what was measured before something failed is kept."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--smoke", action="store_true", help="only see whether it works")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = run(Scale(is_smoke=options.smoke))
+    figures: list[Figure] = []
+    lacks = ""
+    try:
+        for figure in run(Scale(is_smoke=options.smoke)):
+            figures.append(figure)  # noqa: PERF402 - each counts, even if the next one fails
+    except Exception as error:  # noqa: BLE001 - whatever it was
+        traceback.print_exc()
+        lacks = f"{type(error).__name__}: {error}".splitlines()[0]
     print(table(figures))
     if options.json:
-        save(options.json, name, figures)
-    if not figures:
+        save(options.json, name, figures, lacks)
+    if lacks or not figures:
         sys.exit(1)

@@ -4,11 +4,13 @@ python -m benchmarks.machine_room [--smoke] [--json FILE]
 """
 
 import asyncio
+import cProfile
 import hashlib
 import os
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,41 @@ def _decisions(scale: Scale) -> list[Figure]:
             samples=steps,
             bound="immutable state in plain Python",
         ),
+        Figure(
+            what="decisions of the core per second and core",
+            value=steps / inside,
+            unit="1/s",
+            samples=steps,
+            bound="immutable state in plain Python",
+        ),
+        *_profile(scale.of(20, 1)),
     ]
+
+
+def _profile(count: int) -> list[Figure]:
+    """Say which part of the program a schedule spends its time in."""
+    profiler = cProfile.Profile()
+    for seed in range(1, count + 1):
+        profiler.runcall(schedule.run, seed, arbiter=ArbiterKind.PING)
+    spent: defaultdict[str, float] = defaultdict(float)
+    for row in profiler.getstats():
+        spent[_part(row.code)] += row.inlinetime
+    total = sum(spent.values())
+    return [
+        Figure(
+            what=f"of a schedule's time, under a profiler: {part}",
+            value=100 * share / total,
+            unit="%",
+            samples=count,
+        )
+        for part, share in sorted(spent.items(), key=lambda item: -item[1])[:6]
+    ]
+
+
+def _part(code: Any) -> str:
+    """Return what a function belongs to: a package of this program, or Python."""
+    _, found, inside = getattr(code, "co_filename", "").partition("/hafailover/")
+    return f"hafailover.{inside.partition('/')[0]}" if found else "Python and its library"
 
 
 def _observation(scale: Scale) -> list[Figure]:
@@ -117,6 +153,9 @@ def _hashing(scale: Scale) -> list[Figure]:
         hashed = _lasted(
             lambda: [hashlib.blake2b(data[at : at + MEGABYTE]) for at in range(0, size, MEGABYTE)]
         )
+        sha = _lasted(
+            lambda: [hashlib.sha256(data[at : at + MEGABYTE]) for at in range(0, size, MEGABYTE)]
+        )
         read = _lasted(lambda: _read(file.name))
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -132,6 +171,7 @@ def _hashing(scale: Scale) -> list[Figure]:
         )
         for name, other in (
             ("BLAKE2b alone", hashed),
+            ("SHA-256 alone", sha),
             ("reading alone, from the cache", read),
             ("reading alone, from the disk", from_disk),
         )

@@ -6,7 +6,6 @@ An agent and a keepalived with as many virtual routers each, version 3, 1 s, on 
 same time.
 """
 
-import json
 import multiprocessing
 import os
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import agent_node
 from benchmarks.client_probe import Listener
 from benchmarks.figures import Figure, Scale, main, median
 from benchmarks.lab_pair import Usage, usage
@@ -25,7 +25,6 @@ from tests.interop.lan import CLIENT, Lan, ip
 
 LIMIT_S = 120.0
 MEGABYTE = 1 << 20
-ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def run(scale: Scale) -> list[Figure]:
     memory: dict[int, float] = {}
     pages: list[float] = []
     for count in (1, 16) if scale.is_smoke else (1, 16, 255):
-        costs = measure(count, float(scale.of(30, 3)))
+        costs = measure(count, float(scale.of(25, 2)))
         ours, theirs = costs["hafailover"], costs["keepalived"]
         memory[count] = ours.resident_bytes / MEGABYTE
         figures += [
@@ -124,7 +123,11 @@ def _start(starts: dict[str, list[float]]) -> list[Figure]:
 def _scapy_import_s() -> float:
     code = "import time; t = time.monotonic(); import hafailover.system.frames; print(time.monotonic() - t)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=agent_node.ROOT,
     )
     return float(done.stdout)
 
@@ -137,7 +140,6 @@ def measure(count: int, seconds: float) -> dict[str, Cost]:
         Lan(f"hm{os.getpid()}k") as other,
     ):
         ours, theirs = Path(folder) / "ours", Path(folder) / "theirs"
-        ours.mkdir()
         theirs.mkdir()
         commands = (_agent(ours, one, count), _keepalived(theirs, count))
         first, pids = {}, {}
@@ -211,26 +213,11 @@ def _watch(space: str, count: int, answer: Any) -> None:
 
 
 def _agent(folder: Path, lan: Lan, count: int) -> list[str]:
-    document = {
-        "version": 1,
-        "nodes": {"a": {"lan": lan.address("a")}},
-        "networks": {"lan": {"interface": "eth0"}},
-        "paths": {"state": f"{folder}/state", "run": f"{folder}/run"},
-        "groups": {
-            f"g{number}": {
-                "vrid": number,
-                "priority": 255,
-                "vrrp": {"version": 3, "interval": "1s"},
-                "addresses": [f"10.98.{number}.1/24"],
-            }
-            for number in range(1, count + 1)
-        },
+    groups = {
+        f"g{number}": agent_node.group(number, 255, f"10.98.{number}.1", 1000, 3)
+        for number in range(1, count + 1)
     }
-    config = folder / "hafailover.yaml"
-    config.write_text(json.dumps(document))
-    environment = ("env", f"PYTHONPATH={ROOT}", "HAFAILOVER_BOOT_ID=bench")
-    words = ("-m", "hafailover", "run", "--config", str(config), "--node", "a")
-    return [*environment, sys.executable, *words]
+    return agent_node.command(folder, lan.address("a"), groups)
 
 
 def _keepalived(folder: Path, count: int) -> list[str]:

@@ -6,23 +6,17 @@ python -m benchmarks.report RESULTS [DOCS]
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import Figure, load
+from benchmarks.figures import Figure, lacking, load
+from benchmarks.missed import reasons
+from benchmarks.parts import PARTS, Part
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = "performance.md"
 PICTURES: Final = "performance"
-PARTS: Final = (
-    ("address_takeover", "Takeover of an address, beside keepalived"),
-    ("data_failover", "Failover of data, beside scripts written by hand"),
-    ("many_groups", "Cost of virtual routers"),
-    ("at_rest", "Cost of a pair with data that has nothing to do"),
-    ("under_fsck", "Advertisements while a file system is checked, and during a rebuild"),
-    ("machine_room", "The machine room"),
-)
 _HEAD: Final = """\
 # How fast, how light
 
@@ -42,26 +36,33 @@ _COLOURS: Final = ("#2f6f9f", "#c9803a")
 
 def write(results: Path, docs: Path = DOCS) -> None:
     """Write the page and the pictures."""
-    parts = [
-        (name, title, load(results / f"{name}.json"))
-        for name, title in PARTS
-        if (results / f"{name}.json").exists()
-    ]
-    figures = [each for _, _, found in parts for each in found]
+    paths = {part: results / f"{part.name}.json" for part in PARTS}
+    parts = [(part, load(path)) for part, path in paths.items() if path.exists()]
+    figures = [each for _, found in parts for each in found]
     sections = []
     (docs / PICTURES).mkdir(parents=True, exist_ok=True)
-    for name, title, found in parts:
+    for part, found in parts:
+        if not found:
+            continue
+        name, title = part.name, part.title
         compared = [each for each in found if each.other is not None]
         (docs / PICTURES / f"{name}.svg").write_text(bars(title, compared), encoding="utf-8")
         sections.append(f"## {title}\n\n![{title}]({PICTURES}/{name}.svg)\n\n{markdown(found)}\n")
-    head = _HEAD.format(machine=_machine(), verdict=verdict(figures) + _left_out(results))
-    (docs / PAGE).write_text(head + "\n" + "\n".join(sections), encoding="utf-8")
+    head = _HEAD.format(machine=_machine(), verdict=verdict(figures) + _left_out(paths))
+    why = reasons([each.what for each in figures if each.is_met is False])
+    page = "\n".join([head, *why, *sections])
+    (docs / PAGE).write_text(page, encoding="utf-8")
 
 
-def _left_out(results: Path) -> str:
-    """Say which parts were not measured; a page without them would seem whole."""
-    titles = [title for name, title in PARTS if not (results / f"{name}.json").exists()]
-    return f"\n\nNot measured this time: {'; '.join(titles)}." if titles else ""
+def _left_out(paths: Mapping[Part, Path]) -> str:
+    """Say what was not measured; a page without it would seem whole."""
+    lines = [part.title for part, path in paths.items() if not path.exists()]
+    lines += [
+        f"{part.title} (not to its end: {lacks})"
+        for part, path in paths.items()
+        if path.exists() and (lacks := lacking(path))
+    ]
+    return f"\n\nNot measured this time: {'; '.join(lines)}." if lines else ""
 
 
 def verdict(figures: Iterable[Figure]) -> str:

@@ -1,92 +1,95 @@
 """How soon does a backup serve a plain address after its Master's host has died?
 
-A pair of keepalived and a pair of hafailover, each on a LAN of its own, take turns in one run. The Master
-dies (its switch port goes down, then it is killed) at phases spread evenly over the interval. A client
-notes the first gratuitous ARP and the first answer with the kernel's time stamps.
-
-    python -m benchmarks.vrrp_takeover --intervals 1000,100,30,10 --trials 10 --json out.json
+Pairs of keepalived and of hafailover, each on a LAN of its own, do the same at the same time. The Master dies (its
+switch port goes down, then it is killed) at phases spread evenly over the interval. A client notes the first
+gratuitous ARP and the first answer with the kernel's time stamps. No pair does the next thing before all have done
+this one, so that nobody's start disturbs another's takeover.
 """
 
-import argparse
-import json
 import os
-import statistics
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.client_probe import ClientProbe, Takeover
+from benchmarks.agent_node import AgentNode
+from benchmarks.client_probe import Absence, ClientProbe, Takeover
 from hafailover.vrrp.settings import Version
 from tests.interop.lan import Lan
-from tests.interop.nodes import VIRTUAL_4, Dialect, Keepalived, OurNode
+from tests.interop.nodes import VIRTUAL_4, Dialect, Keepalived
 
 PRIORITY_MASTER, PRIORITY_BACKUP = 150, 100
-KINDS: dict[str, type[Keepalived | OurNode]] = {"keepalived": Keepalived, "hafailover": OurNode}
+KINDS: dict[str, type[Keepalived | AgentNode]] = {"keepalived": Keepalived, "hafailover": AgentNode}
 ATTEMPTS = 10
-MEASURES = ("silence_to_announcement", "death_to_announcement", "death_to_answer")
+_SETTLE_S = 0.5
+_PING_S = 0.005
 
 
 class Pair:
     """Two routers of one kind, and a client."""
 
-    def __init__(
-        self,
-        name: str,
-        lan: Lan,
-        interval_ms: int,
-        folder: Path,
-        version: Version = Version.V3,
-    ) -> None:
-        """Start both, the Master first."""
+    def __init__(self, name: str, lan: Lan, dialect: Dialect, folder: Path) -> None:
+        """Start the Master; the backup comes when it is Master."""
         self.name = name
-        self.premature = 0
+        self.phases: list[float] = []
+        """At which the Master is still to die."""
+        self.seen: list[Takeover] = []
+        self.resigned: list[Absence] = []
+        self.returned: list[Absence] = []
+        self._premature = 0
         self._lan = lan
-        self._interval_s = interval_ms / 1000
-        dialect = Dialect(version=version, interval_ms=interval_ms)
+        self._interval_s = dialect.interval_ms / 1000
         self._master = KINDS[name](lan, "a", "b", dialect, folder)
         self._backup = KINDS[name](lan, "b", "a", dialect, folder)
         self._probe = ClientProbe(lan, VIRTUAL_4)
-        self._master.start(PRIORITY_MASTER)
+        self._tail_s = max(self._interval_s, _SETTLE_S)
         self._backup_is_up = False
 
-    def trial(self, phase: float) -> Takeover:
-        """Let the Master die once, and bring it back.
+    def begin(self) -> None:
+        """Start the Master."""
+        self._master.start(PRIORITY_MASTER)
 
-        A machine that stood still for three intervals makes the backup Master before its time:
-        that says something about the machine, is counted, and the trial is done again.
-        """
-        for _ in range(ATTEMPTS):
-            seen = self._attempt(phase)
-            if not seen.was_premature:
-                return seen
-            self.premature += 1
-        raise TimeoutError(f"{self.name}: this machine is too busy to measure")
-
-    def _attempt(self, phase: float) -> Takeover:
+    def prepare(self) -> None:
+        """Wait until the Master is one, and alone, with a backup behind it."""
         if not self._backup_is_up:
-            self._probe.wait_for_master("a", 0.5)
+            self._probe.wait_for_master("a", _SETTLE_S)
             self._backup.start(PRIORITY_BACKUP)
             self._backup_is_up = True
-        self._probe.wait_for_master("a", max(4 * self._interval_s, 0.5))
+        self._probe.wait_for_master("a", max(2 * self._interval_s, _SETTLE_S))
+
+    def strike(self) -> None:
+        """Let the Master die once.
+
+        A machine that stood still for three intervals makes the backup Master before its time:
+        that says something about the machine, and the Master dies again at this phase.
+        """
+        phase = self.phases.pop(0)
         ping_s = min(max(self._interval_s / 50, 0.001), 0.01)
         seen = self._probe.takeover("a", phase, self._interval_s, ping_s)
+        if not seen.was_premature:
+            self.seen.append(seen)
+            return
+        self._premature += 1
+        if self._premature > ATTEMPTS:
+            raise TimeoutError(f"{self.name}: this machine is too busy to measure")
+        self.phases.append(phase)
+
+    def revive(self) -> None:
+        """Bring the dead Master back."""
         self._master.die()
         self._lan.heal("a")
         self._master.start(PRIORITY_MASTER)
-        return seen
 
-    def planned(self) -> tuple[float, float]:
-        """Let the Master resign and come back; return the client's longest wait for each, in seconds."""
-        self._probe.wait_for_master("a", max(4 * self._interval_s, 0.5))
-        wait_s, ping_s = 5 * self._interval_s + 2.0, 0.005
-        away = self._probe.longest_gap(self._master.resign, 0.5, wait_s, ping_s)
+    def resign(self) -> None:
+        """Let the Master resign."""
+        absence = self._probe.absence(self._master.resign, "b", self._tail_s, _PING_S)
+        self.resigned.append(absence)
 
-        def come_back() -> None:
-            self._master.start(PRIORITY_MASTER)
-
-        back = self._probe.longest_gap(come_back, 0.5, wait_s, ping_s)
-        return away, back
+    def come_back(self) -> None:
+        """Let the Master come back."""
+        self.returned.append(self._probe.absence(self.begin, "a", self._tail_s, _PING_S))
 
     def close(self) -> None:
         """End the client; the routers end with the LAN."""
@@ -95,105 +98,71 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """What both kinds did in turn at one interval."""
+    """What one kind of router did."""
 
-    takeovers: dict[str, list[Takeover]]
-    premature: dict[str, int]
-    planned: dict[str, list[tuple[float, float]]]
-    """Resignation and return: the client's longest wait for each, in seconds."""
+    takeovers: tuple[Takeover, ...]
+    resigned: tuple[Absence, ...]
+    returned: tuple[Absence, ...]
 
 
 def measure(
-    interval_ms: int, trials: int, *, planned: int = 0, version: Version = Version.V3
-) -> Turns:
-    """Let both pairs take turns at one interval; also count what was premature."""
-    moved: dict[str, list[tuple[float, float]]] = {name: [] for name in KINDS}
-    seen: dict[str, list[Takeover]] = {name: [] for name in KINDS}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Lan(f"hb{os.getpid()}k") as one,
-        Lan(f"hb{os.getpid()}h") as other,
-    ):
-        pairs = []
-        for name, lan in zip(KINDS, (one, other), strict=True):
-            own = Path(folder) / name
+    interval_ms: int,
+    trials: int,
+    *,
+    planned: int = 0,
+    versions: Sequence[Version] = (Version.V3,),
+    lanes: int = 1,
+) -> dict[Version, dict[str, Turns]]:
+    """Let pairs of both kinds do the same at one interval.
+
+    Args:
+        interval_ms: Between advertisements.
+        trials: How often the Master dies, in all lanes together; the middles of as many parts of the interval.
+        planned: How often the Master resigns and comes back, in each lane.
+        versions: Of VRRP; each has pairs of its own.
+        lanes: How many pairs share the work: at a second's interval all of them mostly wait.
+    """
+    keys = [
+        (version, name, lane) for version in versions for name in KINDS for lane in range(lanes)
+    ]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        pool = stack.enter_context(ThreadPoolExecutor(len(keys)))
+        pairs = {}
+        for number, (version, name, lane) in enumerate(keys):
+            lan = stack.enter_context(Lan(f"hb{os.getpid()}x{number}"))
+            own = folder / str(number)
             own.mkdir()
-            pairs.append(Pair(name, lan, interval_ms, own, version))
-        try:
-            for number in range(trials):
-                # The middle of each of ``trials`` equal parts of the interval.
-                for pair in pairs:
-                    seen[pair.name].append(pair.trial((number + 0.5) / trials))
-            for _ in range(planned):
-                for pair in pairs:
-                    moved[pair.name].append(pair.planned())
-        finally:
-            for pair in pairs:
-                pair.close()
-    premature = {pair.name: pair.premature for pair in pairs}
-    return Turns(takeovers=seen, premature=premature, planned=moved)
-
-
-def summary(interval_ms: int, seen: dict[str, list[Takeover]]) -> dict[str, Any]:
-    """Return medians in milliseconds, and ours divided by keepalived's."""
-    row: dict[str, Any] = {"interval_ms": interval_ms, "trials": len(seen["hafailover"])}
-    skew = (256 - PRIORITY_BACKUP) / 256
-    row["theory_ms"] = round((3 + skew) * interval_ms, 2)
-    for measure_ in MEASURES:
-        medians = {
-            name: statistics.median(getattr(each, measure_) for each in all_)
-            for name, all_ in seen.items()
+            pair = Pair(name, lan, Dialect(version=version, interval_ms=interval_ms), own)
+            stack.callback(pair.close)
+            pair.phases = [(part + 0.5) / trials for part in range(lane, trials, lanes)]
+            pairs[version, name, lane] = pair
+        _live_through(pool, list(pairs.values()), planned)
+    return {
+        version: {
+            name: _together([pairs[version, name, lane] for lane in range(lanes)]) for name in KINDS
         }
-        row[measure_] = {name: round(value * 1000, 2) for name, value in medians.items()}
-        row[measure_]["ratio"] = round(medians["hafailover"] / medians["keepalived"], 4)
-        row[measure_]["worst"] = {
-            name: round(max(getattr(each, measure_) for each in all_) * 1000, 2)
-            for name, all_ in seen.items()
-        }
-    return row
+        for version in versions
+    }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Render the summaries for people."""
-    head = f"{'interval':>9} {'measure':<26} {'keepalived':>11} {'hafailover':>11} {'ratio':>7}"
-    lines = [
-        f"Medians of {rows[0]['trials']} takeovers in milliseconds",
-        f"{head}   worst of each",
-    ]
-    for row in rows:
-        for measure_ in MEASURES:
-            each = row[measure_]
-            worst = " / ".join(str(value) for value in each["worst"].values())
-            name = measure_.replace("_", " ")
-            lines.append(
-                f"{row['interval_ms']:>7}ms {name:<26} {each['keepalived']:>11}"
-                f" {each['hafailover']:>11} {each['ratio']:>7}   {worst}"
-            )
-    lines += [
-        f"{row['interval_ms']:>7}ms repeated for a premature Master: {row['premature']}"
-        for row in rows
-        if any(row["premature"].values())
-    ]
-    return "\n".join(lines)
+def _live_through(pool: ThreadPoolExecutor, pairs: list[Pair], planned: int) -> None:
+    def each(what: Callable[[Pair], None], whom: list[Pair]) -> None:
+        for done in [pool.submit(what, pair) for pair in whom]:
+            done.result()
+
+    each(Pair.begin, pairs)
+    while left := [pair for pair in pairs if pair.phases]:
+        for stage in (Pair.prepare, Pair.strike, Pair.revive):
+            each(stage, left)
+    for _ in range(planned):
+        for stage in (Pair.prepare, Pair.resign, Pair.come_back):
+            each(stage, pairs)
 
 
-def main() -> None:
-    """Measure, print, and write JSON where asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--intervals", default="1000,100,30,10", help="milliseconds, with commas")
-    parser.add_argument("--trials", type=int, default=10)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    rows, raw = [], {}
-    for interval_ms in map(int, options.intervals.split(",")):
-        turns = measure(interval_ms, options.trials)
-        seen = turns.takeovers
-        rows.append(summary(interval_ms, seen) | {"premature": turns.premature})
-        raw[interval_ms] = {name: [asdict(each) for each in all_] for name, all_ in seen.items()}
-    print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps({"summary": rows, "takeovers_s": raw}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+def _together(pairs: Sequence[Pair]) -> Turns:
+    return Turns(
+        takeovers=tuple(each for pair in pairs for each in pair.seen),
+        resigned=tuple(each for pair in pairs for each in pair.resigned),
+        returned=tuple(each for pair in pairs for each in pair.returned),
+    )

@@ -60,3 +60,19 @@ def test_the_page_names_the_goals_that_were_missed(tmp_path: Path) -> None:
     assert row in page
     for name in ("address_takeover", "machine_room"):
         ET.parse(tmp_path / "performance" / f"{name}.svg")  # noqa: S314 - just written
+
+
+def test_the_page_says_why_a_goal_is_missed(tmp_path: Path) -> None:
+    simulator = Figure(
+        what="simulator: three-fault schedules per second and core",
+        value=4.5,
+        unit="1/s",
+        goal=100.0,
+        goal_is="value at least",
+    )
+    save(tmp_path / "machine_room.json", "machine_room", [simulator])
+    report.write(tmp_path, tmp_path)
+    page = (tmp_path / "performance.md").read_text()
+    assert "## Where a goal is missed, and why" in page
+    assert "**The simulator.**" in page
+    assert "**The start.**" not in page
