@@ -126,3 +126,31 @@ def test_the_port_names_the_version_and_every_dependency() -> None:
         assert name.removesuffix(".sample") == name or line.startswith("@sample ")
         assert name in makefile or f"{Path(name).parent}" in makefile
     assert max(map(len, (port / "pkg-descr").read_text().splitlines())) <= 80
+
+
+def test_the_port_has_its_variables_in_the_order_of_the_porters_handbook() -> None:
+    """Chapter "Order of Variables in Port Makefiles": blocks, and names within each, set off by an empty line."""
+    blocks = (
+        ("PORTNAME", "DISTVERSION", "CATEGORIES", "MASTER_SITES"),
+        ("MAINTAINER", "COMMENT", "WWW"),
+        ("LICENSE", "LICENSE_FILE"),
+        ("ONLY_FOR_ARCHS", "ONLY_FOR_ARCHS_REASON"),
+        ("BUILD_DEPENDS", "RUN_DEPENDS"),
+        ("USES", "USE_PYTHON"),
+        ("NO_ARCH", "SUB_FILES"),
+    )
+    text = (ROOT / "scripts" / "port" / "Makefile").read_text()
+    found = [
+        tuple(re.findall(r"^([A-Z_]+)=\t", block, re.MULTILINE)) for block in text.split("\n\n")
+    ]
+    assert tuple(names for names in found if names) == blocks
+    values = dict(re.findall(r"^([A-Z_]+)=\t+(.+)$", text, re.MULTILINE))
+    assert len(values["COMMENT"]) <= 70
+    assert values["COMMENT"][0].isupper()
+    assert not values["COMMENT"].endswith(".")
+    # What only the submitter has is told apart by a name that nobody can have (RFC 2606), and listed.
+    readme = (ROOT / "scripts" / "port" / "README.md").read_text()
+    assert {values["MASTER_SITES"], values["WWW"]} <= set(
+        re.findall(r"https://example.org\S+/", readme)
+    )
+    assert values["MAINTAINER"] in readme
