@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from hafailover.group.events import CanaryWritten, Event, ImageSynced
 from hafailover.group.settings import TimerSettings
-from hafailover.system.worker import Answer, StuckWorker, Worker
+from hafailover.system.worker import Answer, AnswerKind, StuckWorker, Worker
 from hafailover.units import Nanoseconds, seconds
 
+_HOSTS_WORD: Final = (AnswerKind.FAILED, AnswerKind.REFUSED)
 SYNC_PERIOD: Final = seconds(1)
 SYNC_DEADLINE: Final = seconds(3)
 
@@ -33,7 +34,10 @@ class _Pulse:
         deadline: Nanoseconds,
         tell: Callable[[str, int], None],
     ) -> None:
-        """``tell``: is told the problem, empty if there was none, and for how long it was under way, in ns."""
+        """``tell``: is told the host's error, empty if there was none, and for how long it was under way, in ns.
+
+        Of one that does not come back nothing is told: that is no error, and the core knows by the silence.
+        """
         self._worker = worker
         self._operation = operation
         self._arguments = arguments
@@ -57,19 +61,19 @@ class _Pulse:
     def _beat(self) -> None:
         self._sequence += 1
         self._began = self._loop.time()
-        if stuck := self._worker.stuck:
-            age_s = (self._loop.time() * 1e9 - stuck[0].since_ns) / 1e9
-            self._say(f"{self._operation} has hung for {age_s:.1f} s (pid {stuck[0].pid})")
+        if self._worker.stuck:
+            self._again()
             return
         arguments = self._arguments(self._sequence)
         self._worker.ask(self._operation, arguments, self._deadline, self._answered)
 
     def _answered(self, answer: Answer) -> None:
-        self._say("" if answer.is_done else answer.problem)
-
-    def _say(self, problem: str) -> None:
-        if not self._is_over:
+        if not self._is_over and (answer.is_done or answer.kind in _HOSTS_WORD):
+            problem = "" if answer.is_done else answer.problem
             self._tell(problem, round((self._loop.time() - self._began) * 1e9))
+        self._again()
+
+    def _again(self) -> None:
         # What was told may have ended it.
         if self._is_over:
             return
