@@ -10,7 +10,8 @@ from typing import Final
 
 import click
 
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.load import load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.group.actions import Severity
 from hafailover.runtime.alerting import Alert
 from hafailover.runtime.settings import NodeSettings

@@ -10,7 +10,8 @@ from typing import Any, Final
 import click
 
 from hafailover.config.findings import Judgement, judge
-from hafailover.config.load import DEFAULT_PATH, Configuration, read_file
+from hafailover.config.load import Configuration, read_file
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.config.problems import ConfigErrors, Problem, Severity
 from hafailover.errors import EX_CONFIG
 from hafailover.group.settings import ArbiterKind

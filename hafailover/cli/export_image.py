@@ -9,7 +9,8 @@ from typing import Final
 import click
 
 from hafailover.cli.run import refuse_wrong_host
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.load import load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.setup.facts import SetupFacts, VolumeFacts
 
 JSON_VERSION: Final = 1

@@ -11,7 +11,8 @@ import click
 
 from hafailover.cli.grow_text import Procedure, render_procedure, what_follows
 from hafailover.cli.run import refuse_wrong_host
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.load import load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.config.spans import parse_size, render_size
 from hafailover.errors import EX_TEMPFAIL, EdgeError
 from hafailover.runtime.settings import NodeSettings

@@ -10,7 +10,8 @@ from typing import Any, Final
 import click
 
 from hafailover.cli.run import refuse_wrong_host
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.load import load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.errors import UnusableConfigurationError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.facts import Part, SetupFacts

@@ -9,7 +9,8 @@ from typing import Final
 import click
 
 from hafailover.cli.reaching import socket_path
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.load import load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.errors import AgentNotRunningError, EdgeError
 from hafailover.group.settings import GroupSettings
 from hafailover.system.child import Ended

@@ -4,12 +4,16 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hafailover.config.load import DEFAULT_PATH, load
+from hafailover.config.place import DEFAULT_PATH
 from hafailover.errors import WrongHostError
-from hafailover.runtime.settings import NodeSettings
+from hafailover.system.scapy_start import ScapyStart
+
+if TYPE_CHECKING:
+    from hafailover.runtime.settings import NodeSettings
 
 
 @click.command()
@@ -29,18 +33,30 @@ def run(config: Path, node: str | None) -> int:
     mounts, addresses, exports and services up for the next life of the agent, which daemon(8)
     starts; the peer is told, and waits. It writes what it does to standard error and to syslog.
     """
+    # It gets ready while everything else is imported, checked and opened.
+    scapy = ScapyStart()
+    try:
+        return _run(config, node, scapy)
+    finally:
+        scapy.give_up()
+
+
+def _run(config: Path, node: str | None, scapy: ScapyStart) -> int:
+    # Imported only now: the child has begun, and a refusal should not cost the start of everything.
+    from hafailover.config.load import load  # noqa: PLC0415
+
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())
-    # Imported only now: a refusal should not cost the start of everything.
     from hafailover.system.agent_start import start  # noqa: PLC0415
-    from hafailover.system.growth_looks import refuse_unfinished  # noqa: PLC0415
+    from hafailover.system.growth_notes import refuse_unfinished  # noqa: PLC0415
 
     refuse_unfinished(settings)
+    return start(settings, os.environ, scapy)
 
-    return start(settings, os.environ)
 
-
-def refuse_wrong_host(settings: NodeSettings, environment: Mapping[str, str], system: str) -> None:
+def refuse_wrong_host(
+    settings: "NodeSettings", environment: Mapping[str, str], system: str
+) -> None:
     """Refuse to move data anywhere but on FreeBSD.
 
     Raises:

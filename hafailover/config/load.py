@@ -20,8 +20,6 @@ from hafailover.config.timing import spans_of
 from hafailover.config.tree import UnreadableError, parse_yaml
 from hafailover.runtime.settings import NodeSettings
 
-DEFAULT_PATH = Path("/usr/local/etc/hafailover.yaml")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:

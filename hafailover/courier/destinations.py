@@ -20,7 +20,7 @@ from hafailover.runtime.settings import (
     MailSettings,
     WebhookSettings,
 )
-from hafailover.system.runner import SEARCH_PATH
+from hafailover.system.python_child import SEARCH_PATH
 from hafailover.units import SECOND
 
 _RANKS: Final = tuple(Severity)

@@ -1,7 +1,7 @@
 """Starts the agent in the event loop that keeps advertisements on time.
 
-A child process builds the frames with scapy, which takes half a second of computing, most of it for
-the import. Meanwhile the agent itself is loaded, in a thread of which nothing is left afterwards.
+A child process, started before anything else, builds the frames with scapy, which takes half a second of computing,
+most of it for the import. Meanwhile the agent itself is loaded, in a thread of which nothing is left afterwards.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from hafailover.runtime.settings import NodeSettings
 from hafailover.system.eventloop import run
 from hafailover.system.frame_building import build_frames
+from hafailover.system.scapy_start import ScapyStart
 
 if TYPE_CHECKING:
     from hafailover.system.agent import Agent
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 _AGENT: Final = "hafailover.system.agent"
 
 
-def start(settings: NodeSettings, environment: Mapping[str, str]) -> int:
+def start(settings: NodeSettings, environment: Mapping[str, str], scapy: ScapyStart) -> int:
     """Run one life of the agent; returns its exit status.
+
+    Args:
+        settings: Of this node.
+        environment: The agent's own.
+        scapy: The child that builds the frames.
 
     Raises:
         HaFailoverError: It cannot start.
     """
-    return run(_live(settings, environment))
+    return run(_live(settings, environment, scapy))
 
 
-async def _live(settings: NodeSettings, environment: Mapping[str, str]) -> int:
-    building = asyncio.create_task(build_frames(settings.groups))
+async def _live(settings: NodeSettings, environment: Mapping[str, str], scapy: ScapyStart) -> int:
+    building = asyncio.create_task(build_frames(settings.groups, scapy))
     try:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1) as loader:

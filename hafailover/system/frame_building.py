@@ -7,20 +7,21 @@ from hafailover.group.settings import GroupSettings
 from hafailover.system import scapy_process
 from hafailover.system.frame_set import FrameOrder, FrameSet, frame_order
 from hafailover.system.hardware_addresses import hardware_addresses
+from hafailover.system.scapy_start import ScapyStart
 
 Frames = Mapping[tuple[str, int], FrameSet]
 """What each (group, family) sends."""
 
 
-async def build_frames(groups: Iterable[GroupSettings]) -> Frames:
-    """Return the frames of all groups.
+async def build_frames(groups: Iterable[GroupSettings], start: ScapyStart) -> Frames:
+    """Return the frames of all groups, as a child builds them that has been started already.
 
     Raises:
         EdgeError: There is no such interface, or scapy could not be run.
     """
     groups = tuple(groups)
     orders = frame_orders(groups, hardware_addresses(group.interface for group in groups))
-    built = await scapy_process.build(list(orders.values()))
+    built = await scapy_process.build(list(orders.values()), start)
     return dict(zip(orders, built, strict=True))
 
 

@@ -8,14 +8,14 @@ from typing import Final
 from hafailover.config.load import read_text
 from hafailover.config.problems import ConfigErrors
 from hafailover.config.resize import NotEditableError, with_size
-from hafailover.errors import UnusableConfigurationError
 from hafailover.lineage.evidence import misfit
 from hafailover.lineage.record import LineageRecord
 from hafailover.runtime.codec import decode
-from hafailover.runtime.settings import NodeSettings, PathSettings
+from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.growth import Growth, GrowthFacts
 from hafailover.storage.facts import ImageFacts
 from hafailover.storage.settings import VolumeSettings
+from hafailover.system.growth_notes import growth_path
 from hafailover.system.setup_looks import (
     Run,
     read_content,
@@ -25,31 +25,7 @@ from hafailover.system.setup_looks import (
     see_storage,
 )
 
-DIRECTORY: Final = "grow"
 _NOTE_BYTES_MAX: Final = 4096
-
-
-def growth_path(paths: PathSettings, group: str, volume: str) -> Path:
-    """Return where an unfinished enlarging of a volume is noted."""
-    return paths.state / DIRECTORY / f"{group}.{volume}.json"
-
-
-def unfinished(paths: PathSettings) -> tuple[str, ...]:
-    """Return the volumes whose enlarging was begun and not finished."""
-    return tuple(sorted(each.stem for each in (paths.state / DIRECTORY).glob("*.json")))
-
-
-def refuse_unfinished(settings: NodeSettings) -> None:
-    """Refuse to run an agent over a volume that is between two sizes.
-
-    Raises:
-        UnusableConfigurationError: The enlarging of a volume was begun and not finished.
-    """
-    for name in unfinished(settings.paths):
-        raise UnusableConfigurationError(
-            f"enlarging {name} was begun and not finished",
-            hint=f"finish it first: hafailover grow {name.replace('.', '/', 1)} SIZE, as it was begun",
-        )
 
 
 def look_at_growth(

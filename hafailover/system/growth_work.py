@@ -18,7 +18,7 @@ from hafailover.runtime.record_slots import SLOTS, encode_slot
 from hafailover.runtime.settings import PathSettings
 from hafailover.setup.growth import Growth, GrowthFacts, GrowthStep, GrowthTask
 from hafailover.storage.tail import encode_marker
-from hafailover.system.growth_looks import growth_path
+from hafailover.system.growth_notes import growth_path
 from hafailover.system.image_work import look_at_image, write_tail
 from hafailover.system.setup_looks import Run
 from hafailover.system.setup_run import SteppedWork

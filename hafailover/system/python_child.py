@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from hafailover.system.runner import SEARCH_PATH
+SEARCH_PATH: Final = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+"""FreeBSD's own directories before those of packages."""
 
 _PYTHON_VARIABLES: Final = ("PYTHONPATH", "VIRTUAL_ENV")
 

@@ -18,11 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hafailover.system.child import Child, Ended, StuckChild
+from hafailover.system.python_child import SEARCH_PATH
 from hafailover.system.spawning import spawn
 from hafailover.units import Nanoseconds
 
-SEARCH_PATH: Final = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-"""FreeBSD's own directories before those of packages."""
 PATH_VARIABLE: Final = "HAFAILOVER_PATH"
 """What stands here in the agent's environment is searched first; the lab's emulated tools are."""
 KEEP_BYTES: Final = 4096

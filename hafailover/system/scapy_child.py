@@ -8,6 +8,7 @@ How long its imports take is how long a starting agent waits: nothing is importe
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import sys
@@ -37,6 +38,8 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     read, write = decoder(Request, True), encoder(Answer)  # noqa: FBT003
+    # Whoever started this is not ready to ask yet.
+    importlib.import_module("hafailover.system.frames")
     for line in sys.stdin:
         answer = _answer(read(json.loads(line)))
         sys.stdout.write(json.dumps(write(answer)) + "\n")

@@ -4,45 +4,36 @@ So the agent stays small and quick: it keeps the bytes, not what made them.
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
-import sys
 from collections.abc import Sequence
 from typing import Final
 
-from hafailover.errors import EdgeError
 from hafailover.runtime.decoding import decoder
 from hafailover.runtime.encoding import encoder
 from hafailover.runtime.shapes import CodecError
 from hafailover.system.child import Tail
 from hafailover.system.frame_set import Answer, FrameOrder, FrameSet, Refusal, Request
-from hafailover.system.python_child import python_environment
-from hafailover.system.spawning import spawn
+from hafailover.system.scapy_start import ScapyProcessError, ScapyStart
 
 DEADLINE_S: Final = 20.0
 """Importing scapy takes 0.4 s, on a busy machine with a cold cache several seconds."""
-
-CHILD: Final = "hafailover.system.scapy_child"
 
 _COMPLAINT_BYTES: Final = 4096
 _REAP_S: Final = 0.01
 
 
-class ScapyProcessError(EdgeError):
-    """The child process that builds frames did not do so."""
+async def ask_scapy(requests: Sequence[Request], start: ScapyStart | None = None) -> list[Answer]:
+    """Have a child answer every request in order, and let it end.
 
-
-async def ask_scapy(requests: Sequence[Request]) -> list[Answer]:
-    """Start a child, have it answer every request in order, and let it end.
+    Args:
+        requests: What it is asked.
+        start: The child, if it has been started already.
 
     Raises:
         ScapyProcessError: it could not be started, took too long, or answered nonsense.
     """
     lines = "".join(json.dumps(encoder(Request)(request)) + "\n" for request in requests)
-    child = ScapyChild()
+    child = _Asked(start or ScapyStart())
     try:
         out = await asyncio.wait_for(child.ask(lines.encode()), DEADLINE_S)
     except TimeoutError as error:
@@ -61,36 +52,12 @@ async def ask_scapy(requests: Sequence[Request]) -> list[Answer]:
     return answers
 
 
-class ScapyChild:
-    """One child, started as every child of a real-time process has to be (``spawning``)."""
+class _Asked:
+    """A child that is asked, once."""
 
-    def __init__(self) -> None:
-        """Start it.
-
-        Raises:
-            ScapyProcessError: It cannot be started.
-        """
-        self._socket, theirs = socket.socketpair()
-        read, write = os.pipe()
-        try:
-            self._pid = spawn(
-                sys.executable,
-                (sys.executable, "-m", CHILD),
-                python_environment(os.environ),
-                [
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
-                    (os.POSIX_SPAWN_DUP2, write, 2),
-                ],
-            )
-        except OSError as error:
-            self._socket.close()
-            os.close(read)
-            raise ScapyProcessError(f"{sys.executable} cannot be started: {error}") from error
-        finally:
-            theirs.close()
-            os.close(write)
-        self._errors = Tail(asyncio.get_running_loop(), read, _COMPLAINT_BYTES)
+    def __init__(self, start: ScapyStart) -> None:
+        self._start = start
+        self._errors = Tail(asyncio.get_running_loop(), start.errors, _COMPLAINT_BYTES)
 
     async def ask(self, lines: bytes) -> bytes:
         """Give it all questions, and return all it says until it ends.
@@ -98,7 +65,7 @@ class ScapyChild:
         Raises:
             OSError: It has gone before it read everything.
         """
-        reader, writer = await asyncio.open_connection(sock=self._socket)
+        reader, writer = await asyncio.open_connection(sock=self._start.socket)
         try:
             writer.write(lines)
             writer.write_eof()
@@ -108,25 +75,20 @@ class ScapyChild:
 
     async def end(self) -> str:
         """Kill what is left of it, and return the last line of its complaints."""
-        self._socket.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, signal.SIGKILL)
-        while not self._is_reaped():  # noqa: ASYNC110 - nobody else tells
+        self._start.kill()
+        while not self._start.is_reaped():  # noqa: ASYNC110 - nobody else tells
             await asyncio.sleep(_REAP_S)
         said = self._errors.close().decode(errors="replace")
         return " ".join(said.strip().splitlines()[-1:])
 
-    def _is_reaped(self) -> bool:
-        return os.waitpid(self._pid, os.WNOHANG)[0] != 0
 
-
-async def build(orders: Sequence[FrameOrder]) -> list[FrameSet]:
-    """Have the frames of several routers built by one child.
+async def build(orders: Sequence[FrameOrder], start: ScapyStart | None = None) -> list[FrameSet]:
+    """Have the frames of several routers built by one child, which may have been started already.
 
     Raises:
         ScapyProcessError: it did not work.
     """
-    answers = await ask_scapy(orders)
+    answers = await ask_scapy(orders, start)
     sets = [answer for answer in answers if isinstance(answer, FrameSet)]
     if len(sets) != len(orders):
         reasons = [answer.reason for answer in answers if isinstance(answer, Refusal)]

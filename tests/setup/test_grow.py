@@ -17,7 +17,8 @@ from hafailover.setup.grow import plan_growth
 from hafailover.setup.growth import GrowthFacts, GrowthPlan, GrowthStep
 from hafailover.setup.refusals import Refused
 from hafailover.storage.tail import decode_tail
-from hafailover.system.growth_looks import edited, growth_path, look_at_growth, refuse_unfinished
+from hafailover.system.growth_looks import edited, look_at_growth
+from hafailover.system.growth_notes import growth_path, refuse_unfinished
 from hafailover.system.growth_work import GrowthWork
 from hafailover.system.setup_looks import Said, record_path, see_image
 from hafailover.system.setup_run import carry_out, steps_of

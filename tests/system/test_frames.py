@@ -1,6 +1,7 @@
 """What scapy builds is what the package reads, and what scapy reads is what the package reads."""
 
 import asyncio
+import os
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -17,6 +18,7 @@ from hafailover.system.frames import (
     read_through_scapy,
 )
 from hafailover.system.scapy_process import ask_scapy, build
+from hafailover.system.scapy_start import ScapyStart
 from hafailover.system.second_reading import SecondReading
 from hafailover.units import CENTISECOND, SECOND
 from hafailover.vrrp.acceptance import Accepted, accept
@@ -195,6 +197,22 @@ def test_the_child_builds_what_is_built_here() -> None:
     orders = [frame_order(SECRET, MAC), frame_order(V6, MAC)]
     made: list[FrameSet] = asyncio.run(build(orders))
     assert made == [build_frames(order) for order in orders]
+
+
+def test_a_child_that_was_started_before_is_asked_and_gone() -> None:
+    start = ScapyStart()
+    order = frame_order(SECRET, MAC)
+    assert asyncio.run(build([order], start)) == [build_frames(order)]
+    assert start.is_reaped()
+    start.give_up()
+
+
+def test_a_child_that_is_never_asked_is_ended() -> None:
+    start = ScapyStart()
+    start.give_up()
+    assert start.is_reaped()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_the_child_answers_what_it_cannot_do() -> None:

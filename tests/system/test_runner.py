@@ -5,7 +5,8 @@ import signal
 from pathlib import Path
 
 from hafailover.system.child import Ended
-from hafailover.system.runner import KEEP_BYTES, PATH_VARIABLE, SEARCH_PATH, Runner, search_path
+from hafailover.system.python_child import SEARCH_PATH
+from hafailover.system.runner import KEEP_BYTES, PATH_VARIABLE, Runner, search_path
 from hafailover.units import seconds
 from tests.system.conftest import Bench
 
