@@ -62,6 +62,7 @@ from hafailover.group.events import (
     WatchdogArmed,
 )
 from hafailover.group.report import GroupReport, says_the_same
+from hafailover.group.work import TEST_WRITE
 
 if TYPE_CHECKING:
     from hafailover.storage.facts import StorageFacts
@@ -77,6 +78,7 @@ class SteadyWatch:
         self._advertisements: dict[int, Advertisement] = {}
         self._probe: ProbeFinished | None = None
         self._standing = Standing()
+        self._can_write = True
 
     def is_news(self, event: Event, actions: tuple[Action, ...]) -> bool:
         """Say whether this step stands out; remembers the event either way."""
@@ -105,11 +107,14 @@ class SteadyWatch:
                 return outcome.status != 0
             case ArbiterAnswered(answer=answer):
                 return self._answer_is_news(answer)
+            case RecordsWritten(id=number, problem=problem):
+                # The disk under the records is tested every minute: that it still takes a write is no news.
+                could, self._can_write = self._can_write, not problem
+                return number != TEST_WRITE or not could or not self._can_write
             case (
                 Started()
                 | SignOfLife()
                 | StepFinished()
-                | RecordsWritten()
                 | LinkChanged()
                 | AddressChanged()
                 | OperatorAsked()

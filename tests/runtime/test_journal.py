@@ -10,11 +10,14 @@ from hafailover.group.events import (
     LinkChanged,
     OperatorAsked,
     OrderKind,
+    RecordsWritten,
     ReportReceived,
     Started,
     StorageObserved,
+    WallClockTold,
 )
 from hafailover.group.report import GroupReport, Role
+from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.driver import Driver
 from hafailover.runtime.journal import RING_STEPS, Journal
 from hafailover.runtime.replay import JournalError, replay
@@ -187,6 +190,16 @@ def ggatec(pid: int, state: str) -> GateProcess:
             StorageObserved(id=1, facts=StorageFacts(processes=(ggatec(7, "S"),))),
             StorageObserved(id=2, facts=StorageFacts(processes=(ggatec(7, "R"),))),
             StorageObserved(id=3, facts=StorageFacts(processes=(ggatec(8, "R"),))),
+        ),
+        (
+            RecordsWritten(id=7),
+            RecordsWritten(id=TEST_WRITE),
+            RecordsWritten(id=TEST_WRITE, problem="no space left"),
+        ),
+        (
+            RecordsWritten(id=TEST_WRITE, problem="no space left"),
+            WallClockTold(minute=1),
+            RecordsWritten(id=TEST_WRITE),
         ),
     ],
 )
