@@ -152,6 +152,14 @@ def test_version_3_learns_the_interval_of_the_master() -> None:
     assert router.left_ns == master_down(Version.V3, 100, 100 * MILLISECOND)
 
 
+@VERSIONS
+def test_a_backup_knows_its_master_from_either_state(version: Version) -> None:
+    for router in (backup(version=version), master(version=version)):
+        router.hear(200)
+        assert isinstance(router.state, Backup)
+        assert router.state.master == heard(200, version=version)
+
+
 def test_version_2_keeps_its_own_interval() -> None:
     router = backup(version=Version.V2)
     router.hear(200, centiseconds=10)
@@ -238,9 +246,11 @@ def test_advertisements_keep_to_their_times_however_late_the_wakeups_are() -> No
         due = following
 
 
-def test_after_a_long_pause_one_advertisement_goes_out_not_many() -> None:
+@pytest.mark.parametrize("pause_ns", [2 * SECOND, 3_600 * SECOND])
+def test_after_a_long_pause_one_advertisement_goes_out_not_many(pause_ns: int) -> None:
+    """Also where the pause ends just as the next one is due."""
     router = master()
-    assert router.on(DeadlineReached(), after_ns=3_600 * SECOND) == (send(100),)
+    assert router.on(DeadlineReached(), after_ns=pause_ns) == (send(100),)
     assert router.left_ns == SECOND
 
 
