@@ -159,6 +159,7 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
         facts=facts,
         facts_at=turn.now,
         looked_at=pending.since,
+        seen_at=turn.now if facts.is_complete else turn.state.seen_at,
         must_look=must_look or not facts.is_complete,
         look_at=None if facts.is_complete else later(turn.now, _UNKNOWN_PAUSE),
         ask_openers=() if is_answered and turn.state.role is not Role.DEMOTING else asked_openers,

@@ -13,7 +13,7 @@ from hafailover.group import (
     contact,
     handover,
     isolation,
-    primary,
+    own_copy,
     routers,
     services,
 )
@@ -295,7 +295,7 @@ def _serving(turn: Turn) -> Iterator[Condition]:
     )
     yield from conditions.serving(turn)
     views = turn.last_seen()
-    problem = next(filter(None, map(primary.local_problem, views or ())), "")
+    problem = next(filter(None, map(own_copy.problem, views or ())), "")
     yield Condition(
         what="the local copies are mounted and ACTIVE",
         is_met=views is not None and not problem,

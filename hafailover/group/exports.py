@@ -20,3 +20,8 @@ def sessions_behind(view: VolumeView, turn: Turn) -> tuple[str, ...]:
     """Return the peer's sessions that the ggates of a volume, and those known before, belong to."""
     seen = (gate.info.rpartition("/")[0].rpartition("/")[2] for gate in view.gates)
     return tuple(dict.fromkeys((*turn.state.pairing.sessions, *seen)))
+
+
+def every_unit(turn: Turn) -> tuple[tuple[str, int], ...]:
+    """Return every (volume, ggate unit) that the group may use: for whoever cannot see which of them it does."""
+    return tuple((each.name, unit) for each in turn.settings.volumes for unit in each.ggate_units)

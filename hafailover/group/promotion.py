@@ -8,20 +8,19 @@ started, and the addresses last, so that no client reaches a host without data.
 from dataclasses import replace
 
 from hafailover.group import (
+    activating,
     addresses,
     arbiters,
     checking,
     demotion,
     flapping,
-    guard,
     loss,
     routers,
     services,
+    stopping,
 )
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary, WatchImage
 from hafailover.group.committing import committed
-from hafailover.group.contact import REPLICATION, heard_networks
-from hafailover.group.exports import peer_export
 from hafailover.group.grant import Watch
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.settings import ArbiterKind
@@ -29,7 +28,7 @@ from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Attempt, Pairing
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
-from hafailover.storage.activation import plan_active, plan_mounted
+from hafailover.storage.activation import plan_mounted
 from hafailover.storage.closing import plan_unexported
 from hafailover.storage.steps import (
     FileStep,
@@ -38,10 +37,6 @@ from hafailover.storage.steps import (
     StepOutcome,
 )
 from hafailover.storage.view import VolumeView
-from hafailover.units import SECOND
-
-_PEER_PATIENCE = 4 * SECOND
-"""How long a successor waits for the releaser's export before it commits alone."""
 
 
 def begin(
@@ -68,6 +63,7 @@ def begin(
             since=turn.now,
             reason=reason,
             token=token,
+            is_handover=token is not None,
             is_forced=given_up is not None,
             accepts_mixture=accepts_mixture,
             given_up=given_up or (),
@@ -98,12 +94,17 @@ def begin(
 
 def advance(turn: Turn) -> None:
     """Do the next thing that a promotion needs."""
-    stages = (_granted, _freed, _touched, _checked, committed, _mounted, _served)
+    stages = (_granted, _freed, _touched, _checked, committed, _mounted, _watched, _served)
     views = turn.views()
     if turn.state.is_stopping:
         demotion.begin(turn, "the agent is stopping", is_final=True)
         return
-    if _is_ungranted(turn) or _must_give_way(turn) or loss.isolated(turn):
+    if (
+        _is_ungranted(turn)
+        or _must_give_way(turn)
+        or loss.isolated(turn)
+        or activating.loses_a_copy(turn)
+    ):
         return
     if turn.state.write_problem:
         fail(turn, f"the lineage records cannot be written: {turn.state.write_problem}")
@@ -155,10 +156,7 @@ def _retreat(turn: Turn, reason: str) -> None:
 
 def _is_ungranted(turn: Turn) -> bool:
     """Stop by force if the grant ends in the middle of it: what is mounted must not outlive it."""
-    if _attempt(turn).epoch != turn.state.epoch or guard.is_open(turn):
-        return False
-    demotion.begin(turn, guard.closed_because(turn), is_forced=True, is_isolated=True)
-    return True
+    return _attempt(turn).epoch == turn.state.epoch and stopping.has_to(turn)
 
 
 def fail(turn: Turn, reason: str) -> None:
@@ -258,48 +256,13 @@ def _touched(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
 def _checked(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     """Every mirror runs on this node's image, and every file system was found or made clean in this activation."""
     for view in views:
-        progress = _activate(turn, view)
+        progress = activating.activate(turn, view)
         if progress is not Progress.REACHED:
             return progress
         if view.is_mounted or view.settings.name in _attempt(turn).checked:
             continue
         return pursue(turn, checking.plan_check(_attempt(turn), view))
     return Progress.REACHED
-
-
-def _activate(turn: Turn, view: VolumeView) -> Progress:
-    attempt = _attempt(turn)
-    if attempt.token is None:
-        return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
-    export = peer_export(turn, view)
-    report = turn.peer_report
-    if view.mirror is None and (
-        report is None
-        or report.is_leaving
-        or REPLICATION not in heard_networks(turn)
-        or turn.now - attempt.since > _PEER_PATIENCE
-    ):
-        return _go_alone(turn, "the releaser's copy cannot be had in time")
-    if export is None:
-        return _without_mirror_until_then(turn, view)
-    progress = pursue(turn, plan_active(view, turn.state.tries, with_peer=export))
-    if progress is Progress.FAILED:
-        return _go_alone(turn, turn.state.refusal)
-    return progress
-
-
-def _without_mirror_until_then(turn: Turn, view: VolumeView) -> Progress:
-    """While the export is awaited the image is attached already; only the label waits."""
-    if view.disks:
-        return Progress.BUSY
-    return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
-
-
-def _go_alone(turn: Turn, reason: str) -> Progress:
-    turn.note(f"the handover goes on without the peer's copy: {reason}")
-    turn.set(attempt=replace(_attempt(turn), token=None))
-    settle(turn)
-    return Progress.BUSY
 
 
 def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
@@ -310,15 +273,22 @@ def _mounted(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     return Progress.REACHED
 
 
+def _watched(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
+    """Writes begin with the first service: from here on it is seen whether they reach both copies."""
+    for view in views:
+        if not any(name == view.settings.name for name, _ in turn.state.canaries):
+            watch(turn, view)
+    return Progress.REACHED
+
+
 def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     """Services run, then the addresses; the role is reached with the order to put them up."""
+    del views
     started = services.start_all(turn)
     if started is not Progress.REACHED:
         return started
     if not routers.is_master(turn):
         return Progress.BUSY
-    for view in views:
-        watch(turn, view)
     reason = _attempt(turn).reason
     kind = AlertKind.SWITCHOVER if _attempt(turn).token else AlertKind.FAILOVER
     turn.do(

@@ -18,7 +18,7 @@ from hafailover.group import (
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.events import Started
-from hafailover.group.exports import sessions_behind
+from hafailover.group.exports import every_unit, sessions_behind
 from hafailover.group.grant import Grant
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
@@ -106,10 +106,7 @@ def _free_stuck_kernel(turn: Turn) -> None:
     if not was_serving or not state.records or (report is not None and is_acting(report)):
         return
     if state.dropping is None:
-        units = tuple(
-            (each.name, unit) for each in turn.settings.volumes for unit in each.ggate_units
-        )
-        turn.set(pairing=Pairing(units=units))
+        turn.set(pairing=Pairing(units=every_unit(turn)))
         parting.begin(turn, "the storage cannot be seen since the agent was restarted")
     parting.let_go(turn)
 

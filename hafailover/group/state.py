@@ -138,6 +138,8 @@ class GroupState:
 
     facts: StorageFacts | None = None
     facts_at: Instant = Instant(0)
+    seen_at: Instant = Instant(0)
+    """When a look last found everything; one that hangs and is given up finds nothing."""
     looked_at: Instant = Instant(0)
     """When the look behind ``facts`` was begun: what happened since then may be missing in it."""
     observing: Pending | None = None

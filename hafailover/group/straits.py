@@ -57,7 +57,8 @@ def is_overdue(turn: Turn) -> bool:
         is_late = turn.now - begun > timers.demote_deadline
     else:
         # A look that never comes keeps even the services from being stopped.
-        is_late = turn.views() is None and turn.now - turn.state.facts_at > timers.demote_deadline
+        seen_at = max(demotion.since, turn.state.seen_at)
+        is_late = turn.views() is None and turn.now - seen_at > timers.demote_deadline
     if not is_late:
         return False
     views = turn.last_seen()
@@ -98,7 +99,7 @@ def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
         waits = turn.now - state.work.since > patience
         has_timed_out = state.tries.count > 0
     else:
-        waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
+        waits = turn.views() is None and turn.now - max(demotion.since, state.seen_at) > patience
         has_timed_out = demotion.is_forced
     is_heard = contact.REPLICATION in contact.heard_networks(turn)
     report = turn.peer_report

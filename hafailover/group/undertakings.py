@@ -13,6 +13,7 @@ class Attempt:
     Attributes:
         session: Names this activation in the records.
         token: Allows both copies to be labelled as identical; dropped as soon as the peer's copy cannot be had.
+        is_handover: Whether it began with one: then a ggate may be in use.
         synced: Volumes whose image was fsynced after its last export ended.
         checked: Volumes whose file system fsck has just found or made clean.
         repaired: Volumes that needed the full check, with its number of runs.
@@ -29,6 +30,7 @@ class Attempt:
     since: Instant
     reason: str
     token: HandoverToken | None = None
+    is_handover: bool = False
     synced: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
     repaired: tuple[tuple[str, int], ...] = ()

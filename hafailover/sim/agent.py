@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _RECORD_NS = 3 * MILLISECOND
 _ADDRESS_NS = 4 * MILLISECOND
-_SERVICE_NS = 20 * MILLISECOND
 _SAVE_NS = 3 * SECOND
 _LATE_NS = 100 * MILLISECOND
 _SPIN_MAX = 50
@@ -254,7 +253,7 @@ class Agent:
                 outcome = StepOutcome(status=int(is_failing))
                 self.feed(happened.ServiceFinished(id=number, outcome=outcome))
 
-        self._later(_SERVICE_NS, done)
+        self._later(self.world.service_ns, done)
 
     def _later(self, span_ns: int, act: Callable[[], None]) -> None:
         """Do something on this host in a while; on a frozen one not before it goes on."""

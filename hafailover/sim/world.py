@@ -53,6 +53,7 @@ class World:
         self.tell = tell
         self.sync_rate: int | None = None
         self.command_ns = 5 * MILLISECOND
+        self.service_ns = 20 * MILLISECOND
         self.records: dict[str, dict[str, LineageRecord]] = {}
         self.record_problem: dict[str, str] = {}
         self.pauses: dict[str, int | None] = {}

@@ -18,6 +18,7 @@ from hafailover.group import (
     isolation,
     loss,
     machine,
+    own_copy,
     parting,
     primary,
     promotion,
@@ -205,7 +206,7 @@ def puts_the_address_up_first(patch: Patch) -> None:
 
 
 def waits_for_no_lost_image(patch: Patch) -> None:
-    patch.setattr(primary, "_local_lost", lambda _turn: False)
+    patch.setattr(own_copy, "is_lost", lambda _turn: False)
 
 
 def never_becomes_master(patch: Patch) -> None:
