@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hafailover.cli import lab_text
+from hafailover.config.problems import suggestion
 from hafailover.errors import EX_UNAVAILABLE
 from hafailover.lab import etcd_cluster, sandbox, scenario, standing
 from hafailover.lab.configuration import Tuning
@@ -224,7 +225,10 @@ def _find(name: str) -> scenario.Scenario:
     if not path.exists():
         path = Path(name)
     if not path.exists():
-        raise click.BadParameter(f"{name} is neither in hafailover lab list nor a file")
+        known = [each.stem for each in SCENARIOS.glob("*.yaml")]
+        raise click.BadParameter(
+            f"{name} is neither in hafailover lab list nor a file{suggestion(name, known)}"
+        )
     try:
         return scenario.load(path)
     except scenario.ScenarioError as problem:

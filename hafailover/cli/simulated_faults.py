@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +14,12 @@ from hafailover.lab.host.control import parse
 from hafailover.lab.plan import Cut
 from hafailover.lab.scenario import NODES, Fault, Verb
 from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.runtime.record_slots import SLOT_BYTES, SLOTS, encode_slot, read_slots, unknown
+from hafailover.sim import etcd
 from hafailover.sim.network import LAN, NETWORKS
 from hafailover.sim.world import PLACES
 from hafailover.storage.tail import encode_marker
+from hafailover.units import SECOND
 
 if TYPE_CHECKING:
     from hafailover.sim.host import Host
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 _MINUTES: Final = 60
 _LOSS: Final = 0.5
+_SLOW_NS: Final = 15 * SECOND
+"""A fence device that takes so long lets a kernel that looks every few seconds decide before it does."""
 
 
 class CannotPlayError(Exception):
@@ -84,6 +90,10 @@ class Faults:
                 self._heal(network, node)
             case Verb.LOSE, (network, node, percent):
                 self._lose(network, node, int(percent) / 100)
+            case Verb.ARBITER, ("etcd", "unheard", node):
+                world.network.cut(LAN, etcd.PLACE, node)
+            case Verb.ARBITER, ("etcd", "heard", node):
+                world.network.heal(LAN, etcd.PLACE, node)
             case Verb.ARBITER, (kind, what):
                 return self._of_arbiter(kind, what)
             case Verb.SERVICE, (node, "failing"):
@@ -98,22 +108,26 @@ class Faults:
 
     def _of_arbiter(self, kind: str, what: str) -> bool:
         """Whether it was a fault of the arbiter, and is brought about."""
-        etcd, device = self._world.etcd, self._world.fence
+        cluster, device = self._world.etcd, self._world.fence
         match kind, what:
             case "etcd", "down":
-                etcd.has_majority = False
+                cluster.has_majority = False
             case "etcd", "lossy":
-                etcd.loss = _LOSS
+                cluster.loss = _LOSS
             case "etcd", "well":
-                etcd.has_majority, etcd.loss = True, 0.0
+                cluster.has_majority, cluster.loss = True, 0.0
             case "etcd", "keep":
-                self._backup = etcd.backup()
+                self._backup = cluster.backup()
             case "etcd", "restored":
-                etcd.restore(self._backup)
+                cluster.restore(self._backup)
+            case "etcd", "newer":
+                cluster.restore({key: _newer(text) for key, text in cluster.backup().items()})
+            case "fence", "slow":
+                device.span_ns = _SLOW_NS
             case "fence", "down":
                 device.works = False
             case "fence", "well":
-                device.works = True
+                device.works, device.span_ns = True, None
             case _:
                 return False
         return True
@@ -181,11 +195,14 @@ class Faults:
     def _put_record(self, node: str, copy: str) -> None:
         """Change what a node finds on record when it is switched on."""
         for volume, record in self._world.records[node].items():
-            self._world.records[node][volume] = (
-                LineageRecord(copy=CopyState.UNKNOWN, doubt="there is no record")
-                if copy == "missing"
-                else replace(record, copy=CopyState(copy))
-            )
+            match copy:
+                case "missing":
+                    put = unknown("there is no record")
+                case "newer":
+                    put = _of_another_version(volume, record)
+                case _:
+                    put = replace(record, copy=CopyState(copy))
+            self._world.records[node][volume] = put
 
     def _put_image(self, host: Host, what: str) -> None:
         """Keep the images as they are, or put what was kept back: into the file, or as another file."""
@@ -223,6 +240,19 @@ class Faults:
                     _damage(each, self._world.images(each.name))
             case _:
                 raise CannotPlayError(f"the kernel of {host.name} is off")
+
+
+def _of_another_version(volume: str, record: LineageRecord) -> LineageRecord:
+    """Return what this version reads where the next one has written the record."""
+    magic, version, rest = encode_slot("web", volume, record).split(b" ", 2)
+    slot = b" ".join((magic, str(int(version) + 1).encode(), rest))
+    content = slot[:SLOT_BYTES].ljust(SLOTS * SLOT_BYTES, b"\0")
+    return read_slots(content, group="web", volume=volume).record
+
+
+def _newer(text: str) -> str:
+    """Return what another version may make of a text in etcd: the same, and a field that is not known here."""
+    return json.dumps({**json.loads(text), "weight": 1})
 
 
 def _damage(host: Host, images: tuple[str, ...]) -> None:

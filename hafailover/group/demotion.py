@@ -218,6 +218,10 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         guard.disarm(turn)
     if arbiters.released(turn) is not Progress.REACHED or not _may_destroy(turn):
         return
+    # By force the users of the volumes were killed, and nobody has told the services yet. The next promotion starts
+    # them again only if it finds them stopped.
+    if services.stop_all(turn) is not Progress.REACHED:
+        return
     turn.set(
         demotion=None,
         pairing=Pairing(),

@@ -84,13 +84,18 @@ class Verb(Enum):
     DISK = "disk"
     """NODE hangs|full|well: the disk under the image, or under the records. Simulator only."""
     ARBITER = "arbiter"
-    """etcd down|lossy|well|keep|restored, fence down|well; ``restored``: from what was kept. Simulator only."""
+    """etcd down|lossy|well|keep|restored|newer, etcd unheard|heard NODE, fence down|slow|well. Simulator only.
+
+    ``restored``: from what was kept; ``newer``: with a field of another version; ``unheard``: what the node asks for
+    is done, and the answers are lost."""
     SERVICE = "service"
     """NODE failing|well: whether its checks find it well. Simulator only."""
     CLOCK = "clock"
     """NODE HH:MM: what time of the day it is there. Simulator only."""
     RECORD = "record"
-    """NODE in_sync|sole|stale|syncing|diverged|missing: what a node that is off finds on record. Simulator only."""
+    """NODE in_sync|sole|stale|syncing|diverged|missing|newer: what a node that is off finds on record. Simulator only.
+
+    ``newer``: one that the next version has written."""
     IMAGE = "image"
     """NODE keep|restored|swapped: remember the image; put it back into the file; or as another file. Simulator only."""
     KERNEL = "kernel"

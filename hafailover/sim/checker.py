@@ -222,6 +222,8 @@ class Checker:
         if len(serving) != 1:
             self._broken("L1", f"{len(serving)} nodes serve at the end")
             return
+        if not self.world.workload.runs_on(serving[0]):
+            self._broken("L1", f"the service does not run on {serving[0].name}")
         lost = self.world.workload.lost(serving[0])
         if lost:
             self._broken(

@@ -29,6 +29,8 @@ class FenceDevice:
     def __init__(self, world: World) -> None:
         self.world = world
         self.works = True
+        self.span_ns: int | None = None
+        """How long it takes to do what it is asked; None: drawn each time."""
         self.lies = False
         self.shots: list[tuple[str, str]] = []
         """(who, whom) of every power-off that was carried out."""
@@ -52,4 +54,6 @@ class FenceDevice:
                 world.power_off(request.node)
             give(IsOff())
 
-        world.timeline.after(world.timeline.dice.randrange(_FASTEST, _SLOWEST), act)
+        span = self.span_ns
+        drawn = world.timeline.dice.randrange(_FASTEST, _SLOWEST)
+        world.timeline.after(drawn if span is None else span, act)

@@ -39,6 +39,7 @@ class Workload:
         self.stall_since: dict[str, int] = {}
         self.longest_stall_ns = 0
         self._running: dict[str, int] = {}
+        self._started: dict[str, tuple[int, int]] = {}
         self._canary = 0
 
     def service(self, host: Host, verb: ServiceVerb) -> None:
@@ -52,12 +53,17 @@ class Workload:
         """Begin to write."""
         token = self._running[host.name] = self._running.get(host.name, 0) + 1
         life = host.life
+        self._started[host.name] = (token, life)
         for volume in self.settings.volumes:
             self._next(host, volume, token, life)
 
     def kill(self, host: Host) -> None:
         """End the writer: what it still waits for is acknowledged to nobody."""
         self._running[host.name] = self._running.get(host.name, 0) + 1
+
+    def runs_on(self, host: Host) -> bool:
+        """Whether the writer was started in this life of the host, and neither stopped nor killed since."""
+        return self._started.get(host.name) == (self._running.get(host.name), host.life)
 
     def _alive(self, host: Host, token: int, life: int) -> bool:
         return self._running.get(host.name) == token and host.life == life and host.is_on

@@ -129,3 +129,10 @@ def test_the_demo_falls_back_to_the_simulator(
     ]
     assert ended.returncode == status
     assert any("simulator" in line for line in lines) == ("--simulated" in played[-1])
+
+
+def test_a_misspelt_scenario_is_answered_with_the_nearest_name() -> None:
+    ended = run("primry-power")
+
+    assert ended.exit_code == 2
+    assert 'did you mean "primary-power"?' in ended.output

@@ -1,6 +1,7 @@
 """Does the simulator see a broken core? Bugs are planted one at a time.
 
-The same run without the bug breaks nothing; with it, it has to.
+The same run without the bug breaks nothing; with it, it has to. Most bugs show in a run as the tests draw it anyway:
+nobody picked its faults for the bug.
 """
 
 from functools import cache
@@ -10,18 +11,26 @@ import pytest
 from hafailover.group.settings import ArbiterKind
 from hafailover.sim.faults import Fault
 from hafailover.sim.schedule import run
+from hafailover.sim.stories import FIRST_SEED
 from tests.sim.plants import CASES, Case
+from tests.sim.test_schedule import TOLD
 
 ENOUGH = 25
 
 
 @cache
-def is_good_without(seed: int, faults: tuple[Fault, ...], arbiter: ArbiterKind) -> bool:
+def is_good_without(seed: int, faults: tuple[Fault, ...] | None, arbiter: ArbiterKind) -> bool:
     return run(seed, faults=faults, arbiter=arbiter).is_good
 
 
-def test_enough_bugs_are_planted() -> None:
-    assert len({case.plant.__name__ for case in CASES}) >= ENOUGH
+def test_enough_bugs_show_in_runs_that_are_drawn_anyway() -> None:
+    drawn = {
+        case.plant.__name__
+        for case in CASES
+        if case.faults is None and FIRST_SEED <= case.seed < FIRST_SEED + TOLD
+    }
+
+    assert len(drawn) >= ENOUGH
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.plant.__name__ for case in CASES])

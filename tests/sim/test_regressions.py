@@ -294,3 +294,17 @@ def test_an_image_that_was_synced_is_no_less_worth_for_a_closing_that_cannot_be_
     )
 
     assert outcome.is_good
+
+
+def test_a_service_that_was_killed_in_a_demotion_by_force_is_started_again() -> None:
+    """Its node serves again before its agent is restarted: the address was up, and nothing answered there."""
+    outcome = run(
+        1_000_019,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.REPLICATION, "A", 6.99, 0.43),
+            fault(FaultKind.LAN_PORT, "A", 10.3, 1.26),
+        ),
+    )
+
+    assert outcome.is_good

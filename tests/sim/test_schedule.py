@@ -13,7 +13,7 @@ from hafailover.units import SECOND
 
 RUNS = 130
 """Of each arbiter."""
-TOLD = 40
+TOLD = 80
 """Stories of each arbiter."""
 
 
