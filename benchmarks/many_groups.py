@@ -107,7 +107,7 @@ def _start(starts: dict[str, list[float]]) -> list[Figure]:
             goal=800.0,
             worst=max(starts["hafailover"]) * 1000,
             samples=len(starts["hafailover"]),
-            bound="scapy's import in a child, beside the agent's own",
+            bound="the agent's own import; scapy's is beside it, in a child",
         ),
         Figure(
             what="of which scapy's import, in the child that builds the frames",

@@ -1,7 +1,10 @@
 """Why is a goal missed? In words, for the page; said only of goals that are."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Final
+
+_WIDTH: Final = 118
 
 WHY: Final = (
     (
@@ -20,9 +23,9 @@ lease takes the place of the silence.""",
         "The start",
         """\
 Two things happen at the same time, on a core each: a child imports scapy and builds the frames, the agent imports
-itself and reads its configuration. The agent is the longer of the two by now. Most of its time goes into making
-classes: some five hundred frozen dataclasses, each with half a dozen methods that Python generates and compiles at
-each start, and each made twice, since `slots=True` replaces the class.""",
+itself and reads its configuration. Whichever is later sends the first advertisement. Half of what the agent needs goes
+into some two hundred and sixty frozen dataclasses, each with half a dozen methods that Python writes and compiles anew
+at each start; it would take another way to make classes to get rid of that.""",
     ),
     (
         "processor at rest, agent of the",
@@ -63,7 +66,7 @@ run: a virtual machine's processor is taken away by its host now and then, from 
 def reasons(missed: Sequence[str]) -> Iterator[str]:
     """Yield a section that says why, if there is anything to say."""
     said = [
-        f"**{title}.** {words}\n"
+        "\n".join(wrap(f"**{title}.** {' '.join(words.split())}", _WIDTH)) + "\n"
         for start, title, words in WHY
         if any(what.startswith(start) for what in missed)
     ]

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_part_that_fails_is_named_and_the_others_are_kept(
 
 
 def test_a_part_that_does_not_end_is_ended(tmp_path: Path) -> None:
-    short = Part(name=FIRST.name, title=FIRST.title, minutes=0.0)
+    short = replace(FIRST, minutes=0.0)
     broken = {FIRST.name: "import time; time.sleep(60)"}
     assert not everything.run([short, THIRD], tmp_path, command(tmp_path, broken), limit_s=1.0)
     assert lacking(tmp_path / "performance" / f"{FIRST.name}.json") == "not done after 0 minutes"

@@ -1,12 +1,14 @@
 """The page says what was measured, beside what, and which goals were missed."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import report
 from benchmarks.figures import Figure, load, save
+from benchmarks.parts import PARTS
 
 FAST = Figure(
     what="takeover <quiet>",
@@ -76,3 +78,26 @@ def test_the_page_says_why_a_goal_is_missed(tmp_path: Path) -> None:
     assert "## Where a goal is missed, and why" in page
     assert "**The simulator.**" in page
     assert "**The start.**" not in page
+
+
+def test_growth_shows_where_the_scale_is_one() -> None:
+    """Bars of different figures can be compared; elsewhere the longer one of each has the whole width."""
+    rows = [
+        Figure(
+            what=f"outage, return, {size} MB", value=100.0, unit="ms", beside="scripts", other=other
+        )
+        for size, other in ((64, 200.0), (1024, 400.0))
+    ]
+    data, cost = (
+        next(part for part in PARTS if part.name == name)
+        for name in ("data_failover", "many_groups")
+    )
+    assert widths(report.picture(data, rows)) == [75.0, 150.0, 75.0, 300.0]
+    assert widths(report.picture(replace(cost, pictured=("outage",)), rows)) == [150, 300, 75, 300]
+    assert widths(report.picture(data, [FAST])) == []
+
+
+def widths(svg: str) -> list[float]:
+    root = ET.fromstring(svg)  # noqa: S314 - just drawn
+    _, *found = root.iter("{http://www.w3.org/2000/svg}rect")
+    return [float(each.attrib["width"]) for each in found]
