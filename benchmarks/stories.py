@@ -93,6 +93,14 @@ class Story:
         await self._settle("A")
         seen.stall_ms = await self._lose_secondary()
 
+    async def play_moves(self) -> list[float]:
+        """Move there and back; returns the two outages; only for hafailover."""
+        found = []
+        for node, successor in (("A", "B"), ("B", "A")):
+            await self._settle(node)
+            found.append(await self._outage(self._move(node), successor))
+        return found
+
     async def play_death(self) -> Seen:
         """Cut the primary's power, and nothing else; only for hafailover."""
         await self._settle("A")

@@ -22,6 +22,10 @@ VOLUME: Final = "sites"
 MIRROR: Final = "remotemirror"
 
 MEGABYTE: Final = 1024 * 1024
+DEAD_URL: Final = "http://127.0.0.1:9"
+"""Nobody listens there."""
+STUCK_QUEUE: Final = 10
+"""The least that the configuration allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class Tuning:
     failback_window: str = ""
     rejoin: str = "auto"
     drill_outage: str = "30s"
+    stuck_alerts: bool = False
+    """Whether there are a hook that hangs and a web address that is down beside the alerts' log, and little room."""
     metrics_port: int = 0
     """Where each node shows its state over HTTP; 0 is nowhere."""
     address_first: bool = False
@@ -94,7 +100,7 @@ def configuration(plan: Plan, paths: Paths, tuning: Tuning) -> str:
         "arbiter": _arbiter(plan, paths, tuning),
         "watchdog": {"mode": "required" if tuning.arbiter == "etcd" else "off"},
         "recovery": {"failovers": tuning.failovers},
-        "alerts": {"exec": [{"command": _alert_log(paths), "severity": "note"}]},
+        "alerts": _alerts(paths, tuning),
         "drill": {"outage": tuning.drill_outage},
         "metrics": {"port": tuning.metrics_port},
         "paths": {
@@ -148,6 +154,18 @@ def _arbiter(plan: Plan, paths: Paths, tuning: Tuning) -> dict[str, Any]:
             }
         case _:
             return {"kind": "ping", "targets": [GATEWAY_ADDRESS]}
+
+
+def _alerts(paths: Paths, tuning: Tuning) -> dict[str, Any]:
+    log = {"command": _alert_log(paths), "severity": "note"}
+    if not tuning.stuck_alerts:
+        return {"exec": [log]}
+    hung = {"command": ["/bin/sleep", "100000"], "severity": "note", "deadline": "1m"}
+    return {
+        "exec": [log, hung],
+        "webhook": [{"url": DEAD_URL, "severity": "note"}],
+        "queue": STUCK_QUEUE,
+    }
 
 
 def _alert_log(paths: Paths) -> list[str]:
