@@ -50,7 +50,7 @@ def run(scale: Scale) -> list[Figure]:
 
 
 async def _play_all(scale: Scale) -> list[Figure]:
-    order = (False, True) if scale.is_smoke else (False, True, True, False, False, True)
+    order = (False, True) if scale.is_smoke else (False, True, True, False)
     seen = {False: Seen(), True: Seen()}
     for is_stuck in order:
         await _play(is_stuck, scale, seen[is_stuck])
@@ -66,7 +66,7 @@ async def _play(is_stuck: bool, scale: Scale, seen: Seen) -> None:  # noqa: FBT0
                     _fill(_state(world, name) / "alerts")
             await world.start()
             story = Story(world, OURS)
-            for _ in range(scale.of(4, 1)):
+            for _ in range(scale.of(2, 1)):
                 seen.outages[PLANNED] += await story.play_moves()
             if not scale.is_smoke:
                 seen.outages[DEATH].append((await story.play_death()).outage["primary powered off"])

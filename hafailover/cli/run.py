@@ -31,7 +31,9 @@ def run(config: Path, node: str | None) -> int:
 
     SIGTERM ends it: a serving node hands its groups down in order first. SIGUSR1 ends it and leaves
     mounts, addresses, exports and services up for the next life of the agent, which daemon(8)
-    starts; the peer is told, and waits. It writes what it does to standard error and to syslog.
+    starts; the peer is told, and waits. SIGHUP has it look at the configuration file: one that cannot be
+    used, or is no longer what it runs with, is alerted; a restart applies it. It writes what it does to
+    standard error and to syslog.
     """
     # It gets ready while everything else is imported, checked and opened.
     scapy = ScapyStart()
@@ -51,7 +53,7 @@ def _run(config: Path, node: str | None, scapy: ScapyStart) -> int:
     from hafailover.system.growth_notes import refuse_unfinished  # noqa: PLC0415
 
     refuse_unfinished(settings)
-    return start(settings, os.environ, scapy)
+    return start(settings, os.environ, config, scapy)
 
 
 def refuse_wrong_host(

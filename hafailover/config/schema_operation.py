@@ -86,7 +86,12 @@ ALERTS: Final = (
     ),
     section("dead_man", _DEAD_MAN, "A sign of life to somebody who misses it."),
     duration("repeat", "1h", "How often an alert is repeated while its cause lasts.", low=MINUTE),
-    integer("queue", "10000", "So many undelivered alerts are kept.", (10, 1_000_000)),
+    integer(
+        "queue",
+        "10000",
+        "So many undelivered alerts are kept for each destination.",
+        (10, 1_000_000),
+    ),
 )
 
 METRICS: Final = (

@@ -1,7 +1,7 @@
 """What is still to be delivered, and to whom: on the disk, whole and durable, or in memory and said so.
 
 One file for each alert, named by its number; its destinations are those that do not have it yet. When
-there are too many, the quietest go, the oldest of them first; critical ones stay.
+too many wait for one, the quietest go, the oldest of them first, and for that one alone; critical ones stay.
 """
 
 import json
@@ -39,7 +39,7 @@ class Spool:
 
         Args:
             directory: Where the files are; made if it is missing.
-            limit: So many letters are kept, critical ones not counted.
+            limit: So many letters are kept for each destination; critical ones are never dropped.
             say: Told in a sentence when the disk fails, and when it works again.
         """
         self._directory = directory
@@ -72,7 +72,8 @@ class Spool:
         letter = Letter(number=self._next, alert=alert, waiting=list(destinations))
         self._next += 1
         self._letters[letter.number] = letter
-        self._shed()
+        for name in destinations:
+            self._shed(name)
         if letter.number not in self._letters:
             return None
         self._save(letter)
@@ -113,22 +114,21 @@ class Spool:
         except (OSError, ValueError):
             return ()
 
-    def _shed(self) -> None:
-        """Drop what there is no room for: notes first, then warnings, the oldest first."""
-        while len(self._letters) > self._limit:
-            victim = next(
-                (
-                    letter
-                    for severity in _DROPPABLE
-                    for letter in self._letters.values()
-                    if letter.alert.severity is severity
-                ),
-                None,
-            )
-            if victim is None:
-                return
+    def _shed(self, destination: str) -> None:
+        """Drop what a destination has no room for: notes first, then warnings, the oldest first.
+
+        Each has room of its own: one that nobody reaches costs the others nothing.
+        """
+        waiting = [letter for letter in self if destination in letter.waiting]
+        spare = [
+            letter
+            for severity in _DROPPABLE
+            for letter in waiting
+            if letter.alert.severity is severity
+        ]
+        for victim in spare[: max(0, len(waiting) - self._limit)]:
             self.dropped += 1
-            self._remove(victim)
+            self.delivered(victim, destination)
 
     def _path(self, letter: Letter) -> Path:
         return self._directory / f"{letter.number:012}{_SUFFIX}"

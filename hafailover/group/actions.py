@@ -171,6 +171,7 @@ class AlertKind(Enum):
     DROPPED_UNANNOUNCED = "dropped-unannounced"
     LOCAL_COPY_LOST = "local-copy-lost"
     CONFIGURATION_DIFFERS = "configuration-differs"
+    CONFIGURATION_CHANGED = "configuration-changed"
     ONE_WAY_LINK = "one-way-link"
     PEER_AGENT_SILENT = "peer-agent-silent"
     RECORDS_NOT_DURABLE = "records-not-durable"

@@ -6,6 +6,7 @@ import signal
 import time
 import traceback
 from collections.abc import Awaitable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from hafailover import __version__
@@ -21,6 +22,7 @@ from hafailover.runtime.settings import NodeSettings
 from hafailover.system.agent_edges import AgentEdges
 from hafailover.system.agent_lock import AgentLock
 from hafailover.system.agent_status import StatusPage
+from hafailover.system.configuration_file import ConfigurationFile
 from hafailover.system.eventloop import become_realtime, settle
 from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
@@ -39,8 +41,12 @@ _LAST_ORDER: Final = -1
 class Agent:
     """Cores, driver and edges, and what happens between start and end."""
 
-    def __init__(self, settings: NodeSettings, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: NodeSettings, environment: Mapping[str, str], config: Path
+    ) -> None:
         """Take the lock and make every edge; nothing is sent or started yet.
+
+        ``config`` is the file that the settings are from.
 
         Raises:
             HaFailoverError: Something that is needed is not there.
@@ -77,6 +83,7 @@ class Agent:
             state=self._state,
             finished=self._ended.set,
         )
+        self._file = self._configuration_file(config, environment)
         self._clock = MonotonicClock()
         cores: dict[str, Core[Any]] = {name: core_of(group) for name, group in self._groups.items()}
         alarm = LoopAlarm(self._loop, self._wake)
@@ -87,6 +94,16 @@ class Agent:
             describe=self._describe,
             journal=self._journal,
             edges=self._edges,
+        )
+
+    def _configuration_file(self, path: Path, environment: Mapping[str, str]) -> ConfigurationFile:
+        return ConfigurationFile(
+            path,
+            self._settings,
+            self._edges.runner,
+            environment,
+            tell=self._edges.alerts.raise_alert,
+            say=self._log.say,
         )
 
     async def run(self, frames: Awaitable[Frames]) -> int:
@@ -106,7 +123,7 @@ class Agent:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._shut_down, number)
             loop.add_signal_handler(signal.SIGUSR1, self._make_way)
-            loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
+            loop.add_signal_handler(signal.SIGHUP, self._file.look)
             period = self._settings.record_test_period
             testing = loop.create_task(self._edges.records.watch(period))
             settle()
@@ -197,9 +214,6 @@ class Agent:
         self._log.say("SIGUSR1: the agent makes way for its next life and leaves everything up")
         for name in self._groups:
             self._feed(name, ShutdownAsked(keep_running=True))
-
-    def _ignore_hangup(self) -> None:
-        self._log.say("SIGHUP is ignored: a changed configuration needs a restart")
 
     def _describe(self, group: str) -> dict[str, Any]:
         return view.describe(self._driver.state(group), self._groups[group], self._clock.now())

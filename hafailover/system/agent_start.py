@@ -8,6 +8,7 @@ import asyncio
 import importlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hafailover.runtime.settings import NodeSettings
@@ -21,27 +22,32 @@ if TYPE_CHECKING:
 _AGENT: Final = "hafailover.system.agent"
 
 
-def start(settings: NodeSettings, environment: Mapping[str, str], scapy: ScapyStart) -> int:
+def start(
+    settings: NodeSettings, environment: Mapping[str, str], config: Path, scapy: ScapyStart
+) -> int:
     """Run one life of the agent; returns its exit status.
 
     Args:
         settings: Of this node.
         environment: The agent's own.
+        config: The file that the settings are from.
         scapy: The child that builds the frames.
 
     Raises:
         HaFailoverError: It cannot start.
     """
-    return run(_live(settings, environment, scapy))
+    return run(_live(settings, environment, config, scapy))
 
 
-async def _live(settings: NodeSettings, environment: Mapping[str, str], scapy: ScapyStart) -> int:
+async def _live(
+    settings: NodeSettings, environment: Mapping[str, str], config: Path, scapy: ScapyStart
+) -> int:
     building = asyncio.create_task(build_frames(settings.groups, scapy))
     try:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1) as loader:
             module = await loop.run_in_executor(loader, importlib.import_module, _AGENT)
-        agent: Agent = module.Agent(settings, environment)
+        agent: Agent = module.Agent(settings, environment, config)
         return await agent.run(building)
     finally:
         building.cancel()

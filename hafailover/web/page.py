@@ -98,8 +98,8 @@ def _peer(group: dict[str, Any]) -> Iterator[str]:
         yield f"<b class='bad'>not heard</b><p class='quiet'>{span_text(peer['heard_age_ms'])}</p></div>"
         return
     networks = ", ".join(peer["networks"]) or "no network"
-    yield f"<b>{escape(peer['role'])}</b><p class='quiet'>heard on {escape(networks)}"
-    yield f"{'; ' + escape(peer['refusal']) if peer['refusal'] else ''}</p>"
+    refusal = f"; {peer['refusal']}" if peer["refusal"] else ""
+    yield f"<b>{escape(peer['role'])}</b><p class='quiet'>heard on {escape(networks + refusal)}</p>"
     for volume in group["volumes"]:
         exported = "exported" if volume["peer_exporting"] else ""
         yield _copy(volume["name"], volume["peer_copy"] or "unknown", exported)

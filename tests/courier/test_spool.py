@@ -59,6 +59,19 @@ def test_a_full_spool_drops_notes_then_warnings_and_nothing_critical(tmp_path: P
     assert texts(spool(tmp_path, limit=3)[0]) == texts(subject)
 
 
+def test_one_that_nobody_reaches_costs_the_others_nothing(tmp_path: Path) -> None:
+    subject, _ = spool(tmp_path, limit=3)
+    for number in range(5):
+        subject.put(alert(text=f"w{number}", severity=Severity.WARNING), ["down"])
+    assert texts(subject) == ["w2", "w3", "w4"]
+
+    fresh = subject.put(alert(text="n1", severity=Severity.NOTE), ["down", "mail"])
+
+    assert fresh is not None
+    assert fresh.waiting == ["mail"]
+    assert texts(spool(tmp_path, limit=3)[0]) == ["w2", "w3", "w4", "n1"]
+
+
 def test_a_full_disk_is_said_once_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

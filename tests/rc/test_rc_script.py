@@ -258,11 +258,16 @@ def test_a_restart_asks_the_agent_to_make_way_and_stops_nothing(host: Host, word
 
 def test_a_restart_with_a_file_that_is_not_usable_leaves_the_agent_alone(host: Host) -> None:
     host.supervisor()
-    agent = host.agent()
+    told = host.root / "told"
+    agent = host.agent(f"trap ': >{told}' HUP; {FOREVER}")
     host.program("hafailover", "exit 78")
     done = host.service("restart")
     assert done.returncode == 1
     assert "the running agent is left alone" in done.stderr
+    deadline = time.monotonic() + 30
+    while not told.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert agent.poll() is None
 
 
