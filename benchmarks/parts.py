@@ -60,6 +60,12 @@ PARTS: Final = (
         pictured=("processor", "wake-ups", "resident"),
     ),
     Part(
+        name="stuck_alerts",
+        title="Failover while alerts reach nobody",
+        minutes=4.0,
+        pictured=("outage",),
+    ),
+    Part(
         name="machine_room",
         title="The machine room",
         minutes=0.6,

@@ -152,8 +152,11 @@ def test_a_router_lives_from_start_to_end(host: Host) -> None:
     assert status["agent"]["stuck_children"] == []
     assert status["agent"]["alerts_dropped"] == 0
     assert status["ignored_advertisements"] == []
+    host.config.write_text(host.config.read_text().replace("vrid: 51", "vrid: 5100"))
     os.kill(host.pid, signal.SIGHUP)
-    host.until(lambda: "SIGHUP is ignored" in host.log(), "the note about SIGHUP")
+    told = "alert configuration-changed (warning)"
+    host.until(lambda: told in host.log(), "an alert about the file")
+    assert "would not start again" in host.log()
     host.kill(signal.SIGTERM)
     assert "192.0.2.1" not in host.addresses()
     assert not (host.directory / "run/control.sock").exists()
