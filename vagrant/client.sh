@@ -7,7 +7,7 @@ files=${HAFAILOVER_FILES:-/tmp/hafailover}
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq -y --no-install-recommends install etcd-server python3 >/dev/null
+apt-get -qq -y --no-install-recommends install etcd-client etcd-server python3 >/dev/null
 
 cat >/etc/default/etcd <<END
 ETCD_LISTEN_CLIENT_URLS="http://$lan_address:2379"

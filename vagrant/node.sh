@@ -37,7 +37,12 @@ configure() {
         exit 1
     fi
     sed -e "s/@LAN@/$lan/" -e "s/@REPLICATION@/$replication/" "$files/hafailover.yaml.in" \
-        >/usr/local/etc/hafailover.yaml
+        >/usr/local/etc/hafailover.yaml.ping
+    # The same pair with the client's etcd; scripts/vagrant-acceptance takes which one a scenario wants.
+    sed -e 's/kind: ping$/kind: etcd/' -e 's|targets: .*|endpoints: ["http://192.168.77.10:2379"]|' \
+        /usr/local/etc/hafailover.yaml.ping >/usr/local/etc/hafailover.yaml.etcd
+    [ -e /usr/local/etc/hafailover.yaml ] ||
+        cp /usr/local/etc/hafailover.yaml.ping /usr/local/etc/hafailover.yaml
     install -m 0600 "$files/hafailover.key" /usr/local/etc/hafailover.key
     install -d -m 0755 /usr/local/libexec/hafailover-acceptance
     install -m 0555 "$files/writer" /usr/local/libexec/hafailover-acceptance/writer

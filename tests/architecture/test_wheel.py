@@ -72,6 +72,10 @@ def test_a_wheel_from_the_sdist_runs_where_nothing_is_compiled(tmp_path: Path) -
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / sdist.name.removesuffix(".tar.gz")
+    # What the port takes from it, and what is installed beside the package.
+    assert (source / "LICENSE").exists()
+    for place, patterns in SHARED.items():
+        assert names(source, *patterns) == names(ROOT, *patterns), place
     wheel = build(builder, "build_wheel", source, tmp_path / "dist")
     assert wheel.name.endswith("-py3-none-any.whl")
 

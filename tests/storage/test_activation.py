@@ -2,8 +2,8 @@
 
 from hafailover.sim import pair
 from hafailover.storage.activation import PeerExport, free_unit, plan_active, plan_gate
-from hafailover.storage.facts import GateProcess, MemoryDisk, StorageFacts
-from hafailover.storage.steps import CommandStep, Next, Plan, SignalStep, Step
+from hafailover.storage.facts import GateProcess, ImageFacts, MemoryDisk, StorageFacts, TailKind
+from hafailover.storage.steps import CommandStep, Next, Plan, Refused, SignalStep, Step
 from hafailover.storage.tries import Tries
 from hafailover.storage.view import VolumeView, view_volume
 
@@ -71,3 +71,57 @@ def test_the_unit_of_a_ggatec_that_does_not_end_is_not_used_again() -> None:
     assert isinstance(last, CommandStep)
     assert (last.verb, last.unit) == ("ggatec create", OTHER)
     assert free_unit(view, "ggate", VOLUME.ggate_units) == OTHER
+
+
+def seen_before_it_is_attached(*others: int, writable: bool = True, **own: bool) -> VolumeView:
+    """Return a volume with a good image, beside md units of somebody else; ``own``: it is on the last unit itself."""
+    disks = tuple(
+        MemoryDisk(unit=unit, file="/their.img", is_read_only=False, size_bytes=512, open_mode="")
+        for unit in others
+    )
+    if own:
+        disks += (
+            MemoryDisk(
+                unit=VOLUME.md_units[1],
+                file=VOLUME.image,
+                is_read_only=own["is_read_only"],
+                size_bytes=VOLUME.size_bytes,
+                open_mode="r0w0e0",
+            ),
+        )
+    image = ImageFacts(
+        exists=True, size_bytes=VOLUME.size_bytes, is_writable=writable, tail=TailKind.ZERO
+    )
+    facts = StorageFacts(
+        memory_disks=disks,
+        gates=(),
+        mirrors=(),
+        mounts=(),
+        processes=(),
+        images=((VOLUME.image, image),),
+        openers=((VOLUME.image, ()),),
+    )
+    view = view_volume(VOLUME, facts)
+    assert view is not None
+    return view
+
+
+def test_a_unit_that_somebody_else_has_is_left_to_him() -> None:
+    first, second = VOLUME.md_units
+    for others, chosen in (((), first), ((first,), second)):
+        plan = plan_active(seen_before_it_is_attached(*others), Tries(), with_peer=None)
+        assert isinstance(plan, Next)
+        assert isinstance(plan.step, CommandStep)
+        assert plan.step.argv[-2:] == ("-u", str(chosen))
+    plan = plan_active(seen_before_it_is_attached(first, second), Tries(), with_peer=None)
+    assert plan == Refused(f"both md units of {VOLUME.name} are taken: md{first}, md{second}")
+
+
+def test_what_came_up_or_would_come_up_read_only_is_refused() -> None:
+    """mdconfig(8) attaches an image that it may not write read-only, and exits 0."""
+    before = plan_active(seen_before_it_is_attached(writable=False), Tries(), with_peer=None)
+    assert isinstance(before, Refused)
+    assert "is not writable" in before.reason
+    after = plan_active(seen_before_it_is_attached(is_read_only=True), Tries(), with_peer=None)
+    assert isinstance(after, Refused)
+    assert "came up read-only" in after.reason

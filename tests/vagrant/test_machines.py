@@ -1,7 +1,7 @@
 """The machines of vagrant/: what can be tried of them without one."""
 
 import os
-import re
+import shlex
 import shutil
 import signal
 import socket
@@ -110,10 +110,69 @@ def test_what_the_client_writes_is_acknowledged_when_it_is_in_the_file(tmp_path:
 
 
 def test_the_table_is_the_labs() -> None:
-    row = re.compile(r'^        \("([a-z ]+)", ', re.MULTILINE)
-    here = row.findall((ROOT / "scripts" / "vagrant-acceptance").read_text())
-    assert here == row.findall((ROOT / "hafailover" / "cli" / "lab_text.py").read_text())
-    assert "longest write" in here
+    """It is printed by what prints it for the lab, lanes and rows."""
+    script = (ROOT / "scripts" / "vagrant-acceptance").read_text()
+    assert "lab_text.print_outcome(" in script
+    assert "longest write" not in script
+
+
+def test_scenarios_with_etcd_change_the_arbiter_first_and_say_how() -> None:
+    said = subprocess.run(
+        [sys.executable, str(ACCEPTANCE), "--commands", "etcd-primary-power", "etcd-majority-lost"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    orders = [" ".join(shlex.split(shlex.split(line)[-1])[3:]) for line in said[1:9]]
+    assert said[0] == "etcd-primary-power:"
+    assert orders[:2] == ["service hafailover stop"] * 2
+    assert "cp /usr/local/etc/hafailover.yaml.etcd /usr/local/etc/hafailover.yaml" in orders[2]
+    assert "del --prefix /hafailover" in orders[4]
+    assert orders[5:] == ["hafailover init --yes", *["service hafailover start"] * 2]
+    assert [line.split()[2] for line in said[1:3]] == ["node-b", "node-a"]
+    assert "not played: member kill" in said[-1]
+
+
+@pytest.mark.parametrize("node", ["A", "B"])
+def test_the_nodes_script_makes_a_usable_configuration_with_each_arbiter(
+    tmp_path: Path, node: str
+) -> None:
+    """The function ``configure`` of node.sh, with the paths of a directory of the test's own."""
+    files, etc = tmp_path / "files", tmp_path / "usr" / "local" / "etc"
+    etc.mkdir(parents=True)
+    files.mkdir()
+    for name in ("hafailover.yaml.in", "writer", "writer.py"):
+        shutil.copy(VAGRANT / name, files)
+    (files / "hafailover.key").write_text("0" * 64)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    shown = "vtnet1: flags=0\n\tinet 192.168.77.2 \nvtnet2: flags=0\n\tinet 10.77.0.2 \n"
+    for name, does in (
+        ("ifconfig", f"printf '{shown}'"),
+        ("sysrc", f'echo "$*" >>{tmp_path}/sysrc'),
+        ("pkg", "exit 0"),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+    text = (VAGRANT / "node.sh").read_text().replace("/usr/local", f"{tmp_path}/usr/local")
+    script = text.replace("\ninstall_agent\n", "\n")
+    assert script != text
+    for _ in range(2):
+        subprocess.run(
+            ["sh", "-c", script, "node.sh", "node-a", "192.168.77.2", "10.77.0.2"],
+            env={"PATH": f"{programs}:/usr/bin:/bin", "HAFAILOVER_FILES": str(files)},
+            check=True,
+        )
+    kinds = {}
+    for kind in ("ping", "etcd"):
+        settings = read_text((etc / f"hafailover.yaml.{kind}").read_text(), kind).settings(node)
+        kinds[kind] = (settings.ping_targets, settings.etcd and settings.etcd.endpoints)
+    assert kinds["ping"] == (("192.168.77.10",), None)
+    assert kinds["etcd"][1] is not None
+    assert "192.168.77.10" in str(kinds["etcd"][1])
+    assert (etc / "hafailover.yaml").read_text() == (etc / "hafailover.yaml.ping").read_text()
+    assert (etc / "hafailover.key").stat().st_mode & 0o777 == 0o600
+    assert "hafailover_enable=YES" in (tmp_path / "sysrc").read_text()
 
 
 def until(holds: Callable[[], bool]) -> None:
