@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -173,3 +175,27 @@ def test_what_came_of_it_is_one_sentence() -> None:
     assert replace(DRILL, refusal="paused").in_words() == "not run: paused"
     slow = replace(DRILL, objectives=replace(DRILL.objectives, outage_ms=1))
     assert slow.in_words().startswith("missed: planned: ")
+
+
+def test_the_report_is_drawn_by_a_browser_and_fits_on_paper(tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium")
+    page = tmp_path / "report.html"
+    page.write_text(render(DRILL, [DRILL, DRILL]), encoding="utf-8")
+    words = [chromium, "--headless", "--no-sandbox", "--disable-gpu"]
+    words += [f"--user-data-dir={tmp_path}/c"]
+    on_paper = f"--print-to-pdf={tmp_path}/report.pdf"
+
+    drawn = subprocess.run(
+        [*words, "--virtual-time-budget=1000", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    subprocess.run([*words, on_paper, page.as_uri()], capture_output=True, check=False, timeout=100)
+
+    assert "A lets go" in drawn.stdout, drawn.stderr
+    assert "<svg" in drawn.stdout
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")

@@ -195,6 +195,7 @@ def test_its_journal_replays_and_tells_of_a_lost_carrier(host: Host) -> None:
     host.until(lambda: host.status()["exit_status"] == 0, "health")
     host.do("ip link set em1 down")
     host.until(lambda: LinkChanged(is_up=False) in events(host), "the lost carrier")
+    assert host.status()["exit_status"] == 2
     host.do("ip link set em1 up")
     host.until(lambda: LinkChanged(is_up=True) in events(host), "the carrier")
     host.kill(signal.SIGTERM)
