@@ -85,7 +85,7 @@ def simulate(
     has to serve, with both copies in sync and every acknowledged record on them. A broken run is cut
     down to the faults that matter, with the command that repeats it.
 
-    With --explore, a switchover is disturbed at each of its steps with each of ten faults; states that
+    With --explore, a switchover is disturbed at each of its steps with each of ten or more faults; states that
     were met before are not gone on from. Printed are the number of states, and of pairs of node
     states, each of which has to have a way out. One fault takes a minute, three take hours.
 

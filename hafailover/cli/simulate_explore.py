@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hafailover.sim.explore import FAULTS, Explorer
+from hafailover.sim.explore import FAULTS, OF_ARBITER, Explorer
 
 if TYPE_CHECKING:
     from hafailover.group.settings import ArbiterKind
@@ -27,8 +27,9 @@ def explore(kind: ArbiterKind, depth: int, *, as_json: bool) -> int:
 
 
 def _text(found: Found, kind: ArbiterKind, depth: int) -> str:
+    kinds = len(FAULTS) + len(OF_ARBITER[kind])
     lines = [
-        f"a switchover with arbiter {kind.value}, up to {depth} of {len(FAULTS)} faults, at every moment",
+        f"a switchover with arbiter {kind.value}, up to {depth} of {kinds} faults, at every moment",
         f"states                {len(found.states)}",
         f"pairs of node states  {len(found.pairs)}",
         f"stories played        {found.runs}, and {found.cut} cut short where the state was known",

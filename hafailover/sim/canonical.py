@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hafailover.arbiter.record import ArbiterRecord, Holder, decode_holder, decode_record
 from hafailover.emulation.mirror import Mirror
-from hafailover.sim.network import NETWORKS
+from hafailover.group.settings import ArbiterKind
+from hafailover.sim.etcd import PLACE as ETCD
+from hafailover.sim.network import LAN, NETWORKS
 
 if TYPE_CHECKING:
+    from hafailover.group.state import GroupState
     from hafailover.lineage.record import LineageRecord
     from hafailover.sim.host import Host
     from hafailover.sim.world import World
@@ -42,7 +46,30 @@ def whole_state(world: World) -> tuple[object, ...]:
         for network in NETWORKS
         for one, other in (world.hosts, world.hosts[::-1])
     )
-    return (ways, *(_host(world, host, names) for host in world.hosts))
+    hosts = tuple(_host(world, host, names) for host in world.hosts)
+    return (ways, _arbiter(world, names), *hosts)
+
+
+def _arbiter(world: World, names: dict[str, int]) -> tuple[object, ...]:
+    """Return what is in force at etcd: whose copies count, under which lineages, and who holds the grant."""
+    settings = world.settings["A"]
+    if settings.arbiter is not ArbiterKind.ETCD:
+        return (world.fence.works,)
+    standing = world.etcd.standing(settings.name)
+    record = decode_record(standing.record or "")
+    holder = decode_holder(standing.holder or "")
+    return (
+        world.etcd.has_majority,
+        *(world.network.is_open_both_ways(LAN, host.name, ETCD) for host in world.hosts),
+        holder.node if isinstance(holder, Holder) else "",
+        isinstance(record, ArbiterRecord)
+        and (
+            record.in_sync,
+            record.phase.value,
+            record.successor,
+            tuple((volume, _name(lineage, names)) for volume, lineage in record.lineages),
+        ),
+    )
 
 
 def _host(world: World, host: Host, names: dict[str, int]) -> tuple[object, ...]:
@@ -114,4 +141,23 @@ def _agent(host: Host, names: dict[str, int]) -> tuple[object, ...]:
         len(state.sessions),
         state.failures,
         state.is_stopping,
+        *_granted(state),
+    )
+
+
+def _granted(state: GroupState) -> tuple[object, ...]:
+    """Return what an agent knows of its arbiter, and what it has asked it."""
+    grant, fence = state.grant, state.fence
+    return (
+        str(getattr(grant.request, "purpose", type(grant.request).__name__)),
+        grant.holder.node if grant.holder is not None else "",
+        grant.lease_until is not None,
+        grant.promise_until is not None,
+        grant.silent_since is not None,
+        grant.is_in_doubt,
+        grant.is_void,
+        state.guard.watch.value,
+        type(fence.request).__name__,
+        fence.is_off,
+        fence.has_to_return,
     )

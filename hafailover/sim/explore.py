@@ -2,7 +2,7 @@
 
 A story is played on the real core. At each of its moments (a storage step or a write of the records begins, or has
 ended) the process is copied once for each fault, and the copies go on: so with up to three faults every order of
-faults and steps is played. A state that was met before, with as many faults still to come, is not gone on from.
+faults and steps is played. A state that was met before, with as many faults still to come or more, is not gone on from.
 Time is abstracted: what is compared is where everything stands, not since when.
 """
 
@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hafailover.group.settings import ArbiterKind
 from hafailover.sim import operators, schedule
 from hafailover.sim.canonical import node_state, whole_state
 from hafailover.sim.faults import Fault, FaultKind
@@ -23,13 +24,14 @@ from hafailover.sim.striking import mend, strike
 from hafailover.units import SECOND
 
 if TYPE_CHECKING:
-    from hafailover.group.settings import ArbiterKind
     from hafailover.sim.agent import Agent
     from hafailover.sim.world import World
 
 SPAN_NS = 4 * SECOND
 """How long a fault lasts that ends by itself."""
 _STORY_NS = 12 * SECOND
+_CALM_NS = 2 * SECOND
+"""Until an arbiter counts both copies, too, and a switchover is not refused."""
 
 _SESSION = re.compile(r"-[0-9a-f]{8}")
 
@@ -45,6 +47,17 @@ FAULTS = (
     Fault(kind=FaultKind.FREEZE, node="B", span_ns=SPAN_NS),
     Fault(kind=FaultKind.ONE_WAY, node="A", network=LAN, span_ns=SPAN_NS),
 )
+OF_ARBITER = {
+    ArbiterKind.ETCD: (
+        Fault(kind=FaultKind.ETCD_DOWN, span_ns=SPAN_NS),
+        Fault(kind=FaultKind.ETCD_PORT, node="A", span_ns=SPAN_NS),
+        Fault(kind=FaultKind.ETCD_PORT, node="B", span_ns=SPAN_NS),
+    ),
+    ArbiterKind.FENCE: (Fault(kind=FaultKind.FENCE_DOWN, span_ns=SPAN_NS),),
+    ArbiterKind.PING: (),
+    ArbiterKind.NONE: (),
+}
+"""What strikes besides, with each arbiter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ class Explorer:
         """Explore a pair with this arbiter; only the first ``moments`` moments of a story can be disturbed."""
         self.found = Found()
         self._arbiter = arbiter
-        self._left = faults
+        self._faults = self._left = faults
         self._moments = moments
         self._moment = 0
         self._struck: tuple[Struck, ...] = ()
@@ -102,6 +115,7 @@ class Explorer:
     def explore(self) -> Found:
         """Play everything; return what was found."""
         world = schedule.start(1, arbiter=self._arbiter)
+        world.run_for(_CALM_NS)
         world.on_moment = lambda agent, phase, what: self._pass(
             agent.world, agent, f"{phase} {what}"
         )
@@ -121,12 +135,12 @@ class Explorer:
         self._moment += 1
         self._own_pairs.add((node_state(world, "A"), node_state(world, "B")))
         step = _SESSION.sub("", what)
-        key = (hash((whole_state(world), agent.host.name, step)), self._left)
-        if key in self.found.states:
+        state = hash((whole_state(world), agent.host.name, step))
+        if any((state, left) in self.found.states for left in range(self._left, self._faults + 1)):
             raise _KnownError
-        self.found.states.add(key)
+        self.found.states.add((state, self._left))
         if self._left and self._moment <= self._moments:
-            for fault in FAULTS:
+            for fault in (*FAULTS, *OF_ARBITER[self._arbiter]):
                 if self._go_on_in_copy():
                     self._left -= 1
                     self._struck = (*self._struck, Struck(self._moment, fault))
