@@ -18,6 +18,7 @@ class Purpose(Enum):
     RENEW = "renew"
     DROP = "drop the peer"
     ADD = "add the peer"
+    LEAVE = "leave the set"
     RELEASE = "release"
 
 

@@ -13,9 +13,12 @@ from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
+from hafailover.lineage import changes
+from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND, Instant
 
 _STRICT = (ArbiterKind.ETCD, ArbiterKind.FENCE)
+_EQUAL = (CopyState.IN_SYNC, CopyState.TOUCHED)
 _UNANSWERED_MAX = 3
 """So many of a request's deadlines a promotion waits for etcd before it gives up asking."""
 
@@ -89,6 +92,24 @@ def own_refusal(turn: Turn) -> str:
         if lineages.get(volume) not in (own.lineage, *own.ancestors):
             return f"the copy of {volume} is of another lineage than etcd counts"
     return ""
+
+
+def judge_own_copy(turn: Turn) -> None:
+    """Record that etcd has counted this node's copy out under a newer lineage, though no peer may be there to tell.
+
+    What etcd says can be lost with a restored backup; the record of this node keeps it.
+    """
+    grant = turn.state.grant
+    if turn.settings.arbiter is not ArbiterKind.ETCD or grant.silent_since is not None:
+        return
+    if grant.record is None or turn.settings.node in grant.record.in_sync or _was_chosen(turn):
+        return
+    counted = dict(grant.record.lineages)
+    if all(counted.get(name) in (own.lineage, *own.ancestors) for name, own in turn.state.durable):
+        return
+    turn.change_records(
+        lambda _, record: changes.outrun(record) if record.copy in _EQUAL else record
+    )
 
 
 def _was_chosen(turn: Turn) -> bool:

@@ -22,6 +22,7 @@ from hafailover.storage.facts import StorageFacts
 from hafailover.storage.steps import CommandStep, FileStep, Step, StepOutcome
 from hafailover.units import MILLISECOND, SECOND, later
 
+_PAST_MAX = 8
 _UNKNOWN_PAUSE = 500 * MILLISECOND
 
 
@@ -70,7 +71,12 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     report = event.report
     if report.node != turn.settings.peer or fencing.is_of_the_past(turn, report):
         return
+    if report.incarnation in peer.past:
+        return
     last = peer.report
+    past = peer.past
+    if last is not None and last.incarnation != report.incarnation:
+        past = (*past, last.incarnation)[-_PAST_MAX:]
     is_older = (
         last is not None
         and last.incarnation == report.incarnation
@@ -90,6 +96,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
             advertised_at=peer.advertised_at,
             has_served=peer.has_served or report.role is Role.PRIMARY,
             sees_gateway_since=sees_gateway_since,
+            past=past,
             returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,
         ),
         contact=True,
@@ -152,8 +159,10 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
         facts = turn.state.facts  # What was derived from it need not be derived again.
     asked_openers = turn.state.ask_openers
     is_answered = set(asked_openers) <= {path for path, _ in facts.openers}
-    # Whoever asked for a look while a routine one was under way wants everything from after the question.
-    must_look = pending.what == ROUTINE and turn.state.must_look
+    # Whoever asked for a look while a routine one was under way wants everything from after the question, and whoever
+    # has changed something wants it as it was left.
+    is_before = pending.what == ROUTINE or pending.id < turn.state.look_after
+    must_look = is_before and turn.state.must_look
     turn.set(
         observing=None,
         facts=facts,

@@ -54,6 +54,9 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         if _goes_on_elsewhere(view):
             turn.note(f"the copy of {turn.settings.peer} is now the newest of {view.settings.name}")
             turn.change_records(lambda _, each: changes.outrun(each))
+            demotion = turn.state.demotion
+            if demotion is not None and all(_has_peer(each) for each in views):
+                turn.set(demotion=replace(demotion, is_local_lost=True))
             return True
         remote = view.remote
         has_lost = view.mirror is not None and (
@@ -72,9 +75,12 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
 
 def _goes_on_elsewhere(view: VolumeView) -> bool:
     """Whether the kernel has lost this node's own component and goes on with the peer's alone."""
-    local, remote = view.local, view.remote
-    has_peer = remote is not None and remote.state is ComponentState.ACTIVE
-    return has_peer and (local is None or local.state is not ComponentState.ACTIVE)
+    local = view.local
+    return _has_peer(view) and (local is None or local.state is not ComponentState.ACTIVE)
+
+
+def _has_peer(view: VolumeView) -> bool:
+    return view.remote is not None and view.remote.state is ComponentState.ACTIVE
 
 
 def soften(turn: Turn, views: tuple[VolumeView, ...]) -> None:

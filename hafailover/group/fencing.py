@@ -167,7 +167,7 @@ def _off(turn: Turn, fence: Fence) -> None:
             failures=0,
             problem="",
         ),
-        peer=PeerView(report=report, life_at=turn.state.peer.life_at),
+        peer=PeerView(report=report, life_at=turn.state.peer.life_at, past=turn.state.peer.past),
     )
 
 

@@ -126,7 +126,7 @@ def _is_whole(turn: Turn) -> bool:
     """
     if turn.views() is not None and turn.now - turn.state.facts_at <= _MOMENT:
         return True
-    turn.look_again()
+    turn.set(must_look=True)
     return False
 
 
@@ -138,11 +138,11 @@ def _says_stale(turn: Turn) -> bool:
 
 
 def is_refused(turn: Turn) -> bool:
-    """Whether writes to a volume come back with an error, and none has been completed for too long."""
+    """Whether writes come back with an error, and for too long none was completed, and no look has come."""
     state, timers = turn.state, turn.settings.timers
     if not state.canary_problem or not state.canaries or state.listen_until:
         return False
-    written = min(at for _, at in state.canaries)
+    written = max(state.seen_at, min(at for _, at in state.canaries))
     return turn.now - written > timers.canary_period + timers.canary_deadline
 
 

@@ -102,13 +102,7 @@ def claim(turn: Turn, reason: str, *, lineage: str) -> None:
     unannounced = reason if reason.startswith(UNANNOUNCED) else ""
     if turn.state.unprotected_since is None:
         turn.set(unprotected_since=turn.now)
-    turn.change_records(
-        lambda _, record: (
-            changes.went_on_alone(record, lineage=lineage, since=turn.wall_s, doubt=unannounced)
-            if record.copy in USABLE
-            else record
-        )
-    )
+    go_on_alone(turn, lineage=lineage, doubt=unannounced)
     turn.note(f"the peer's copy is let go: {reason}")
     kind = AlertKind.DROPPED_UNANNOUNCED if unannounced else AlertKind.PEER_LOST
     turn.do(
@@ -116,6 +110,17 @@ def claim(turn: Turn, reason: str, *, lineage: str) -> None:
             kind=kind,
             severity=Severity.CRITICAL,
             text=f"{reason}; {turn.settings.node} goes on alone",
+        )
+    )
+
+
+def go_on_alone(turn: Turn, *, lineage: str, doubt: str) -> None:
+    """Give the copies of all volumes that are usable one new lineage, which the peer's lack."""
+    turn.change_records(
+        lambda _, record: (
+            changes.went_on_alone(record, lineage=lineage, since=turn.wall_s, doubt=doubt)
+            if record.copy in USABLE
+            else record
         )
     )
 

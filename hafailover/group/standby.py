@@ -6,6 +6,7 @@ a copy against its own reading of the two records.
 
 from hafailover.group import (
     addresses,
+    arbiters,
     candidacy,
     demotion,
     drilling,
@@ -45,10 +46,7 @@ def advance(turn: Turn) -> None:
     candidacy.update(turn)
     if _take_over(turn):
         return
-    if report is not None and turn.state.is_durable:
-        resolving.advance(turn, report)
-    if report is not None and turn.state.is_durable:
-        _judge_own_copy(turn, report)
+    _judge_copies(turn, report)
     views = turn.views()
     if views is None or not turn.state.is_durable:
         return
@@ -106,6 +104,16 @@ def _is_valid(turn: Turn, token: HandoverToken) -> bool:
         and sorted(token.lineages) == sorted(mine)
         and all(record.copy is CopyState.IN_SYNC for _, record in state.durable)
     )
+
+
+def _judge_copies(turn: Turn, report: GroupReport | None) -> None:
+    """Record what the arbiter and the meeting say of this node's copy, one durable word after the other."""
+    if turn.state.is_durable:
+        arbiters.judge_own_copy(turn)
+    if report is not None and turn.state.is_durable:
+        resolving.advance(turn, report)
+    if report is not None and turn.state.is_durable:
+        _judge_own_copy(turn, report)
 
 
 def _judge_own_copy(turn: Turn, report: GroupReport) -> None:

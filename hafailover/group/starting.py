@@ -26,7 +26,7 @@ from hafailover.group.state import Pause
 from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Pairing
 from hafailover.lineage import changes
-from hafailover.lineage.changes import booted
+from hafailover.lineage.changes import booted, levelled
 from hafailover.lineage.evidence import misfit, private_writes, written_alone
 from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import ComponentState, ImageFacts, TailKind
@@ -58,7 +58,7 @@ def start(turn: Turn, event: Started) -> None:
         pause=pause,
         grant=Grant(promised_until=promises.remembered(turn, turn.now)),
     )
-    turn.set_records(records)
+    turn.set_records(levelled(records))
     routers.start(turn)
 
 
@@ -113,12 +113,8 @@ def _free_stuck_kernel(turn: Turn) -> None:
 
 def _is_up(view: VolumeView) -> bool:
     return bool(
-        view.mirror
-        or view.disks
-        or view.gates
-        or view.is_mounted
-        or view.device_mounts
-        or view.carriers
+        # A ggatec without its device can write nothing, and may not end for long (state D): it is no part of anything.
+        view.mirror or view.disks or view.gates or view.is_mounted or view.device_mounts
     )
 
 
@@ -154,10 +150,9 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         writes = "" if changes.is_exported(record) else private_writes(record, view.image)
         if writes and not _is_up(view):
             turn.note(f"{name}: {writes}")
-            alone = changes.went_on_alone(
-                record, lineage=turn.mint(), since=turn.wall_s, doubt=writes
-            )
-            turn.set_records(((name, changes.activated(alone, None)),))
+            # What happens to one volume's peer copy happens to all of them.
+            parting.go_on_alone(turn, lineage=turn.mint(), doubt=writes)
+            turn.set_records(((name, changes.activated(turn.state.record(name), None)),))
     return turn.state.is_durable
 
 

@@ -144,6 +144,8 @@ class GroupState:
     """When the look behind ``facts`` was begun: what happened since then may be missing in it."""
     observing: Pending | None = None
     must_look: bool = True
+    look_after: int = 0
+    """A look with a smaller id was begun before what has to be looked at."""
     ask_openers: tuple[str, ...] = ()
     work: Pending | None = None
     urgent: Pending | None = None

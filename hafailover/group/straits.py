@@ -7,6 +7,7 @@ from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Demotion
 from hafailover.group.work import run_urgent
+from hafailover.lineage import changes
 from hafailover.storage.closing import kill_users
 
 
@@ -42,9 +43,10 @@ def notice_successor(turn: Turn) -> None:
 
 
 def is_overdue(turn: Turn) -> bool:
-    """Whether the limit has passed while something may still be mounted.
+    """Whether the limit has passed while something may still be mounted, or is not seen closed.
 
-    Without a mount nobody can be served stale data, and a reset would gain nothing; with an unknown one it would.
+    Without a mount nobody can be served stale data, so a node that is cut off is given the time of any other; but what
+    was served here has to be closed at last, or nobody else could ever serve it.
     """
     demotion = turn.state.demotion
     assert demotion is not None  # noqa: S101
@@ -62,7 +64,11 @@ def is_overdue(turn: Turn) -> bool:
     if not is_late:
         return False
     views = turn.last_seen()
-    return views is None or any(view.mount or view.device_mounts for view in views)
+    if views is None or any(view.mount or view.device_mounts for view in views):
+        return True
+    begun = demotion.storage_since if demotion.storage_since is not None else demotion.since
+    was_served = any(changes.is_active(record) for _, record in turn.state.records)
+    return was_served and turn.now - begun > timers.demote_deadline
 
 
 def free_stuck(turn: Turn) -> None:

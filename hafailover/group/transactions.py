@@ -26,11 +26,11 @@ def wanted(turn: Turn) -> ChangeStanding | None:
         case Role.PROMOTING:
             return _dropping(turn) or _committing(turn)
         case Role.PRIMARY:
-            return _dropping(turn) or _adding(turn)
+            return _dropping(turn) or _adding(turn) or _reminding(turn)
         case Role.DEMOTING:
             demotion = state.demotion
             is_closed = demotion is not None and demotion.is_closed
-            return _releasing(turn) if is_closed else _dropping(turn)
+            return _releasing(turn) if is_closed else _dropping(turn) or _leaving(turn)
         case Role.STANDBY:
             return _releasing(turn)  # A grant that came after this node had given up asking for it.
         case _:
@@ -102,6 +102,33 @@ def _adding(turn: Turn) -> ChangeStanding | None:
     return _change(turn, Purpose.ADD, replace(record, in_sync=both, lineages=own))
 
 
+def _reminding(turn: Turn) -> ChangeStanding | None:
+    """Say again that only this node's copy counts, to an etcd that was restored and has forgotten it."""
+    record, state = _record(turn), turn.state
+    is_sole = all(each.copy is CopyState.SOLE for _, each in state.records)
+    if not is_sole or not state.is_durable or state.dropping is not None:
+        return None
+    if record.phase is not Phase.SERVING or record.epoch != state.epoch:
+        return None
+    alone = _alone(turn, record)
+    is_known = (alone.in_sync, alone.lineages) == (record.in_sync, record.lineages)
+    return None if is_known else _change(turn, Purpose.DROP, alone)
+
+
+def _leaving(turn: Turn) -> ChangeStanding | None:
+    """Take this node out of the set: its own copy failed, and the peer's was seen whole and recorded in sync."""
+    demotion, record = turn.state.demotion, _record(turn)
+    if demotion is None or not demotion.is_local_lost or not turn.state.is_durable:
+        return None
+    if record.phase is not Phase.SERVING or record.in_sync == (turn.settings.peer,):
+        return None
+    return _change(turn, Purpose.LEAVE, _of_peer(turn, record))
+
+
+def _of_peer(turn: Turn, record: ArbiterRecord) -> ArbiterRecord:
+    return replace(record, in_sync=(turn.settings.peer,), lineages=_lineages(turn))
+
+
 def _releasing(turn: Turn) -> ChangeStanding:
     """Give the grant back, and say which copies hold what counts."""
     record = replace(_record(turn), phase=Phase.IDLE)
@@ -110,6 +137,8 @@ def _releasing(turn: Turn) -> ChangeStanding:
     others = tuple(each for each in record.in_sync if each != turn.settings.node)
     if copies == {CopyState.SOLE}:
         record = _alone(turn, record)
+    elif demotion is not None and demotion.is_local_lost:
+        record = _of_peer(turn, record)
     elif any(each not in USABLE for each in copies) and others:
         record = replace(record, in_sync=others)
     successor = demotion.successor if demotion is not None else ""

@@ -114,7 +114,7 @@ class Turn:
 
     def look_again(self) -> None:
         """Have the storage looked at before anything is planned."""
-        self.set(must_look=True)
+        self.set(must_look=True, look_after=self.state.next_id)
 
     @property
     def wall_s(self) -> int:

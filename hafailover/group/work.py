@@ -117,7 +117,8 @@ def finish_work(turn: Turn, outcome: StepOutcome) -> None:
     tries = turn.state.tries.plus(pending.step, words)
     turn.set(work=None, tries=tries, tried_at=turn.now)
     if shows(pending.step):
-        turn.set(must_look=True, look_at=None, ask_openers=_freed_images(turn, pending.step))
+        turn.look_again()
+        turn.set(look_at=None, ask_openers=_freed_images(turn, pending.step))
     if outcome.problem or (
         isinstance(pending.step, CommandStep) and outcome.status not in pending.step.accepts
     ):

@@ -232,3 +232,26 @@ def met(record: LineageRecord, *, boot: str) -> LineageRecord:
 def isolated(record: LineageRecord) -> LineageRecord:
     """This node reached nobody while its peer was silent: the peer may have gone on alone."""
     return replace(record, was_isolated=True)
+
+
+def levelled(
+    records: tuple[tuple[str, LineageRecord], ...],
+) -> tuple[tuple[str, LineageRecord], ...]:
+    """One volume went on alone, and a crash came before the next one's record said so: they all did.
+
+    The two records of one change are written one after the other; what the group decided is what the first one says.
+    """
+    sole = next((each for _, each in records if each.copy is CopyState.SOLE), None)
+    if sole is None:
+        return records
+    return tuple((name, _level(record, sole)) for name, record in records)
+
+
+def _level(record: LineageRecord, sole: LineageRecord) -> LineageRecord:
+    if record.copy not in (CopyState.IN_SYNC, CopyState.TOUCHED):
+        return record
+    if record.lineage == sole.lineage:
+        return replace(record, copy=CopyState.SOLE)
+    if record.lineage not in sole.ancestors:
+        return record
+    return went_on_alone(record, lineage=sole.lineage, since=sole.lineage_since, doubt=sole.doubt)

@@ -96,7 +96,13 @@ class EtcdClient:
             "failure": [_operation(each, lease) for each in transaction.failure],
         }
         answer = await self.gateway.call("/v3/kv/txn", words, deadline_s)
-        return Outcome(succeeded=answer.get("succeeded") is True, found=tuple(_found(answer)))
+        succeeded = answer.get("succeeded") is True
+        responses = answer.get("responses", [])
+        operations = transaction.success if succeeded else transaction.failure
+        if not isinstance(responses, list) or len(responses) != len(operations):
+            # Not of etcd, or cut short: that nothing was found must not be read into it.
+            raise EtcdUnknownError("the answer does not tell what became of each operation")
+        return Outcome(succeeded=succeeded, found=tuple(_found(answer)))
 
     async def status(self, deadline_s: float) -> ClusterStatus:
         """Return what a member says of itself.

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -392,3 +394,21 @@ def test_what_is_no_client_url_is_refused(url: str) -> None:
 def test_ports_and_addresses_are_read() -> None:
     assert parse_endpoint("https://[fd00::1]").authority == "[fd00::1]:2379"
     assert parse_endpoint("http://etcd1:4001/").port == 4001
+
+
+def test_an_answer_that_tells_of_no_key_is_not_the_news_that_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A proxy on the way may say 200 and {}; each range request has an answer of its own, found or not."""
+
+    async def call(*_: object) -> dict[str, Any]:
+        return {}
+
+    async def story() -> None:
+        etcd = client_of("http://127.0.0.1:1")
+        monkeypatch.setattr(etcd.gateway, "call", call)
+        asked = replace(read("/k"), failure=read("/k").success)
+        with pytest.raises(EtcdUnknownError, match="what became of each"):
+            await etcd.commit(asked, 0, 0.3)
+
+    play(story())

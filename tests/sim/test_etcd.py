@@ -1,11 +1,14 @@
 """What etcd's word does for a pair: nobody serves or is let go without it, and lost answers lose nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from hafailover.arbiter.answers import Answer, Unknown
 from hafailover.arbiter.record import ArbiterRecord, decode_record, encode_record
-from hafailover.arbiter.requests import ChangeStanding, Purpose
+from hafailover.arbiter.requests import ChangeStanding, Purpose, ReadStanding
+from hafailover.emulation.files import Opener
 from hafailover.group import arbiters, loss
 from hafailover.group.events import OrderKind
 from hafailover.group.grant import Watch
@@ -23,6 +26,8 @@ from hafailover.sim.striking import mend
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND, later
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
+
+Answered = Callable[[Answer], None]
 
 
 def pair_in_service(seed: int = 1) -> World:
@@ -350,3 +355,80 @@ def test_a_host_whose_agent_is_alive_is_never_reset_by_its_watchdog() -> None:
 
     assert world.host("A").life == before
     assert world.workload.longest_stall_ns < 100 * MILLISECOND
+
+
+def test_a_copy_that_etcd_has_counted_out_says_so_though_etcd_is_restored_and_the_primary_lost() -> (
+    None
+):
+    """The nodes hear each other no more, but etcd; what it knew is gone with the backup, and then the primary is."""
+    world = pair_in_service()
+    backup = world.etcd.backup()
+    world.cut(REPLICATION)
+    world.cut(LAN)
+    assert world.run_until(lambda: record(world).in_sync == ("A",), 10 * SECOND)
+    assert world.run_until(lambda: copies(world)["B"] is CopyState.STALE, 5 * SECOND)
+
+    world.etcd.restore(backup)
+    world.power_off("A")
+    world.run_for(30 * SECOND)
+
+    assert mounted(world) == []
+    mend(world)
+    assert settle(world, 2 * MINUTE)
+    assert_in_order(world)
+
+
+def test_a_restored_etcd_is_told_again_whose_copy_counts() -> None:
+    world = pair_in_service()
+    before = encode_record(record(world))
+    world.power_off("B")
+    assert world.run_until(lambda: record(world).in_sync == ("A",), 10 * SECOND)
+
+    world.etcd.put("web", before)
+
+    assert record(world).in_sync == ("A", "B")
+    assert world.run_until(lambda: record(world).in_sync == ("A",), 5 * SECOND)
+    assert serving(world) == ["A"]
+
+
+def test_the_peer_may_serve_though_the_primarys_disk_failed_before_etcd_counted_the_rebuilt_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both nodes have recorded in_sync; only etcd has not heard of it yet."""
+    world = pair_in_service()
+    world.power_off("B")
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, 10 * SECOND)
+    ask = world.etcd.ask
+
+    def forget(agent: Agent, request: ChangeStanding | ReadStanding, give: Answered) -> None:
+        is_add = isinstance(request, ChangeStanding) and request.purpose is Purpose.ADD
+        if is_add:
+            world.timeline.after(SECOND, lambda: give(Unknown(reason="lost on the way")))
+        else:
+            ask(agent, request, give)
+
+    monkeypatch.setattr(world.etcd, "ask", forget)
+    world.power_on("B")
+    assert world.run_until(lambda: set(copies(world).values()) == {CopyState.IN_SYNC}, MINUTE)
+    assert record(world).in_sync == ("A",)
+
+    world.host("A").files.fail(world.images("A")[0], 5)
+
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+    assert world.workload.lost(world.host("B")) == []
+
+
+def test_a_closing_that_is_never_seen_ends_with_the_host_and_the_grant() -> None:
+    """Somebody holds the image open for writing: nothing is mounted, but nobody else could serve either."""
+    world = pair_in_service()
+    image = world.images("A")[0]
+    opener = Opener(command="dd", pid=4711, descriptor=3, writes=True)
+    world.host("A").files.holders[image] = (opener,)
+    switch_over(world)
+    assert world.run_until(lambda: mounted(world) == [], 20 * SECOND)
+
+    assert world.run_until(lambda: serving(world) == ["B"], 2 * MINUTE)
+
+    mend(world)
+    assert settle(world, 2 * MINUTE)
+    assert_in_order(world)
