@@ -43,7 +43,7 @@ _PASSING = frozenset(
     ("moved_at", "sent", "sent_at", "sequence", "next_id", "observing", "look_at", "probing")
 )
 """What a turn that changes nothing may touch: it speaks, and asks for looks."""
-_STAMPS = frozenset(("peer", "routers", "announcing", "facts_at"))
+_STAMPS = frozenset(("peer", "routers", "announcing", "facts_at", "seen_at", "looked_at"))
 """What a repetition may touch besides: an advertisement, or a look that shows what the last one showed."""
 _names = [each.name for each in fields(GroupState) if each.name not in _PASSING]
 _lasting = attrgetter(*_names)
@@ -72,6 +72,7 @@ _under_way = attrgetter(
     "marking",
     "withdrawing",
     "loss_at",
+    "image_failed_at",
     "gateway_lost_at",
     "unprotected_since",
 )
