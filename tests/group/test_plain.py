@@ -1,5 +1,6 @@
 """A group without volumes is a plain virtual router."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_interface
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from hafailover.group.events import (
     StepFinished,
 )
 from hafailover.group.settings import GroupSettings
+from hafailover.group.view import describe
 from hafailover.storage.steps import StepOutcome
 from hafailover.units import SECOND, Instant, seconds
 from hafailover.vrrp.advertisement import Advertisement
@@ -126,6 +128,19 @@ def test_a_greater_priority_takes_the_address_away() -> None:
 
     assert "ReleaseAddresses" in story.kinds()
     assert not story.state.addresses_wanted
+
+
+def test_an_address_that_is_only_answered_for_is_not_called_up() -> None:
+    story = master()
+    deaf = replace(ROUTER, accept=False)
+
+    def where(settings: GroupSettings) -> str:
+        return str(describe(story.state, settings, Instant(story.now))["addresses_are"])
+
+    assert where(SETTINGS) == "up here"
+    assert where(replace(SETTINGS, routers=(deaf,))) == "answered for here, and not accepted"
+    story.feed(advertisement(200))
+    assert where(SETTINGS) == "not here"
 
 
 def test_without_a_link_it_takes_no_part_and_gives_the_address_up() -> None:
