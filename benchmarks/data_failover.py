@@ -7,11 +7,12 @@ and moved back on purpose, the primary's power is cut, it returns and takes over
 is cut. Then the older of two copies is left alone for a while, and a primary dies under the arbiter etcd.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from benchmarks.data_story import Tale, tell
-from benchmarks.figures import Figure, Scale, main
+from benchmarks.figures import Figure, Scale, all_of, main
 from benchmarks.shares import Shares
 from benchmarks.stories import OURS, SCRIPTS, STALL_LIMIT_S, Seen
 
@@ -32,7 +33,7 @@ def run(scale: Scale) -> Iterator[Figure]:
             story="stale",
             way=way,
             megabytes=sizes[0],
-            alone_s=float(scale.of(20, 8)),
+            alone_s=float(scale.of(30, 8)),
             write_s=float(scale.of(3, 1)),
         )
         for way in WAYS
@@ -45,10 +46,15 @@ def run(scale: Scale) -> Iterator[Figure]:
             for way in WAYS
         }
         under_etcd = alone.submit(tell, death)
-        for size in sizes:
-            yield from _figures(size, *(faults[size, way].result() for way in WAYS))
-        yield from _with_etcd(sizes[0], under_etcd.result())
-        yield from _stale(sizes[0], {way: together.submit(tell, stale[way]) for way in WAYS})
+        yield from all_of(
+            *(partial(_of_size, size, [faults[size, way] for way in WAYS]) for size in sizes),
+            lambda: _with_etcd(sizes[0], under_etcd.result()),
+            lambda: _stale(sizes[0], {way: together.submit(tell, stale[way]) for way in WAYS}),
+        )
+
+
+def _of_size(megabytes: int, stories: Sequence[Future[Seen]]) -> Iterable[Figure]:
+    return _figures(megabytes, *(story.result() for story in stories))
 
 
 def _stale(megabytes: int, seen: dict[str, Future[Seen]]) -> Iterator[Figure]:

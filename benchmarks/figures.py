@@ -5,7 +5,7 @@ import json
 import statistics
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,6 +92,23 @@ def lacking(path: Path) -> str:
     return lacks
 
 
+def all_of(*sources: Callable[[], Iterable[Figure]]) -> Iterator[Figure]:
+    """Yield the figures of each source, whatever happens to the others.
+
+    Raises:
+        RuntimeError: Something happened to one; said when all others are through.
+    """
+    problems = []
+    for source in sources:
+        try:
+            yield from source()
+        except Exception as error:  # noqa: BLE001 - whatever it was
+            traceback.print_exc()
+            problems.append(str(error) or type(error).__name__)
+    if problems:
+        raise RuntimeError("; ".join(problems))
+
+
 def main(name: str, about: str, run: Callable[[Scale], Iterable[Figure]]) -> None:
     """Be the program of one benchmark: what was measured before something failed is kept."""
     parser = argparse.ArgumentParser(description=about)
@@ -102,7 +119,10 @@ def main(name: str, about: str, run: Callable[[Scale], Iterable[Figure]]) -> Non
     lacks = ""
     try:
         for figure in run(Scale(is_smoke=options.smoke)):
-            figures.append(figure)  # noqa: PERF402 - each counts, even if the next one fails
+            figures.append(figure)
+            if options.json:
+                # Whoever ends this process in the middle does not end what it has measured.
+                save(options.json, name, figures, "ended before it was done")
     except Exception as error:  # noqa: BLE001 - whatever it was
         traceback.print_exc()
         lacks = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import everything
-from benchmarks.figures import Figure, Scale, lacking, load, main, save
+from benchmarks.figures import Figure, Scale, all_of, lacking, load, main, save
 from benchmarks.parts import PARTS, Part
 
 FIRST, SECOND, THIRD = PARTS[:3]
@@ -75,6 +75,16 @@ def test_figures_before_a_failure_are_saved(
         main("x", "about", run)
     assert load(path) == [FIGURE]
     assert lacking(path) == "TimeoutError: nobody took over"
+
+
+def test_a_source_that_fails_takes_nothing_from_the_others() -> None:
+    def broken() -> list[Figure]:
+        raise TimeoutError("nobody took over")
+
+    seen: list[Figure] = []
+    with pytest.raises(RuntimeError, match="nobody took over"):
+        seen.extend(all_of(lambda: [FIGURE], broken, lambda: [FIGURE]))
+    assert seen == [FIGURE, FIGURE]
 
 
 def test_the_plan_adds_up() -> None:
