@@ -155,8 +155,6 @@ def observed(turn: Turn, number: int, facts: StorageFacts) -> None:
     pending = turn.state.observing
     if pending is None or pending.id != number:
         return
-    if facts == turn.state.facts:
-        facts = turn.state.facts  # What was derived from it need not be derived again.
     asked_openers = turn.state.ask_openers
     is_answered = set(asked_openers) <= {path for path, _ in facts.openers}
     # Whoever asked for a look while a routine one was under way wants everything from after the question, and whoever

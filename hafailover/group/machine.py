@@ -24,7 +24,6 @@ from hafailover.group import (
     reporting,
     resolving,
     restarting,
-    resting,
     routers,
     services,
     standby,
@@ -69,10 +68,7 @@ def step(state: GroupState, event: happened.Event, now: Instant, settings: Group
         # An advertisement that was due, and nothing else: what else there is to do waits for its own deadline.
         is_old_hat = not _own_is_due(turn) and routers.is_any_master(turn) == was_master
     if turn.state.incarnation and not is_old_hat:
-        if not late_ns and resting.goes_on(turn, event, state):
-            resting.rest(turn)
-        else:
-            _move_on(turn)
+        _move_on(turn)
     return Step(turn.state, tuple(turn.actions))
 
 
@@ -169,7 +165,6 @@ def _move_on(turn: Turn) -> None:
     if not turn.settings.has_storage:
         plain.advance(turn)
         return
-    before = turn.state
     turn.set(moved_at=turn.now)
     work.write_records(turn)
     _advance_role(turn)
@@ -182,7 +177,6 @@ def _move_on(turn: Turn) -> None:
     alarms.update(turn)
     reporting.speak(turn)
     restarting.leave(turn)
-    resting.judge(turn, before)
 
 
 def _advance_role(turn: Turn) -> None:

@@ -223,8 +223,6 @@ class GroupState:
     sequence: int = 0
     has_news: bool = False
     """Whether a report would say something that the last one did not."""
-    is_at_rest: bool = False
-    """Whether the group was healthy and had nothing to do when it was last moved on; see ``resting``."""
     alerts: tuple[RaisedAlert, ...] = ()
 
     passed: PassedOrder | None = None
