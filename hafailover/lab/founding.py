@@ -47,6 +47,7 @@ def found(group: str, volume: str, image: Path, directory: Path, lineage: str) -
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = encode_slot(group, volume, record) * SLOTS
     with record_file(directory, group, volume).open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

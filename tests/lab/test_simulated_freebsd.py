@@ -96,6 +96,35 @@ class Pair:
         while (await self._world.nodes["A"].run(*order)).status != 0:
             await self.until("A", A="in_sync", B="in_sync")
 
+    async def knock(self, port: int) -> str:
+        """Return what comes of a connection from a machine of the LAN to B's LAN address."""
+        pid = self._world.bystanders["client"].pid
+        script = f"import socket; socket.create_connection(('192.168.1.101', {port}), 30)"
+        process = await asyncio.create_subprocess_exec(
+            *("nsenter", f"--net=/proc/{pid}/ns/net", "--", sys.executable, "-c", script),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        return said.decode()
+
+    def assert_that_nothing_is_told(self, node: str) -> None:
+        """Hold every file of a node against the key of the pair, and those of the agent against their modes."""
+        home = self._world.directory / node
+        key = home / "etc" / "hafailover.key"
+        secret = key.read_bytes().strip()
+        files = [path for path in home.rglob("*") if path.is_file() and path != key]
+        assert len(files) > 20
+        assert [path for path in files if secret in path.read_bytes()] == []
+        state, run = home / "var/db/hafailover", home / "var/run/hafailover"
+        own = [
+            path for path in (*state.rglob("*"), *(run / "exports").rglob("*")) if path.is_file()
+        ]
+        own.append(run / "control.sock")
+        assert len(own) > 2
+        assert [
+            path for path in own if path.lstat().st_mode & 0o077 and not path.is_symlink()
+        ] == []
+
     def log(self, node: str) -> str:
         return (self._world.directory / node / "var" / "log" / "agent.log").read_text()
 
@@ -121,6 +150,8 @@ def test_a_pair_lives_on_a_simulated_freebsd(
             pair = Pair(world)
             await world.start()
             await pair.until("A", A="in_sync", B="in_sync")
+            # The export is bound to the replication network: a stranger on the LAN does not get to it.
+            assert "refused" in await pair.knock(3080)
             await world.nodes["B"].power_off()
             await pair.until("A", A="sole")
             await world.nodes["B"].power_on()
@@ -137,9 +168,12 @@ def test_a_pair_lives_on_a_simulated_freebsd(
             looks |= {"ps -axww -o pid= -o ppid= -o pgid= -o state= -o command="}
             looks |= {"python -m hafailover.courier.process", "ggatec destroy -u 10"}
             looks |= {"gmirror configure -p 100 remotemirror md10"}
+            # A busy machine can make an agent stop by force; what it does then is FreeBSD's, too.
+            looks |= {"fstat -f SELF/home/sites", "umount -f SELF/home/sites"}
             known = {GUARD, *AT_START, *PROMOTION, *REBUILD, *LOSS, *DEMOTION, *EXPORT, *TAKEN_OVER}
             assert {*a, *b} - known - looks == set()
             for node in world.nodes:
+                pair.assert_that_nothing_is_told(node)
                 assert "internal error" not in pair.log(node)
                 assert "Error" not in pair.log(node)
 
