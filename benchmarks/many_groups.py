@@ -47,7 +47,7 @@ def run(scale: Scale) -> list[Figure]:
     memory: dict[int, float] = {}
     pages: list[float] = []
     for count in (1, 16) if scale.is_smoke else (1, 16, 255):
-        costs = measure(count, float(scale.of(25, 2)))
+        costs = measure(count, float(scale.of(15, 2)))
         ours, theirs = costs["hafailover"], costs["keepalived"]
         memory[count] = ours.resident_bytes / MEGABYTE
         figures += [

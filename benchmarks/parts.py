@@ -37,7 +37,7 @@ PARTS: Final = (
     Part(
         name="data_failover",
         title="Failover of data, beside scripts written by hand",
-        minutes=6.5,
+        minutes=7.0,
         pictured=(
             "outage, primary",
             "outage, planned failover",
@@ -50,7 +50,7 @@ PARTS: Final = (
     Part(
         name="many_groups",
         title="Cost of virtual routers",
-        minutes=2.0,
+        minutes=1.6,
         pictured=("start", "of which", "processor", "resident"),
     ),
     Part(
@@ -62,7 +62,7 @@ PARTS: Final = (
     Part(
         name="stuck_alerts",
         title="Failover while alerts reach nobody",
-        minutes=4.0,
+        minutes=1.6,
         pictured=("outage",),
     ),
     Part(
