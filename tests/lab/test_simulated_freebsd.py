@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 IMAGE = "SELF/root/images/sites.img"
 EXPORTS = "SELF/var/run/hafailover/exports/remotemirror-SESSION"
 AT_START = [
-    "/sbin/ifconfig lnc1",
     "python -m hafailover.system.scapy_child",
+    "/sbin/ifconfig lnc1",
     "/sbin/kldstat -q -m carp",
 ]
 PROMOTION = [
