@@ -105,7 +105,7 @@ def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
         waits = turn.now - state.work.since > patience
         has_timed_out = state.tries.count > 0
     else:
-        waits = turn.views() is None and turn.now - max(demotion.since, state.seen_at) > patience
+        waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
         has_timed_out = demotion.is_forced
     is_heard = contact.REPLICATION in contact.heard_networks(turn)
     report = turn.peer_report
