@@ -29,7 +29,7 @@ from hafailover.lineage import changes
 from hafailover.lineage.changes import booted, levelled
 from hafailover.lineage.evidence import misfit, private_writes, written_alone
 from hafailover.lineage.record import CopyState, LineageRecord
-from hafailover.storage.facts import ComponentState, ImageFacts, TailKind
+from hafailover.storage.facts import ComponentState, TailKind
 from hafailover.storage.view import VolumeView
 from hafailover.units import SECOND, later
 
@@ -68,10 +68,7 @@ def advance(turn: Turn) -> None:
     if views is None:
         _free_stuck_kernel(turn)
     if views is not None and turn.state.write_problem and not any(_is_up(view) for view in views):
-        # A node that cannot write its records serves nothing, but it must not keep its peer from serving.
-        turn.become(
-            Role.STANDBY, f"the lineage records cannot be written: {turn.state.write_problem}"
-        )
+        _begin_unrecorded(turn, views)
         return
     if views is None or not turn.state.is_durable:
         return
@@ -86,6 +83,20 @@ def advance(turn: Turn) -> None:
     else:
         _recall_exports(turn, views)
         turn.become(Role.STANDBY, "the agent has just started")
+
+
+def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """A node that cannot write its records serves nothing, but it must not keep its peer from serving.
+
+    Unless its copy may hold what the peer's lacks: it stands where it is until that can be recorded, or else it would
+    be rebuilt from the peer's as the copy that its record says it is.
+    """
+    problem = f"the lineage records cannot be written: {turn.state.write_problem}"
+    writes = [found for view in views if (found := _writes_alone(turn, view))]
+    if writes:
+        turn.set(refusal=f"{problem}, and this copy may be newer than they say: {writes[0]}")
+    else:
+        turn.become(Role.STANDBY, problem)
 
 
 def _free_stuck_kernel(turn: Turn) -> None:
@@ -144,27 +155,35 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             turn.note(f"{name}: {problem}")
             _replace_in_memory(turn, name, problem)
             continue
-        if not record.is_open and record.copy is CopyState.STALE:
-            _judge_exported(turn, name, record, view.image)
+        writes = _writes_alone(turn, view)
+        if not writes:
             continue
-        writes = "" if changes.is_exported(record) else private_writes(record, view.image)
-        if writes and not _is_up(view):
-            turn.note(f"{name}: {writes}")
-            # What happens to one volume's peer copy happens to all of them.
-            parting.go_on_alone(turn, lineage=turn.mint(), doubt=writes)
-            turn.set_records(((name, changes.activated(turn.state.record(name), None)),))
+        turn.note(f"{name}: {writes}")
+        if _was_exported(record):
+            # What was acknowledged last may have been in this host's memory only: it is not the newest either.
+            turn.set_records(((name, changes.diverged(record, writes)),))
+            continue
+        # What happens to one volume's peer copy happens to all of them.
+        parting.go_on_alone(turn, lineage=turn.mint(), doubt=writes)
+        turn.set_records(((name, changes.activated(turn.state.record(name), None)),))
     return turn.state.is_durable
 
 
-def _judge_exported(turn: Turn, name: str, record: LineageRecord, image: ImageFacts) -> None:
-    """A copy that the boot found exported is behind, unless its sector shows writes that the primary's own copy lacks.
+def _writes_alone(turn: Turn, view: VolumeView) -> str:
+    """Say what shows that this copy was written without the other one; empty if nothing does."""
+    record = turn.state.record(view.settings.name)
+    if view.image is None or record.copy is CopyState.UNKNOWN:
+        return ""
+    if _was_exported(record):
+        return written_alone(record, view.image)
+    if changes.is_exported(record) or _is_up(view):
+        return ""
+    return private_writes(record, view.image)
 
-    What was acknowledged last may have been in this host's memory only, so it is not the newest either: diverged.
-    """
-    alone = written_alone(record, image)
-    if alone:
-        turn.note(f"{name}: {alone}")
-        turn.set_records(((name, changes.diverged(record, alone)),))
+
+def _was_exported(record: LineageRecord) -> bool:
+    """Whether the boot found this copy exported: it is behind, unless its sector shows that it was written alone."""
+    return not record.is_open and record.copy is CopyState.STALE
 
 
 def _is_seen(view: VolumeView) -> bool:

@@ -308,3 +308,23 @@ def test_a_service_that_was_killed_in_a_demotion_by_force_is_started_again() -> 
     )
 
     assert outcome.is_good
+
+
+@pytest.mark.parametrize("unwritable", [5.78, 60.0])
+def test_a_copy_that_was_written_alone_is_judged_though_its_records_cannot_be_written(
+    unwritable: float,
+) -> None:
+    """The kernel lost the primary's own copy, then both hosts were lost: only the other image's sector tells of it."""
+    outcome = run(
+        400213,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.RECORDS, "B", unwritable, 5.469),
+            fault(FaultKind.DISK_ERRORS, "A", 7.44, 0.02),
+            fault(FaultKind.BOTH, "B", 2.69, 0.98),
+        ),
+    )
+
+    assert outcome.violations == ()
+    assert outcome.problem == ""
+    assert outcome.is_diverged
