@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
+from hafailover.units import SECOND
 
 if TYPE_CHECKING:
     from hafailover.emulation.effects import CommandFinished
@@ -52,6 +53,14 @@ def resume(world: World, host: Host) -> None:
     """Allow changes of role again, if they were stopped."""
     if host.agent is not None and world.pauses[host.name] is not None:
         host.agent.order(OrderKind.RESUME)
+
+
+def resume_once_it_runs(world: World, host: Host) -> None:
+    """Allow changes of role again as soon as there is an agent to be told: a host may just be booting."""
+    if host.agent is None and world.pauses[host.name] is not None:
+        world.timeline.after(SECOND, lambda: resume_once_it_runs(world, host))
+    else:
+        resume(world, host)
 
 
 def give_order(world: World, host: Host, choice: int) -> None:

@@ -206,7 +206,7 @@ def mend(world: World) -> None:
         _repair(world, host)
         world.power_on(host.name)
         world.start_agent(host.name)
-        operators.resume(world, host)
+        operators.resume_once_it_runs(world, host)
     for network in NETWORKS:
         _lose(world, network, 0.0)
         for node in pair.NODES:

@@ -328,3 +328,20 @@ def test_a_copy_that_was_written_alone_is_judged_though_its_records_cannot_be_wr
     assert outcome.violations == ()
     assert outcome.problem == ""
     assert outcome.is_diverged
+
+
+def test_a_group_that_was_paused_as_its_host_lost_power_serves_once_changes_are_allowed_again() -> (
+    None
+):
+    """The order to resume finds no agent while the host boots; whoever gave it comes back."""
+    outcome = run(
+        600130,
+        arbiter=ArbiterKind.FENCE,
+        faults=(
+            fault(FaultKind.FREEZE, "B", 2.51, 0.04),
+            fault(FaultKind.PAUSE, "B", 0.82, 0.12),
+            fault(FaultKind.STOP, "A", 2.09, 0.52),
+        ),
+    )
+
+    assert outcome.is_good
