@@ -86,10 +86,12 @@ def reported(turn: Turn, event: ReportReceived) -> None:
     sees_gateway_since = None if turn.peer_report is None else peer.sees_gateway_since
     if not is_older and (not report.sees_gateway or sees_gateway_since is None):
         sees_gateway_since = turn.now if report.sees_gateway else None
+    newest = last if is_older and last is not None else report
+    leaving_since = (peer.leaving_since or turn.now) if newest.is_leaving else None
     others = tuple(each for each in peer.heard if each.network != event.network)
     turn.set(
         peer=PeerView(
-            report=last if is_older else report,
+            report=newest,
             heard=(*others, heard),
             heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
             life_at=peer.life_at,
@@ -97,6 +99,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
             has_served=peer.has_served or report.role is Role.PRIMARY,
             sees_gateway_since=sees_gateway_since,
             past=past,
+            leaving_since=leaving_since,
             returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,
         ),
         contact=True,

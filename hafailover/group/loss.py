@@ -9,9 +9,8 @@ from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, try_again_later
 from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
-from hafailover.units import MILLISECOND, SECOND, Instant, later
+from hafailover.units import SECOND, Instant, later
 
-_MOMENT = 50 * MILLISECOND
 IMAGE_PERIOD = SECOND
 """How often an image is fsynced while it is watched."""
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
@@ -120,11 +119,13 @@ def _gives_way(turn: Turn, report: GroupReport) -> bool:
 
 
 def _is_whole(turn: Turn) -> bool:
-    """Whether this node's own copy was seen well a moment ago: a peer that stops in order can be kept until it was.
+    """Whether this node's own copy was seen well since the peer began to stop: it can be kept until it was.
 
     Should the kernel have lost this node's copy since the last look, the peer's is the one that counts.
     """
-    if turn.views() is not None and turn.now - turn.state.facts_at <= _MOMENT:
+    leaving_since = turn.state.peer.leaving_since
+    has_looked = leaving_since is not None and turn.state.looked_at >= leaving_since
+    if has_looked and turn.views() is not None:
         return True
     turn.set(must_look=True)
     return False

@@ -31,6 +31,8 @@ class PeerView:
     """Since when it says, without a break, that a ping target answers it; None while it does not."""
     past: tuple[str, ...] = ()
     """Lives of its agent before the present one, newest last: a report of theirs that comes late is not taken in."""
+    leaving_since: Instant | None = None
+    """Since when it says, without a break, that it is stopping; None while it does not."""
     returns_by: Instant | None = None
     """It announced a restart of its agent, and has asked to be waited for until then."""
 

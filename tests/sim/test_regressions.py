@@ -345,3 +345,18 @@ def test_a_group_that_was_paused_as_its_host_lost_power_serves_once_changes_are_
     )
 
     assert outcome.is_good
+
+
+def test_a_stopping_peer_is_let_go_after_a_look_that_began_when_it_said_so() -> None:
+    """The last look was 47 ms old, and the primary's own component had been dropped since then."""
+    outcome = run(
+        502302,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.DISK_HANGS, "B", 0.574, 0.183),
+            fault(FaultKind.DISK_ERRORS, "A", 2.695, 2.891),
+            fault(FaultKind.STOP, "B", 2.422, 0.235),
+        ),
+    )
+
+    assert outcome.is_good
