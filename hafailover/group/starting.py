@@ -21,7 +21,6 @@ from hafailover.group.events import Started
 from hafailover.group.exports import every_unit, sessions_behind
 from hafailover.group.grant import Grant
 from hafailover.group.report import Role
-from hafailover.group.settings import ArbiterKind
 from hafailover.group.state import Pause
 from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Pairing
@@ -225,8 +224,9 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             is_isolated=True,
         )
         return
-    if addresses.are_down(turn) and not _is_sole_beside_targets(turn):
-        # Who takes a group down begins with the address, and may have been unable to record that it does.
+    if addresses.are_down(turn):
+        # Who takes a group down begins with the address, and may have been unable to record that it does; who brings
+        # one up ends with it, and may not have come to start the services.
         demotion.begin(turn, "a mount was found without the address: it may be about to go away")
         return
     for view in views:
@@ -249,12 +249,6 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             )
             return
     _adopt(turn, views)
-
-
-def _is_sole_beside_targets(turn: Turn) -> bool:
-    """Whether the address may be down because no ping target answered, while the only copy in service stays mounted."""
-    copies = {record.copy for _, record in turn.state.records}
-    return turn.settings.arbiter is ArbiterKind.PING and copies == {CopyState.SOLE}
 
 
 def _may_be_granted(turn: Turn) -> bool:
