@@ -37,7 +37,7 @@ class ScapyStart:
         """What it complains of; whoever reads it closes it."""
         self._is_there = True
         try:
-            self._pid = spawn(
+            self.pid = spawn(
                 sys.executable,
                 (sys.executable, "-m", CHILD),
                 python_environment(os.environ),
@@ -47,6 +47,7 @@ class ScapyStart:
                     (os.POSIX_SPAWN_DUP2, write, 2),
                 ],
             )
+            """Its process, and its process group."""
         except OSError as error:
             self.socket.close()
             os.close(self.errors)
@@ -60,17 +61,17 @@ class ScapyStart:
         self.socket.close()
         if self._is_there:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
 
     def is_reaped(self) -> bool:
         """Return whether it is gone, and nothing of it left."""
         if self._is_there:
-            self._is_there = os.waitpid(self._pid, os.WNOHANG)[0] == 0
+            self._is_there = os.waitpid(self.pid, os.WNOHANG)[0] == 0
         return not self._is_there
 
     def give_up(self) -> None:
         """End one that was never asked; whoever asks ends it. The caller ends, too, and with it what is open."""
         self.kill()
         if self._is_there:
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
             self._is_there = False

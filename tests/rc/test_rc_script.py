@@ -63,15 +63,15 @@ class Host:
         lines = [f"hafailover_{name}='{value}'\n" for name, value in values.items()]
         (self.root / "rc.conf").write_text("".join(lines))
 
-    def supervisor(self, command: str = FOREVER) -> subprocess.Popen[bytes]:
+    def supervisor(self, prepare: str = ":", then: str = FOREVER) -> subprocess.Popen[bytes]:
         """Start what ps(1) shows as daemon(8) shows itself; it has begun when this returns."""
-        return self._process(["daemon:", "-c", f"echo; {command}"], "supervisor.pid")
+        return self._process(["daemon:", "-c", f"{prepare}; echo; {then}"], "supervisor.pid")
 
-    def agent(self, command: str = FOREVER) -> subprocess.Popen[bytes]:
+    def agent(self, prepare: str = ":") -> subprocess.Popen[bytes]:
         """Start an agent, which ps(1) shows by its interpreter."""
         path = self.root / "hafailover"
         told = path.read_text()
-        path.write_text(f"#!/bin/sh\necho\n{command}\n")
+        path.write_text(f"#!/bin/sh\n{prepare}\necho\n{FOREVER}\n")
         child = self._process(["/bin/sh", str(path), "run"], "agent.pid")
         path.write_text(told)
         return child
@@ -160,7 +160,7 @@ def test_without_a_file_or_not_enabled_nothing_starts(host: Host) -> None:
 
 
 def test_a_stop_ends_the_supervisor_waits_for_it_and_takes_the_addresses_off(host: Host) -> None:
-    supervisor = host.supervisor(f"trap 'sleep 1; exit 0' TERM; {FOREVER}")
+    supervisor = host.supervisor("trap 'sleep 1; exit 0' TERM")
     reaper = _reap(supervisor)
     done = host.service("stop")
     assert done.returncode == 0, done.stderr
@@ -182,7 +182,7 @@ def test_a_stop_of_an_agent_that_died_takes_its_addresses_off(host: Host) -> Non
 
 def test_a_stop_that_takes_too_long_is_told_and_leaves_the_addresses_alone(host: Host) -> None:
     host.conf(stop_timeout="1")
-    supervisor = host.supervisor(f"trap '' TERM; {FOREVER}")
+    supervisor = host.supervisor("trap '' TERM")
     done = host.service("stop")
     assert done.returncode == 1
     assert "has not ended within 1 s" in done.stderr
@@ -192,9 +192,9 @@ def test_a_stop_that_takes_too_long_is_told_and_leaves_the_addresses_alone(host:
 
 def test_a_stop_waits_for_an_agent_that_outlives_its_supervisor(host: Host) -> None:
     """daemon(8) before FreeBSD 14 passes SIGTERM on and ends at once."""
-    agent = host.agent(f"trap 'sleep 2; touch {host.root}/demoted; exit 0' TERM; {FOREVER}")
+    agent = host.agent(f"trap 'sleep 2; touch {host.root}/demoted; exit 0' TERM")
     _reap(agent)
-    _reap(host.supervisor(f"trap 'kill {agent.pid}; exit 0' TERM; {FOREVER}"))
+    _reap(host.supervisor(f"trap 'kill {agent.pid}; exit 0' TERM"))
     host.program("hafailover", f'[ "$1" != release-addresses ] || [ -e {host.root}/demoted ]')
     done = host.service("stop")
     assert done.returncode == 0, done.stderr
@@ -203,9 +203,7 @@ def test_a_stop_waits_for_an_agent_that_outlives_its_supervisor(host: Host) -> N
 
 def test_a_stop_between_two_lives_of_the_agent_stops_the_next_one(host: Host) -> None:
     """daemon(8) of FreeBSD 14 hears no signal while it waits with the restart."""
-    supervisor = host.supervisor(
-        f"trap 'trap \"exit 0\" TERM; touch {host.root}/heard' TERM; {FOREVER}"
-    )
+    supervisor = host.supervisor(f"trap 'trap \"exit 0\" TERM; touch {host.root}/heard' TERM")
     reaper = _reap(supervisor)
     stopping = threading.Thread(target=host.service, args=("stop",))
     stopping.start()
@@ -259,7 +257,7 @@ def test_a_restart_asks_the_agent_to_make_way_and_stops_nothing(host: Host, word
 def test_a_restart_with_a_file_that_is_not_usable_leaves_the_agent_alone(host: Host) -> None:
     host.supervisor()
     told = host.root / "told"
-    agent = host.agent(f"trap ': >{told}' HUP; {FOREVER}")
+    agent = host.agent(f"trap ': >{told}' HUP")
     host.program("hafailover", "exit 78")
     done = host.service("restart")
     assert done.returncode == 1
@@ -291,7 +289,7 @@ def test_the_status_without_an_agent(host: Host) -> None:
 
 
 def test_a_pid_file_that_names_another_program_counts_for_nothing(host: Host) -> None:
-    other = host.supervisor("exec sleep 1000")
+    other = host.supervisor(then="exec sleep 1000")
     assert host.service("status").returncode == 1
     assert host.service("stop").returncode == 1
     assert other.poll() is None

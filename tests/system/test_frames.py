@@ -212,7 +212,7 @@ def test_a_child_that_is_never_asked_is_ended() -> None:
     start.give_up()
     assert start.is_reaped()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(start.pid, os.WNOHANG)
 
 
 def test_the_child_answers_what_it_cannot_do() -> None:
