@@ -53,6 +53,8 @@ class Node:
         self.resets = 0
         """How often the host reset itself: then it starts again by itself too."""
         self._watching: asyncio.Task[None] | None = None
+        self._button = asyncio.Lock()
+        """Power that is cut while the node starts is cut once there is something to be killed."""
         self.machine = machine
         self.files = NodeFiles(root=Path(sheet.home))
         self._sheet = sheet
@@ -73,8 +75,11 @@ class Node:
         Raises:
             NodeFailedError: it ended on the way.
         """
-        if self._process is not None:
-            return
+        async with self._button:
+            if self._process is None:
+                await self._start()
+
+    async def _start(self) -> None:
         self.files.make()
         sheet_path = self.files.root / "node.json"
         sheet_path.write_text(json.dumps(asdict(self._sheet)), encoding="utf-8")
@@ -124,10 +129,13 @@ class Node:
 
     async def power_off(self) -> None:
         """Cut the power: no packet leaves any more, then every process is gone at once."""
-        if self._watching is not None:
-            self._watching.cancel()
-        if self._process is None:
-            return
+        async with self._button:
+            if self._watching is not None:
+                self._watching.cancel()
+            if self._process is not None:
+                await self._end(self._process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
         # Silence first, unseen by the node: a power failure sends no FIN and no RST, and nobody in
         # the dying node gets to see a link go down.
         for port in self.machine.ports:
@@ -135,7 +143,7 @@ class Node:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        await self._process.wait()
+        await process.wait()
         await self._fall()
 
     async def _fall(self) -> None:

@@ -200,6 +200,23 @@ def test_power_off_leaves_nothing_and_power_on_begins_anew(
     in_own_namespaces(story)
 
 
+def test_power_that_is_cut_in_the_middle_of_a_start_ends_the_node(
+    tmp_path: Path, in_own_namespaces: Callable[..., None]
+) -> None:
+    async def story() -> None:
+        async with pair(tmp_path) as both:
+            await both.a.power_off()
+            starting = asyncio.create_task(both.a.power_on())
+            await asyncio.sleep(0)
+            await asyncio.wait_for(both.a.power_off(), 60)
+            await starting
+            assert both.a.pid is None
+            await both.a.power_on()
+            assert await both.heard(both.a, both.b, everybody=True)
+
+    in_own_namespaces(story)
+
+
 def test_a_frozen_node_does_not_even_answer_arp_and_goes_on_when_thawed(
     tmp_path: Path, in_own_namespaces: Callable[..., None]
 ) -> None:
