@@ -77,7 +77,12 @@ class Host:
         return child
 
     def _process(self, argv: list[str], pidfile: str) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(argv, executable="/bin/sh", stdout=subprocess.PIPE)
+        # A shell cannot trap what was ignored before it, as SIGHUP is beneath nohup(1).
+        before = signal.signal(signal.SIGHUP, lambda *_: None)
+        try:
+            child = subprocess.Popen(argv, executable="/bin/sh", stdout=subprocess.PIPE)
+        finally:
+            signal.signal(signal.SIGHUP, before)
         assert child.stdout is not None
         child.stdout.readline()
         self.children.append(child)
