@@ -13,7 +13,7 @@ from hafailover.drill import exercises
 from hafailover.drill.exercises import Course, Scenario
 from hafailover.drill.marks import Marker
 from hafailover.drill.outcome import Drill, Exercise, Objectives
-from hafailover.drill.pair import AbandonedError, Pair
+from hafailover.drill.pair import AbandonedError, Pair, does_not_pass
 from hafailover.drill.probing import COMMAND_PERIOD_S, ECHO_PERIOD_S, Prober, command, echo
 from hafailover.errors import ControlError
 from hafailover.runtime.settings import DrillSettings
@@ -23,6 +23,9 @@ _SETTLE_S: Final = 240.0
 _HOME_S: Final = 120.0
 _FIRST_ANSWER_S: Final = 6.0
 """Longer than a question waits for its answer."""
+_COUNTED_S: Final = 15.0
+"""The peer looks at what an arbiter has just counted some seconds after this node does."""
+_LOOK_S: Final = 0.1
 _BY_HAND: Final = "'hafailover switchover' moves it once both copies are in sync"
 INTERRUPTED: Final = "interrupted"
 
@@ -81,7 +84,7 @@ def new_drill(plan: Plan, seen: dict[str, Any], refusal: str = "") -> Drill:
 def conduct(plan: Plan, tell: Callable[[str], None]) -> Drill:
     """Run the exercises one after the other; stop at the first that has to be given up."""
     pair = Pair(plan.socket, plan.group)
-    seen = pair.look()
+    seen = _first_look(pair)
     drill = new_drill(plan, seen, obstacle(seen))
     if drill.refusal:
         return drill
@@ -96,6 +99,19 @@ def conduct(plan: Plan, tell: Callable[[str], None]) -> Drill:
             prober.stop()
         left = "" if silence else settle(pair, drill.node, tell)
     return replace(drill, exercises=tuple(done), left_behind=left, notes=notes)
+
+
+def _first_look(pair: Pair) -> dict[str, Any]:
+    """Return how the pair stands; a peer that is in sync, and no candidate for a passing reason, is waited for."""
+    end = time.monotonic() + _COUNTED_S
+    while True:
+        seen = pair.look()
+        is_served = seen["role"] == "primary" and seen["health"] == "healthy"
+        if not is_served or seen["switchover_possible"] or does_not_pass(seen):
+            return seen
+        if time.monotonic() > end:
+            return seen
+        time.sleep(_LOOK_S)
 
 
 def _each(

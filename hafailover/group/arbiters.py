@@ -77,7 +77,7 @@ def own_refusal(turn: Turn) -> str:
     record = grant.record
     if record is None:
         return grant.problem
-    known = max((each.epoch for _, each in turn.state.durable), default=0)
+    known = _known_epoch(turn)
     if record.epoch < known:
         return (
             f"etcd's record is of epoch {record.epoch}, but this node has seen {known}: was etcd restored from a "
@@ -97,12 +97,15 @@ def own_refusal(turn: Turn) -> str:
 def judge_own_copy(turn: Turn) -> None:
     """Record that etcd has counted this node's copy out under a newer lineage, though no peer may be there to tell.
 
-    What etcd says can be lost with a restored backup; the record of this node keeps it.
+    What etcd says can be lost with a restored backup; the record of this node keeps it. What was looked at before the
+    peer told of a newer epoch says nothing about the copy that was made equal under it.
     """
     grant = turn.state.grant
     if turn.settings.arbiter is not ArbiterKind.ETCD or grant.silent_since is not None:
         return
     if grant.record is None or turn.settings.node in grant.record.in_sync or _was_chosen(turn):
+        return
+    if grant.record.epoch < _known_epoch(turn):
         return
     counted = dict(grant.record.lineages)
     if all(counted.get(name) in (own.lineage, *own.ancestors) for name, own in turn.state.durable):
@@ -110,6 +113,10 @@ def judge_own_copy(turn: Turn) -> None:
     turn.change_records(
         lambda _, record: changes.outrun(record) if record.copy in _EQUAL else record
     )
+
+
+def _known_epoch(turn: Turn) -> int:
+    return max((each.epoch for _, each in turn.state.durable), default=0)
 
 
 def _was_chosen(turn: Turn) -> bool:
@@ -245,6 +252,13 @@ def may_drop(turn: Turn) -> bool:
 def counts_peer(turn: Turn) -> bool:
     """Whether the arbiter counts the peer's copy as one that may be promoted."""
     return turn.settings.arbiter is not ArbiterKind.ETCD or etcd.counts_peer(turn)
+
+
+def counts_own(turn: Turn) -> bool:
+    """Whether the arbiter counts this node's copy as one that may be promoted."""
+    record = turn.state.grant.record
+    is_asked = turn.settings.arbiter is ArbiterKind.ETCD
+    return not is_asked or (record is not None and turn.settings.node in record.in_sync)
 
 
 def released(turn: Turn) -> Progress:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hafailover.group import candidacy, contact, guard, handover, rejoin, resolving
+from hafailover.group import arbiters, candidacy, contact, guard, handover, rejoin, resolving
 from hafailover.group.grant import Watch
 from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
@@ -143,6 +143,11 @@ def judge(turn: Turn, report: GroupReport | None) -> tuple[str, str]:
     if state.role is Role.PRIMARY:
         return _judge_primary(turn)
     if report is not None and report.role is Role.PRIMARY:
+        if _standby_in_sync(turn, report) and not arbiters.counts_own(turn):
+            return DEGRADED, (
+                f"{settings.peer} serves; this node's copy is in sync, but etcd does not count it yet: "
+                "this node could not take over"
+            )
         if _standby_in_sync(turn, report):
             return HEALTHY, f"{settings.peer} serves; this node's copy is in sync"
         return DEGRADED, f"{settings.peer} serves; this node's copy is not in sync"
@@ -155,7 +160,13 @@ def _judge_primary(turn: Turn) -> tuple[str, str]:
     if not turn.state.addresses_wanted:
         return NOT_SERVED, f"{turn.settings.node} has the data but keeps its address down"
     if rejoin.is_in_sync(turn) and turn.state.dropping is None:
-        return HEALTHY, f"{turn.settings.node} serves; both copies are in sync"
+        node, peer = turn.settings.node, turn.settings.peer
+        if not arbiters.counts_peer(turn):
+            return DEGRADED, (
+                f"{node} serves; both copies are in sync, but etcd does not count that of {peer} yet: "
+                f"{peer} could not take over"
+            )
+        return HEALTHY, f"{node} serves; both copies are in sync"
     views = turn.views() or ()
     percent = [view.remote.synchronized_percent for view in views if view.remote is not None]
     known = [each for each in percent if each is not None]

@@ -296,3 +296,33 @@ def test_a_drill_is_not_begun_where_nothing_answers(
     assert found.verdict is Verdict.NOT_RUN
     assert words in found.refusal
     assert pair.orders == []
+
+
+UNCOUNTED = {**HEALTHY, "switchover_possible": False}
+
+
+@pytest.mark.usefixtures("no_echo")
+def test_a_peer_that_the_arbiter_counts_a_moment_later_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = Standing(UNCOUNTED, UNCOUNTED, HEALTHY)
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    assert conduct.conduct(plan_of(), print).refusal == ""
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "change"),
+    [
+        (0.2, {}),
+        (3600, {"alerts": [{"kind": "diverged", "text": "", "age_ms": 1}]}),
+        (3600, {"role": "standby"}),
+        (3600, {"health": "degraded"}),
+    ],
+)
+def test_what_does_not_pass_by_itself_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, limit_s: float, change: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(conduct, "_COUNTED_S", limit_s)
+    pair = Standing({**UNCOUNTED, **change})
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    assert conduct.conduct(plan_of(), print).refusal

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hafailover.arbiter.answers import Answer, IsOff
+from hafailover.arbiter.requests import PowerOff
 from hafailover.group import (
     addresses,
     arbiters,
@@ -14,6 +16,7 @@ from hafailover.group import (
     checking,
     claims,
     contact,
+    etcd,
     fencing,
     guard,
     isolation,
@@ -273,6 +276,66 @@ def hands_over_without_looking(patch: Patch) -> None:
 def exports_without_a_new_session(patch: Patch) -> None:
     """The image is exported, and its record says neither that it is open nor for whom."""
     patch.setattr(changes, "exported", lambda record, **_options: record)
+
+
+def forgets_the_skew_of_clocks(patch: Patch) -> None:
+    """The lease is counted to its very end, and from when it was answered."""
+    finish = etcd.finish
+
+    def finished(turn: Turn, number: int, answer: Answer) -> None:
+        turn.set(grant=replace(turn.state.grant, asked_at=turn.now))
+        finish(turn, number, answer)
+
+    patch.setattr(etcd, "finish", finished)
+    patch.setattr(etcd, "shortened", lambda span: span)
+    patch.setattr(guard, "stop_at", guard.until)
+    patch.setattr(guard, "_pat_until", guard.until)
+
+
+def adopts_any_mount(patch: Patch) -> None:
+    patch.setattr(starting, "_judge_mount", vars(starting)["_adopt"])
+
+
+def calls_a_rebuild_finished_too_early(patch: Patch) -> None:
+    """A component that is still being written passes for one that holds everything."""
+
+    def has_two(view: VolumeView) -> bool:
+        return view.mirror is not None and view.local is not None and view.remote is not None
+
+    patch.setattr(VolumeView, "has_two_active", property(has_two))
+
+
+def shoots_before_its_delay(patch: Patch) -> None:
+    patch.setattr(fencing, "beside_silence", lambda _turn: "")
+
+
+def believes_a_shot_that_failed(patch: Patch) -> None:
+    finish = fencing.finish
+
+    def finished(turn: Turn, number: int, answer: Answer) -> None:
+        is_shot = isinstance(turn.state.fence.request, PowerOff)
+        finish(turn, number, IsOff() if is_shot else answer)
+
+    patch.setattr(fencing, "finish", finished)
+
+
+def hears_the_dead(patch: Patch) -> None:
+    """What a host said before it was proved off counts for what it says now."""
+    patch.setattr(fencing, "is_of_the_past", lambda _turn, _report: False)
+
+
+def powers_the_peer_on_too_early(patch: Patch) -> None:
+    patch.setattr(fencing, "_may_return", lambda _turn: True)
+
+
+def takes_a_lost_answer_for_none(patch: Patch) -> None:
+    """A change of the set of copies that etcd may have carried out passes for one that it has not."""
+
+    def is_alone(turn: Turn) -> bool:
+        record = turn.state.grant.record
+        return record is not None and record.in_sync == (turn.settings.node,)
+
+    patch.setattr(etcd, "is_alone", is_alone)
 
 
 PING_CASES = (

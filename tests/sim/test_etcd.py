@@ -16,6 +16,7 @@ from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind, WatchdogSettings
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Dropping
+from hafailover.group.view import describe
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.etcd import PLACE
@@ -68,6 +69,28 @@ def refusal(world: World, node: str) -> str:
     agent = world.host(node).agent
     assert agent is not None
     return agent.state.candidacy_refusal
+
+
+def health(world: World, node: str) -> str:
+    """Return what the status of a node calls the pair."""
+    agent = world.host(node).agent
+    assert agent is not None
+    return str(describe(agent.state, agent.settings, agent.state.moved_at)["health"])
+
+
+def test_a_pair_is_called_healthy_only_once_etcd_counts_both_copies() -> None:
+    world = running(arbiter=ArbiterKind.ETCD)
+    world.power_off("B")
+    assert world.run_until(lambda: record(world).in_sync == ("A",), 20 * SECOND)
+    world.power_on("B")
+    assert world.run_until(lambda: copies(world)["B"] is CopyState.SYNCING, MINUTE)
+    assert world.run_until(lambda: set(copies(world).values()) == {CopyState.IN_SYNC}, MINUTE)
+
+    while record(world).in_sync != ("A", "B"):
+        assert (health(world, "A"), health(world, "B")) == ("degraded", "degraded")
+        world.run_for(100 * MILLISECOND)
+    world.run_for(5 * SECOND)
+    assert (health(world, "A"), health(world, "B")) == ("healthy", "healthy")
 
 
 def test_a_primary_that_is_cut_off_has_stopped_before_the_other_one_mounts() -> None:
