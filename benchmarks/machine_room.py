@@ -7,6 +7,7 @@ import asyncio
 import cProfile
 import hashlib
 import os
+import signal
 import tempfile
 import time
 import xml.etree.ElementTree as ET
@@ -197,7 +198,7 @@ def _alerts(scale: Scale) -> list[Figure]:
 async def _raise_many(count: int) -> list[Figure]:
     """Raise alerts while the command that delivers them hangs."""
     log = Log(LineWriter("log", os.open(os.devnull, os.O_WRONLY)), node="A")
-    command = ("sleep", "1000")
+    command = ("sleep", "30")
     hook = AlertHookSettings(command=command, severity=Severity.NOTE, deadline=seconds(60))
     settings = AlertSettings(hooks=(hook,), queue=count // 2)
     spool = tempfile.TemporaryDirectory()
@@ -211,6 +212,9 @@ async def _raise_many(count: int) -> list[Figure]:
     spent = time.perf_counter() - began
     dropped = port.dropped
     link.close()
+    # Its command hangs: it would go on writing into the spool for as long as that is borne.
+    os.kill(link.pid, signal.SIGKILL)
+    os.waitpid(link.pid, 0)
     log.close(1.0)
     spool.cleanup()
     return [
