@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ SO_TIMESTAMPNS = 35
 LIMIT_S = 60.0
 _CALM_S = 0.5
 """So long the client watches before something is done."""
+_ONE_ORDER = threading.Lock()
 _IFF_UP = 1
 _RTM_NEWLINK = 16
 _ETHERTYPE_ALL = 3
@@ -247,11 +249,15 @@ class ClientProbe:
     def absence(
         self, order: Callable[[], None], host: str, tail_s: float, ping_s: float
     ) -> Absence:
-        """Return what the client sees of an order after which ``host`` has the address."""
+        """Return what the client sees of an order after which ``host`` has the address.
+
+        Orders are given one at a time: programs that start at once would measure each other's start.
+        """
         self._pipe.send(("absence", (host, tail_s, ping_s)))
         time.sleep(_CALM_S)
-        ordered = time.time()
-        order()
+        with _ONE_ORDER:
+            ordered = time.time()
+            order()
         gap, announced = self._answer("absence")
         return Absence(longest_gap=gap, order_to_announcement=announced - ordered)
 

@@ -214,7 +214,7 @@ async def _raise_many(count: int) -> list[Figure]:
     link.close()
     # Its command hangs: it would go on writing into the spool for as long as that is borne.
     os.kill(link.pid, signal.SIGKILL)
-    os.waitpid(link.pid, 0)
+    await asyncio.to_thread(os.waitpid, link.pid, 0)
     log.close(1.0)
     spool.cleanup()
     return [
