@@ -38,9 +38,10 @@ def status(
 ) -> int:
     """Show the state of all groups, or of GROUP.
 
-    Exit status: 0 healthy, 1 degraded (served without a second copy in sync), 2 not served,
-    3 unknown (no agent answers); they mean the same to Nagios and Icinga. Of several groups the
-    worst one counts. Colours are left out where NO_COLOR is set, and where the output is no terminal.
+    Exit status: 0 healthy, 1 degraded (served, and the other copy is not in sync, or etcd does not count
+    it yet), 2 not served, 3 unknown (no agent answers); they mean the same to Nagios and Icinga. Of
+    several groups the worst one counts. Colours are left out where NO_COLOR is set, and where the output
+    is no terminal.
     """
     if is_live and as_json:
         raise click.UsageError(

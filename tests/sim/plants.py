@@ -364,6 +364,7 @@ PING_CASES = (
     Case(plant=an_isolated_primary_goes_on, seed=FIRST_SEED + 42),
     Case(plant=forgets_that_a_copy_was_open, seed=FIRST_SEED + 23),
     Case(plant=exports_without_a_new_session, seed=FIRST_SEED + 0),
+    Case(plant=adopts_any_mount, seed=FIRST_SEED + 17),
     Case(plant=promotes_while_syncing, faults=A_DARK_IN_THE_REBUILD),
 )
 STRICT_CASES = (
@@ -376,5 +377,6 @@ STRICT_CASES = (
     Case(plant=forgets_its_promise, seed=FIRST_SEED + 3, arbiter=ArbiterKind.ETCD),
     Case(plant=commits_without_etcd, faults=IN_TURN, arbiter=ArbiterKind.ETCD),
     Case(plant=skips_the_fence_wait, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),
+    Case(plant=believes_a_shot_that_failed, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),
 )
 CASES = PING_CASES + STRICT_CASES
