@@ -128,8 +128,10 @@ def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes, metrics_port=9181)
-    asyncio.run(_stand(directory, tuning, bare=bare))
-    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        asyncio.run(_stand(directory, tuning, bare=bare))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @lab.command()

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from hafailover.lab import doorkeeper
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,8 +38,9 @@ def missing() -> str | None:
         return None
     if not os.access(_FUSE, os.R_OK | os.W_OK):
         return f"The lab needs {_FUSE}, readable and writable by this user, and it is not."
-    if shutil.which("unshare") is None:
-        return "The lab needs unshare(1) of util-linux, and it is not in the PATH."
+    for program in ("unshare", "setpriv"):
+        if shutil.which(program) is None:
+            return f"The lab needs {program}(1) of util-linux, and it is not in the PATH."
     try:
         import pyroute2  # noqa: F401, PLC0415 -- only asks whether it is there
     except ImportError:
@@ -61,8 +64,9 @@ def command(arguments: Sequence[str]) -> list[str]:
 
 
 def enter(arguments: Sequence[str]) -> None:
-    """Go on as ``python ARGUMENTS`` inside; returns only if this process is there already."""
-    if is_inside():
-        return
-    words = command(arguments)
-    os.execvp(words[0], words)  # noqa: S606 -- argument vector, no shell
+    """Go on as ``python ARGUMENTS`` inside; returns only if this process is there already.
+
+    Outside, this process stays until that has ended, and passes on to it that it shall end.
+    """
+    if not is_inside():
+        sys.exit(doorkeeper.attend(command(arguments)))

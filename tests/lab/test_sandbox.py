@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from hafailover.lab import sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_mock import MockerFixture
 
 
@@ -47,6 +51,53 @@ def test_namespaces_that_may_not_be_made_are_named_with_the_reason(mocker: Mocke
     mocker.patch.object(subprocess, "run", return_value=refusal)
     said = str(sandbox.missing())
     assert "may not make them here (Operation not permitted)" in said
+
+
+INSIDE = """
+import os, sys, time
+from hafailover.lab import sandbox
+sandbox.enter(["-c", sys.argv[1], sys.argv[1]])
+try:
+    print("inside", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("ended in order", flush=True)
+    sys.exit(7)
+"""
+
+
+@contextmanager
+def _place() -> Iterator[subprocess.Popen[str]]:
+    """Something that runs in a place of its own."""
+    command = (sys.executable, "-c", INSIDE, INSIDE)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as place:
+        assert place.stdout is not None
+        assert place.stdout.readline() == "inside\n"
+        try:
+            yield place
+        finally:
+            place.kill()
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("able")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_outside_ends_in_order_inside(number: signal.Signals) -> None:
+    with _place() as place:
+        place.send_signal(number)
+        said, _ = place.communicate(timeout=30)
+        assert said == "ended in order\n"
+        assert place.returncode == 7
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("able")
+def test_who_is_killed_outside_takes_the_inside_with_it() -> None:
+    with _place() as place:
+        place.kill()
+        # End of file: nobody inside holds the pipe any more.
+        said, _ = place.communicate(timeout=30)
+        assert said == ""
 
 
 @pytest.mark.lab

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -84,3 +87,16 @@ def test_a_host_that_resets_itself_comes_back(
                 return answer
 
     in_own_namespaces(story)
+
+
+def test_a_lab_that_is_told_to_end_from_outside_leaves_nothing(able: None, tmp_path: Path) -> None:
+    words = (sys.executable, "-m", "hafailover", "lab", "up", "--bare", "--megabytes", "2")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as lab:
+        assert lab.stdout is not None
+        assert lab.stdout.readline().startswith("The lab stands in ")
+        assert list(tmp_path.iterdir())
+        lab.terminate()
+        lab.communicate(timeout=60)
+        assert lab.returncode == 0
+    assert list(tmp_path.iterdir()) == []
