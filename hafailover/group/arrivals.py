@@ -14,7 +14,7 @@ from hafailover.group.events import (
 )
 from hafailover.group.peer_view import Heard, PeerView
 from hafailover.group.report import GroupReport, Role, says_the_same
-from hafailover.group.turn import Turn, put
+from hafailover.group.turn import Turn, first, put
 from hafailover.group.work import ROUTINE, finish_work
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState, LineageRecord
@@ -217,34 +217,38 @@ def _note_users_ended(turn: Turn, step: Step | None) -> None:
 def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
     """Take in that a watched volume or image took a write to disk, or did not."""
     match event:
-        case CanaryWritten(volume=volume, problem=problem, took_ns=took_ns):
+        case CanaryWritten(volume=volume, problem=problem, took_ns=took_ns, age_ns=age_ns):
+            known = first(turn.state.canaries, volume)
             if problem:
                 turn.set(canary_problem=problem, look_at=turn.now)
-            elif any(name == volume for name, _ in turn.state.canaries):
-                turn.set(canaries=put(turn.state.canaries, volume, turn.now), canary_problem="")
+            elif known is not None:
+                written = later(turn.now, -age_ns)
+                latest = put(turn.state.canaries, volume, max(known, written))
+                turn.set(canaries=latest, canary_problem="")
                 dropping = turn.state.dropping
-                if dropping is None:
+                if dropping is None or written < dropping.since:
                     # It passed behind everything that was under way when it began.
-                    began = later(turn.now, -took_ns)
+                    began = later(written, -took_ns)
                     turn.set(progress=put(turn.state.progress, volume, began))
                 elif not dropping.is_granted and dropping.unguarded_at is None:
                     # It waited for the peer's copy no more: the kernel may have let that go meanwhile.
                     turn.set(dropping=replace(dropping, unguarded_at=turn.now))
-        case ImageSynced(volume=volume, problem=problem):
-            is_watched = any(name == volume for name, _ in turn.state.synced_images)
+        case ImageSynced(volume=volume, problem=problem, age_ns=age_ns):
+            known = first(turn.state.synced_images, volume)
             record = turn.state.record(volume)
-            if not is_watched or not record.is_open:
+            if known is None or not record.is_open:
                 return
+            synced = max(known, later(turn.now, -age_ns))
             if changes.is_active(record):
                 # Of a primary's own image: an error is the mirror's to notice.
                 # What the mirror made of it is seen at once: a copy that it has dropped is the older one.
                 if problem:
                     turn.set(image_failed_at=turn.now, look_at=turn.now)
                 else:
-                    turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
+                    turn.set(synced_images=put(turn.state.synced_images, volume, synced))
                 return
             if not problem:
-                turn.set(synced_images=put(turn.state.synced_images, volume, turn.now))
+                turn.set(synced_images=put(turn.state.synced_images, volume, synced))
                 return
             turn.note(f"{volume}: the image could not be synced: {problem}")
             turn.set(

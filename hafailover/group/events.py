@@ -112,20 +112,23 @@ class ProbeFinished:
 class CanaryWritten:
     """The canary write and fsync on a volume came back (``problem`` empty) or failed.
 
-    ``took_ns``: how long it was under way. What it proves of the peer counts from when it began.
+    ``took_ns``: how long it was under way. What it proves of the peer counts from when it began. ``age_ns``: how long
+    ago it came back.
     """
 
     volume: str
     problem: str = ""
     took_ns: int = 0
+    age_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSynced:
-    """The secondary's regular fsync of an exported image came back or failed."""
+    """The regular fsync of an image came back (``problem`` empty) or failed, ``age_ns`` ago."""
 
     volume: str
     problem: str = ""
+    age_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

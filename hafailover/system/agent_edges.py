@@ -173,7 +173,7 @@ class AgentEdges:
         services = {(group.name, each.name): each for group in groups for each in group.services}
         self._services = ServicePort(loop, runner, services, feed)
         self._wall_clock = WallClock(loop, groups, feed)
-        self._watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
+        self.watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
         self._prober = ProberPort(
             loop, places=_places(settings), targets=settings.ping_targets, feed=feed
         )
@@ -209,7 +209,7 @@ class AgentEdges:
             arbiter=self._arbiter,
             watchdog=self._watchdog,
             prober=self._prober,
-            watchers=self._watchers,
+            watchers=self.watchers,
             services=self._services,
             alerts=self.alerts,
             operators=self._operators,
@@ -256,7 +256,7 @@ class AgentEdges:
         self._wall_clock.close()
         await self._arbiter.close()
         self._watchdog.close()
-        self._watchers.close()
+        self.watchers.close()
         self._prober.close()
         for link in self._links:
             link.close()

@@ -13,6 +13,16 @@ class Refusal(Exception):  # noqa: N818 - to decline is no error
     """An operation declined to act; the sentence says why, for a human."""
 
 
+def schedule_ordinarily() -> None:
+    """Give up a real-time priority of the agent's, which a child inherits."""
+    try:
+        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except OSError:
+        # A worker of too high a priority is better than none.
+        return
+
+
 def write_whole(descriptor: int, data: bytes, offset: int) -> None:
     """Write all of ``data`` at ``offset``."""
     written = 0

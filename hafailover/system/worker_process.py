@@ -24,7 +24,7 @@ from hafailover.system import (
     state_work,
     sysctl_work,
 )
-from hafailover.system.work import Refusal
+from hafailover.system.work import Refusal, schedule_ordinarily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _HEADER = 4
 
 def main() -> None:
     """Serve until standard input ends."""
-    _schedule_ordinarily()
+    schedule_ordinarily()
     while header := _read(_HEADER):
         request = marshal.loads(_read(int.from_bytes(header, "big")))  # noqa: S302 - our agent's
         answer = marshal.dumps(perform(request))
@@ -83,16 +83,6 @@ def perform(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"id": number, "failed": f"{where}{error.strerror or error}"}
     except Exception as error:  # noqa: BLE001 - the caller reports it; the worker stays of use
         return {"id": number, "failed": f"{request['op']}: {type(error).__name__}: {error}"}
-
-
-def _schedule_ordinarily() -> None:
-    """Give up a real-time priority of the agent's, which a child inherits."""
-    try:
-        if os.sched_getscheduler(0) != os.SCHED_OTHER:
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    except OSError:
-        # A worker of too high a priority is better than none.
-        return
 
 
 def _read(length: int) -> bytes:

@@ -1,5 +1,6 @@
 """The small ports: steps, addresses, services, watchers, alerts, host."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -266,36 +267,95 @@ def test_an_image_is_synced_again_and_again_until_told_otherwise(
     image = rig.directory / "a.img"
     image.write_bytes(bytes(512))
     watchers.watch_image("g", "v", str(image), is_on=True)
-    rig.bench.until(lambda: len(rig.events) >= 3)
-    assert set(rig.events) == {("g", ImageSynced(volume="v"))}
+    rig.bench.until(lambda: heard(watchers) and len(rig.events) >= 3)
+    ages = [age_of(event) for _, event in rig.events]
+    wanted = [("g", ImageSynced(volume="v", age_ns=age)) for age in ages]
+    assert rig.events == wanted
+    assert min(ages) >= 0
     watchers.watch_image("g", "v", str(image), is_on=False)
     rig.bench.turn()
     count = len(rig.events)
     assert not watchers._pulses
     watchers.watch_image("g", "v", str(rig.directory / "gone.img"), is_on=True)
-    rig.bench.until(lambda: len(rig.events) > count)
+    rig.bench.until(lambda: heard(watchers) and len(rig.events) > count)
     assert "No such file" in problem_of(rig.events[-1][1])
+
+
+def test_what_goes_well_waits_to_be_read_and_counts_from_when_it_was(
+    rig: Rig, watchers: WatcherPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers_module, "SYNC_PERIOD", milliseconds(50))
+    image = rig.directory / "a.img"
+    image.write_bytes(bytes(512))
+    watchers.watch_image("g", "v", str(image), is_on=True)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
+    count = len(rig.events)
+    rig.bench.loop.run_until_complete(asyncio.sleep(0.5))
+    assert len(rig.events) == count
+    watchers.read()
+    ages = [age_of(event) for _, event in rig.events[count:]]
+    assert len(ages) > 1
+    assert ages[0] > ages[-1] >= 0
+
+
+def test_what_goes_wrong_is_told_though_nobody_reads(
+    rig: Rig, watchers: WatcherPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers_module, "SYNC_PERIOD", milliseconds(50))
+    image = rig.directory / "a.img"
+    image.write_bytes(bytes(512))
+    watchers.watch_image("g", "v", str(image), is_on=True)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
+    image.unlink()
+    rig.bench.until(lambda: "No such file" in problem_of(rig.events[-1][1]))
 
 
 def test_a_canary_needs_a_mounted_volume(rig: Rig, watchers: WatcherPort) -> None:
     watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
     bare = f"nothing is mounted on {rig.directory}"
     # On a busy machine the first one may be late.
-    rig.bench.until(lambda: bare in [problem_of(event) for _, event in rig.events])
+    rig.bench.until(
+        lambda: heard(watchers) and bare in [problem_of(event) for _, event in rig.events]
+    )
 
 
 def test_a_hung_canary_is_no_error_and_never_doubled(rig: Rig, watchers: WatcherPort) -> None:
     watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
-    rig.bench.until(lambda: rig.events)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
     [pulse] = watchers._pulses.values()
-    pid = pulse._worker.pid
+    pid = pulse.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     # Killed, and so replaced: a later one answers again.
-    rig.bench.until(lambda: pulse._worker.pid not in (pid, None))
+    rig.bench.until(lambda: heard(watchers) and pulse.pid not in (pid, None))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
     rig.events.clear()
-    rig.bench.until(lambda: rig.events)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
     assert all("nothing is mounted" in problem_of(event) for _, event in rig.events)
+
+
+def test_one_that_dies_is_replaced(rig: Rig, watchers: WatcherPort) -> None:
+    watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
+    [pulse] = watchers._pulses.values()
+    pid = pulse.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    rig.bench.until(lambda: heard(watchers) and pulse.pid not in (pid, None))
+    rig.events.clear()
+    rig.bench.until(lambda: heard(watchers) and rig.events)
+
+
+def heard(watchers: WatcherPort) -> bool:
+    """Have it tell what it knows, as the agent does whenever it is awake."""
+    watchers.read()
+    return True
+
+
+def age_of(event: Event) -> int:
+    assert isinstance(event, CanaryWritten | ImageSynced)
+    return event.age_ns
 
 
 def problem_of(event: Event) -> str:
