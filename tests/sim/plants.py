@@ -16,7 +16,6 @@ from hafailover.group import (
     checking,
     claims,
     contact,
-    etcd,
     fencing,
     guard,
     isolation,
@@ -278,20 +277,6 @@ def exports_without_a_new_session(patch: Patch) -> None:
     patch.setattr(changes, "exported", lambda record, **_options: record)
 
 
-def forgets_the_skew_of_clocks(patch: Patch) -> None:
-    """The lease is counted to its very end, and from when it was answered."""
-    finish = etcd.finish
-
-    def finished(turn: Turn, number: int, answer: Answer) -> None:
-        turn.set(grant=replace(turn.state.grant, asked_at=turn.now))
-        finish(turn, number, answer)
-
-    patch.setattr(etcd, "finish", finished)
-    patch.setattr(etcd, "shortened", lambda span: span)
-    patch.setattr(guard, "stop_at", guard.until)
-    patch.setattr(guard, "_pat_until", guard.until)
-
-
 def adopts_any_mount(patch: Patch) -> None:
     patch.setattr(starting, "_judge_mount", vars(starting)["_adopt"])
 
@@ -305,10 +290,6 @@ def calls_a_rebuild_finished_too_early(patch: Patch) -> None:
     patch.setattr(VolumeView, "has_two_active", property(has_two))
 
 
-def shoots_before_its_delay(patch: Patch) -> None:
-    patch.setattr(fencing, "beside_silence", lambda _turn: "")
-
-
 def believes_a_shot_that_failed(patch: Patch) -> None:
     finish = fencing.finish
 
@@ -317,25 +298,6 @@ def believes_a_shot_that_failed(patch: Patch) -> None:
         finish(turn, number, IsOff() if is_shot else answer)
 
     patch.setattr(fencing, "finish", finished)
-
-
-def hears_the_dead(patch: Patch) -> None:
-    """What a host said before it was proved off counts for what it says now."""
-    patch.setattr(fencing, "is_of_the_past", lambda _turn, _report: False)
-
-
-def powers_the_peer_on_too_early(patch: Patch) -> None:
-    patch.setattr(fencing, "_may_return", lambda _turn: True)
-
-
-def takes_a_lost_answer_for_none(patch: Patch) -> None:
-    """A change of the set of copies that etcd may have carried out passes for one that it has not."""
-
-    def is_alone(turn: Turn) -> bool:
-        record = turn.state.grant.record
-        return record is not None and record.in_sync == (turn.settings.node,)
-
-    patch.setattr(etcd, "is_alone", is_alone)
 
 
 PING_CASES = (
@@ -371,6 +333,7 @@ STRICT_CASES = (
     Case(
         plant=takes_over_before_the_lease_has_run_out, seed=FIRST_SEED + 0, arbiter=ArbiterKind.ETCD
     ),
+    Case(plant=calls_a_rebuild_finished_too_early, seed=51, arbiter=ArbiterKind.ETCD),
     Case(plant=never_gives_a_grant_back, seed=FIRST_SEED + 0, arbiter=ArbiterKind.ETCD),
     Case(plant=serves_on_without_a_grant, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
     Case(plant=drops_without_asking_etcd, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
