@@ -79,7 +79,8 @@ def _node(configuration: Configuration, wanted: str | None, *, offline: bool) ->
 def _errors_text(errors: ConfigErrors) -> str:
     count = len(errors.problems)
     word = "error" if count == 1 else "errors"
-    return f"{errors}\n\n{count} {word}: the configuration cannot be used.\n{errors.hint}."
+    hint = f"\n{errors.hint}." if errors.hint else ""
+    return f"{errors}\n\n{count} {word}: the configuration cannot be used.{hint}"
 
 
 def _problem_json(problem: Problem) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +68,8 @@ def drill(
     from hafailover.drill.conduct import Plan, conduct  # noqa: PLC0415 - for --help they cost too much
     from hafailover.drill.exercises import Scenario  # noqa: PLC0415 - the same
 
+    if report is not None:
+        _refuse_unwritable(report)
     try:
         known = ask_state(config, socket, group)
     except HaFailoverError as error:
@@ -99,6 +102,13 @@ def drill(
         raise NotPermittedError("probing the floating address by ICMP") from error
     _alert(path, found)
     return _tell(node, found, report, as_json=as_json)
+
+
+def _refuse_unwritable(report: Path) -> None:
+    """Notice before anything is moved that the report could not be written afterwards."""
+    place = report if report.exists() else report.absolute().parent
+    if not place.exists() or not os.access(place, os.W_OK):
+        raise click.BadParameter(f"{report} cannot be written", param_hint="'--report'")
 
 
 def _alert(path: Path, found: Drill) -> None:

@@ -75,6 +75,8 @@ def history(
         return
     for each in entries:
         click.echo(_line(each, colour=sys.stdout.isatty()))
+    if not entries and not any(b'"line":' in line for line in journal_lines(path)):
+        raise click.ClickException(f"{path} is no journal of hafailover")
     if not entries:
         click.echo("nothing is told of that time", err=True)
 

@@ -30,7 +30,9 @@ def journal_lines(path: Path) -> Iterator[bytes]:
     """
     files = [each for each in (path.with_name(f"{path.name}.1"), path) if each.exists()]
     if not files:
-        raise click.ClickException(f"there is no journal {path}")
+        raise click.ClickException(
+            f"there is no journal {path}: the agent writes it on its own node; --journal names another file"
+        )
     for each in files:
         try:
             with each.open("rb") as lines:

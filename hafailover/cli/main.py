@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from hafailover import __version__
-from hafailover.errors import EX_SOFTWARE, HaFailoverError
+from hafailover.errors import EX_OSERR, EX_SOFTWARE, HaFailoverError
 from hafailover.override import override
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -97,6 +97,11 @@ def main() -> None:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         sys.exit(EX_SOFTWARE)
+    except OSError as error:
+        # A disk that is full, a file that may not be read: no mistake of the program's.
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"{place}{error.strerror or error}", "")
+        sys.exit(EX_OSERR)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -37,7 +37,7 @@ def may_stop(config: Path, socket: Path | None, group: str | None, *, as_json: b
         if as_json:
             _print_json(None, [], error.message)
         else:
-            click.echo(f"hafailover: {error.message}", err=True)
+            click.echo(f"hafailover: {error.message}\nhint: {error.hint}", err=True)
         return UNKNOWN
     found = [(each["group"], line) for each in document["groups"] if (line := missing(each))]
     if as_json:

@@ -39,8 +39,8 @@ def switchover(
 ) -> int:
     """Move GROUP to the other node, in order and without loss.
 
-    It can be given on either node. Returns when the other one serves; exit status 75 if that took too
-    long, and the status tells what it waits for.
+    It can be given on either node. Returns when the other one serves. Exit status: 0 if it does, 1 if
+    the order was refused, 75 if it took too long; the status tells then what it waits for.
     """
     order = _Order(config, socket, group)
     before = order.seen["serving_node"]

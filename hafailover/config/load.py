@@ -57,7 +57,7 @@ class Configuration:
         """
         found = find_node(self.root, wanted)
         if isinstance(found, Problem):
-            raise ConfigErrors(self.path, [found])
+            raise ConfigErrors(self.path, [found], hint="")
         return found
 
 

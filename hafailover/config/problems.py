@@ -50,14 +50,20 @@ class ConfigErrors(HaFailoverError):  # noqa: N818 - it carries all errors of a 
 
     exit_status = EX_CONFIG
 
-    def __init__(self, path: str, problems: Iterable[Problem]) -> None:
+    def __init__(
+        self,
+        path: str,
+        problems: Iterable[Problem],
+        *,
+        hint: str = "hafailover sample prints an annotated configuration",
+    ) -> None:
         self.path = path
         self.problems = tuple(
             sorted(dict.fromkeys(problems), key=lambda problem: (problem.mark, problem.key))
         )
         super().__init__(
             "\n".join(problem.render(path) for problem in self.problems),
-            hint="hafailover sample prints an annotated configuration",
+            hint=hint,
         )
 
 

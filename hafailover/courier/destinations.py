@@ -28,8 +28,10 @@ _SAID_BYTES: Final = 300
 _AGENT: Final = f"hafailover/{__version__}"
 _REAP_S: Final = 1.0
 _APPRISE_S: Final = 30.0
-_PERMANENT: Final = range(400, 500)
-_TRANSIENT: Final = frozenset({408, 421, 425, 429})
+_NOT_THIS_ONE: Final = frozenset({400, 406, 411, 413, 414, 415, 422, 431})
+"""Answers about what was sent (RFC 9110 section 15.5, RFC 6585); all others tell of who should take it."""
+_LATER: Final = frozenset({401, 403, 404, 408, 421, 425, 429, 502, 503, 504})
+"""Answers that any other letter would get, too: nobody is there, has time, or knows this sender."""
 _SUBJECT_MAX: Final = 120
 
 
@@ -40,6 +42,8 @@ class Failure:
     text: str
     is_final: bool = False
     """Whether it is no use to try this very alert again: it was understood and turned down."""
+    is_away: bool = False
+    """Whether no other alert would have got through either, so that it stays first."""
 
 
 class Destination(Protocol):
@@ -218,7 +222,7 @@ async def run_program(
             start_new_session=True,
         )
     except OSError as problem:
-        return Failure(text=f"{command[0]} cannot be started: {problem.strerror}")
+        return Failure(text=f"{command[0]} cannot be started: {problem.strerror}", is_away=True)
     try:
         async with asyncio.timeout(deadline_s):
             output, _ = await process.communicate(data)
@@ -259,11 +263,14 @@ async def fetch(
             await asyncio.to_thread(ask)
     except error.HTTPError as problem:
         problem.close()
-        is_final = problem.code in _PERMANENT and problem.code not in _TRANSIENT
-        return Failure(text=f"{_bare(url)} answered {problem.code}", is_final=is_final)
+        return Failure(
+            text=f"{_bare(url)} answered {problem.code}",
+            is_final=problem.code in _NOT_THIS_ONE,
+            is_away=problem.code in _LATER,
+        )
     except TimeoutError:
-        return Failure(text=f"{_bare(url)} did not answer within {deadline_s:g} s")
+        return Failure(text=f"{_bare(url)} did not answer within {deadline_s:g} s", is_away=True)
     except (OSError, ValueError) as problem:
         reason: Any = getattr(problem, "reason", problem)
-        return Failure(text=f"{_bare(url)}: {reason}")
+        return Failure(text=f"{_bare(url)}: {reason}", is_away=True)
     return None

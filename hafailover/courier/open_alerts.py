@@ -24,18 +24,24 @@ class OpenAlert:
     alert: Alert
     told_ms: int
     """When it was said last."""
-    is_confirmed: bool = True
-    """Whether this life of the agent has raised it."""
+    life_ms: int = 0
+    """When the life of the agent began that raised it last."""
 
 
 class OpenAlerts:
     """What is open, by group and kind."""
 
-    def __init__(self, repeat_ms: int, known: Iterable[OpenAlert] = (), now_ms: int = 0) -> None:
-        """Begin with what an earlier life left open."""
+    def __init__(self, repeat_ms: int, known: Iterable[OpenAlert] = (), life_ms: int = 0) -> None:
+        """Begin with what is open already.
+
+        Args:
+            repeat_ms: How often what lasts is said again.
+            known: What an earlier courier left open, of this life of the agent or of one before.
+            life_ms: When this life of the agent began.
+        """
         self._repeat_ms = repeat_ms
-        self._started_ms = now_ms
-        self._open = {each.alert.key: replace(each, is_confirmed=False) for each in known}
+        self._life_ms = life_ms
+        self._open = {each.alert.key: each for each in known}
 
     @property
     def all(self) -> tuple[OpenAlert, ...]:
@@ -60,14 +66,13 @@ class OpenAlerts:
         known = self._open.get(alert.key)
         said = known is not None and not _is_news(known, alert)
         told = known.told_ms if known is not None and said else alert.time_ms
-        self._open[alert.key] = OpenAlert(alert=alert, told_ms=told)
+        self._open[alert.key] = OpenAlert(alert=alert, told_ms=told, life_ms=self._life_ms)
         return None if said else alert
 
     def due(self, now_ms: int) -> Iterator[Alert]:
         """Yield what has to be said now: repetitions, and ends that nobody reported."""
         for key, each in tuple(self._open.items()):
-            is_stale = not each.is_confirmed and now_ms - self._started_ms >= GRACE_MS
-            if is_stale and each.alert.kind in _DERIVED:
+            if self._is_doubtful(each) and now_ms - self._life_ms >= GRACE_MS:
                 del self._open[key]
                 text = f"not reported since the agent was restarted: {each.alert.text}"
                 yield replace(each.alert, state="resolved", text=text, time_ms=now_ms)
@@ -78,9 +83,13 @@ class OpenAlerts:
     def next_ms(self) -> int | None:
         """Return when ``due`` may have something next; None: never, as things stand."""
         times = [each.told_ms + self._repeat_ms for each in self._open.values()]
-        if any(not each.is_confirmed for each in self._open.values()):
-            times.append(self._started_ms + GRACE_MS)
+        if any(self._is_doubtful(each) for each in self._open.values()):
+            times.append(self._life_ms + GRACE_MS)
         return min(times, default=None)
+
+    def _is_doubtful(self, opened: OpenAlert) -> bool:
+        """Whether this life of the agent would have raised it by itself, and has not yet."""
+        return opened.life_ms != self._life_ms and opened.alert.kind in _DERIVED
 
 
 def _is_news(known: OpenAlert, alert: Alert) -> bool:

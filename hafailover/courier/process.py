@@ -1,10 +1,11 @@
 """The courier as a process: ``python -m hafailover.courier.process``.
 
 The agent talks to it over its standard input and hears it on its standard output, JSON objects, one a
-line. The first is ``{"settings": {...}, "directory": "..."}``; then ``{"alert": {...}, "id": 7}``, which
-is answered by ``{"have": 7}`` once it is on the disk (or known to be in memory only), and
-``{"alive": true}``. From time to time it says ``{"say": "sentence"}`` for the log, and ``{"counts":
-{...}}``. At the end of its input it ends; what is not delivered waits on the disk for the next life.
+line. The first is ``{"settings": {...}, "directory": "...", "life": 1700000000000}``, when the agent
+began, in milliseconds since 1970; then ``{"alert": {...}, "id": 7}``, which is answered by ``{"have":
+7}`` once it is on the disk (or known to be in memory only), and ``{"alive": true}``. From time to time it
+says ``{"say": "sentence"}`` for the log, and ``{"counts": {...}}``. At the end of its input it ends; what
+is not delivered waits on the disk for the next life.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,14 +40,29 @@ _LAST_ROUND_S: Final = 2.0
 class Courier:
     """One life of the process."""
 
-    def __init__(self, settings: AlertSettings, directory: Path) -> None:
+    def __init__(
+        self,
+        settings: AlertSettings,
+        directory: Path,
+        life_ms: int,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // MILLISECOND,
+    ) -> None:
+        """Read what an earlier life left behind.
+
+        Args:
+            settings: Whom to tell, and how often.
+            directory: Where what is not delivered waits.
+            life_ms: When the agent began, in milliseconds since 1970.
+            now_ms: The time of day, likewise.
+        """
         self._settings = settings
+        self._now_ms = now_ms
         self._spool = Spool(directory, settings.queue, self._say)
         found = destinations_of(settings)
         self._spool.keep_only({each.name for each in found})
         self._rounds = [Round(each, self._spool, self._say) for each in found]
         repeat_ms = settings.repeat // MILLISECOND
-        self._open = OpenAlerts(repeat_ms, self._spool.read_open(), _now_ms())
+        self._open = OpenAlerts(repeat_ms, self._spool.read_open(), life_ms)
         self._alive_at = time.monotonic()
         self._counts: dict[str, Any] = {}
         self._changed = asyncio.Event()
@@ -55,9 +72,10 @@ class Courier:
         self._alive_at = time.monotonic()
         if "alert" in message:
             said = self._open.take(decode(Alert, message["alert"]))
-            self._spool.save_open(self._open.all)
+            # In this order: one that is noted as open, and was not put, would never be said.
             if said is not None:
                 put(self._spool, self._rounds, said)
+            self._spool.save_open(self._open.all)
             _tell({"have": message["id"]})
             self._changed.set()
 
@@ -83,13 +101,13 @@ class Courier:
         """Say again what lasts."""
         while True:
             self._changed.clear()
-            due = tuple(self._open.due(_now_ms()))
+            due = tuple(self._open.due(self._now_ms()))
             for alert in due:
                 put(self._spool, self._rounds, alert)
             if due:
                 self._spool.save_open(self._open.all)
             at = self._open.next_ms()
-            pause = None if at is None else max(0.0, (at - _now_ms()) / 1000)
+            pause = None if at is None else max(0.0, (at - self._now_ms()) / 1000)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
@@ -132,10 +150,6 @@ class Courier:
         _tell({"say": text})
 
 
-def _now_ms() -> int:
-    return time.time_ns() // MILLISECOND
-
-
 def _tell(message: dict[str, Any]) -> None:
     # An agent that is gone reads nothing; the end of the input will tell.
     with contextlib.suppress(OSError):
@@ -153,7 +167,7 @@ async def serve() -> None:
         return
     message = json.loads(first)
     settings = decode(AlertSettings, message["settings"])
-    await Courier(settings, Path(message["directory"])).run(lines)
+    await Courier(settings, Path(message["directory"]), int(message["life"])).run(lines)
 
 
 def main() -> None:

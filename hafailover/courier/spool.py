@@ -110,7 +110,7 @@ class Spool:
         """Return which alerts an earlier life left open."""
         try:
             listed = json.loads((self._directory / _OPEN_FILE).read_text())
-            return tuple(decode(OpenAlert, each) for each in listed)
+            return tuple(decode(OpenAlert, each, strict=False) for each in listed)
         except (OSError, ValueError):
             return ()
 

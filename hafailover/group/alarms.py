@@ -12,6 +12,8 @@ from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND
 
 _SETTLED = 2 * SECOND
+_BOOTING = 5 * SECOND
+"""A host that answers may still be about to start its agent."""
 _OFFER_FAILURES = 3
 _STALLED = 10 * SECOND
 _HOUR = 3600 * SECOND
@@ -102,7 +104,8 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         )
     if state.demotion is not None and state.refusal and turn.now - state.demotion.since > _SETTLED:
         yield AlertKind.DEMOTION_STUCK, Severity.CRITICAL, state.refusal
-    if state.role is Role.PRIMARY:
+    if state.role in (Role.PRIMARY, Role.DEMOTING):
+        # Who hands over because of a failing service has told which one before it is stopped.
         yield from _service_causes(turn)
     if state.offer_failures >= _OFFER_FAILURES:
         yield (
@@ -125,7 +128,7 @@ def _service_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     if failing:
         yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
     stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
-    if stalled and state.dropping is None:
+    if stalled and state.role is Role.PRIMARY and state.dropping is None:
         text = f"no write has been completed for {max(stalled) // SECOND} s: look at this node's own disk"
         yield AlertKind.LOCAL_COPY_LOST, Severity.CRITICAL, text
 
@@ -180,19 +183,31 @@ def _peer_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
                 Severity.WARNING,
                 f"the configuration of {peer} differs from this node's",
             )
-        if not contact.hears_us(turn) and turn.now - turn.state.role_since > _SETTLED:
+        heard_since = max(turn.state.role_since, turn.state.peer.heard_since or turn.now)
+        if not contact.hears_us(turn) and turn.now - heard_since > _SETTLED:
             yield (
                 AlertKind.ONE_WAY_LINK,
                 Severity.WARNING,
                 f"{peer} is heard but does not hear {turn.settings.node}",
             )
-    elif turn.state.peer_host and turn.state.contact and not _is_awaited(turn):
+    elif _answers_without_agent(turn):
         where = " and ".join(turn.state.peer_host)
         yield (
             AlertKind.PEER_AGENT_SILENT,
             Severity.CRITICAL,
             f"the host of {peer} answers on {where}, its agent does not",
         )
+
+
+def _answers_without_agent(turn: Turn) -> bool:
+    """Whether the peer's host has answered for a while although its agent is silent; not before that was so."""
+    state = turn.state
+    since, silent = state.peer_host_since, contact.silent_since(state)
+    if since is None or silent is None or not state.contact or _is_awaited(turn):
+        return False
+    answered_at = state.probed_at
+    is_recent = answered_at is not None and answered_at > silent
+    return is_recent and turn.now - max(since, silent) > _BOOTING
 
 
 def _is_alone(turn: Turn) -> bool:
@@ -208,12 +223,27 @@ def _is_awaited(turn: Turn) -> bool:
     return by is not None and turn.now < by
 
 
+def _unrecorded(turn: Turn) -> str:
+    """Say which node stands where it started, since its records cannot be written; empty if none does."""
+    if turn.state.role is Role.STARTING:
+        return turn.state.refusal if turn.state.write_problem else ""
+    report = turn.peer_report
+    if turn.state.role is Role.STANDBY and report is not None and report.role is Role.STARTING:
+        return f"{turn.settings.peer}: {report.refusal}" if report.refusal else ""
+    return ""
+
+
 def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     state = turn.state
-    if state.role is not Role.STANDBY or turn.now - state.role_since < _SETTLED:
+    if turn.now - state.role_since < _SETTLED:
         return
     report = turn.peer_report
     served = report is not None and contact.is_acting(report)
+    stuck = "" if served else _unrecorded(turn)
+    if stuck:
+        yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, f"nobody serves: {stuck}"
+    if state.role is not Role.STANDBY or stuck:
+        return
     asks = ("operator", "hafailover promote", "clear-hold")
     if not served and report is not None and report.digest != turn.settings.digest:
         text = f"nobody serves: the configuration of {turn.settings.peer} differs from this node's"

@@ -93,6 +93,9 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         peer=PeerView(
             report=newest,
             heard=(*others, heard),
+            heard_since=turn.now
+            if turn.peer_report is None or past != peer.past
+            else peer.heard_since,
             heard_us_at=turn.now if report.hears and not is_older else peer.heard_us_at,
             life_at=peer.life_at,
             advertised_at=peer.advertised_at,

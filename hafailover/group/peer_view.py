@@ -21,6 +21,8 @@ class PeerView:
 
     report: GroupReport | None = None
     heard: tuple[Heard, ...] = ()
+    heard_since: Instant | None = None
+    """Since when the reports of this life of its agent come without a break that would count as silence."""
     heard_us_at: Instant | None = None
     """When it last said that it hears this node on at least one network."""
     life_at: Instant | None = None

@@ -48,7 +48,12 @@ def finish(turn: Turn, event: ProbeFinished) -> None:
     if state.probing is None or state.probing.id != event.id:
         return
     asked_at = state.probing.since
-    turn.set(probing=None, probed_at=asked_at, peer_host=event.peer_host)
+    turn.set(
+        probing=None,
+        probed_at=asked_at,
+        peer_host=event.peer_host,
+        peer_host_since=(state.peer_host_since or asked_at) if event.peer_host else None,
+    )
     if event.targets is None:
         return
     if event.targets > 0:

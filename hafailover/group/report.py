@@ -118,7 +118,8 @@ class GroupReport:
     Attributes:
         sequence: Grows by one with every report of this life of the agent.
         hears: Networks on which the reporter has lately heard the receiver ("I hear you").
-        candidate: Whether the reporter could become primary now; if not, ``refusal`` says why.
+        candidate: Whether the reporter could become primary now.
+        refusal: What of its own keeps it from that, or from getting over its start.
         intent: Epoch that the reporter wants to be promoted under; 0 = none.
         consent: Epoch that the reporter agrees to be outranked by; 0 = none.
         sees_gateway: Whether the ping targets answer it; None when there are none.

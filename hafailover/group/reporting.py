@@ -52,7 +52,7 @@ def compose(turn: Turn) -> GroupReport:
         epoch=state.epoch,
         priority=max((settings.priority for settings in turn.settings.routers), default=0),
         candidate=state.is_candidate,
-        refusal="" if state.role is not Role.STANDBY else candidacy.refusal(turn),
+        refusal=_refusal(turn),
         copies=_copies(turn),
         hears=contact.heard_networks(turn),
         intent=state.intent,
@@ -72,6 +72,17 @@ def compose(turn: Turn) -> GroupReport:
         answers=state.answered,
         restart_hold_ns=0 if state.restarting_since is None else turn.settings.timers.restart_hold,
     )
+
+
+def _refusal(turn: Turn) -> str:
+    """Return what keeps this node from serving: as a candidate, or from becoming one after its start."""
+    match turn.state.role:
+        case Role.STANDBY:
+            return candidacy.refusal(turn)
+        case Role.STARTING if turn.state.write_problem:
+            return turn.state.refusal
+        case _:
+            return ""
 
 
 def _sees_gateway(turn: Turn) -> bool | None:

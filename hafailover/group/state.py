@@ -202,6 +202,8 @@ class GroupState:
     probing: Pending | None = None
     probed_at: Instant | None = None
     peer_host: tuple[str, ...] = ()
+    peer_host_since: Instant | None = None
+    """Since when the peer's host has answered every probe; None while it does not."""
     gateway_at: Instant | None = None
     """When a ping target last answered."""
     gateway_lost_at: Instant | None = None

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hafailover.group.actions import AlertKind, Severity
 from hafailover.group.events import (
     AddressChanged,
     Event,
@@ -184,9 +183,7 @@ class AgentEdges:
             runner,
             frozenset(group.name for group in groups),
             say=self._alarm,
-            alarm=lambda group, reason: self.alerts.raise_alert(
-                group, AlertKind.HOST_RESET, Severity.CRITICAL, reason
-            ),
+            alarm=self.alerts.tell_reset,
             finished=finished,
         )
         self._links = tuple(

@@ -66,6 +66,10 @@ class AlertPort:
         severity = self._raised.pop((group, kind), Severity.WARNING)
         self._deliver(group, kind, severity, "resolved", text)
 
+    def tell_reset(self, group: str, reason: str) -> None:
+        """Say that this host is being reset."""
+        self.raise_alert(group, AlertKind.HOST_RESET, Severity.CRITICAL, reason)
+
     def note(self, group: str, text: str) -> None:
         """Put a line into the history."""
         self._say(group, text, NOTICE)

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from hafailover.runtime.settings import AlertSettings
 from hafailover.system.child_stream import ChildStream
 from hafailover.system.log import NOTICE, WARNING, Log
 from hafailover.system.spawning import spawn
+from hafailover.units import MILLISECOND
 
 WINDOW: Final = 64
 """So many alerts are on their way to the courier at once."""
@@ -59,6 +61,7 @@ class CourierLink:
         self._directory = directory
         self._log = log
         self._environment = environment
+        self._life_ms = time.time_ns() // MILLISECOND
         self._kept: OrderedDict[int, Alert] = OrderedDict()
         self._numbers: dict[Severity, deque[int]] = {each: deque() for each in Severity}
         self._sent: set[int] = set()
@@ -143,7 +146,7 @@ class CourierLink:
             self._loop, ours, took=self._took, lost=self._lost, most=_LINE_MAX
         )
         settings = encode(AlertSettings, self._settings)
-        self._send({"settings": settings, "directory": str(self._directory)})
+        self._send({"settings": settings, "directory": str(self._directory), "life": self._life_ms})
         self._timers.append(self._loop.call_later(ALIVE_S, self._say_alive))
         self._fill()
 

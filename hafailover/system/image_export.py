@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from hafailover.errors import EdgeError
 from hafailover.lineage.compare import USABLE
+from hafailover.lineage.record import CopyState
 from hafailover.setup.facts import VolumeFacts
 from hafailover.setup.refusals import Refused
 from hafailover.storage.facts import StorageFacts
@@ -18,8 +19,13 @@ from hafailover.system.work import sync_directory
 _CHUNK: Final = 1 << 20
 
 
-def export_refusal(volume: VolumeFacts, storage: StorageFacts) -> Refused | None:
-    """Return why a volume's image is not copied; None = it is closed, and its copy is whole."""
+def export_refusal(
+    volume: VolumeFacts, storage: StorageFacts, *, although_stale: bool = False
+) -> Refused | None:
+    """Return why a volume's image is not copied; None = it is closed, and its copy is whole.
+
+    ``although_stale``: one that the other node has gone on without will do, if there is a file system on it.
+    """
     settings = volume.settings
     view = view_volume(settings, storage)
     if view is None:
@@ -41,11 +47,29 @@ def export_refusal(volume: VolumeFacts, storage: StorageFacts) -> Refused | None
             f"the record of {settings.name} says that its image is still open",
             "start the agent and stop it again in order: service hafailover start, then stop",
         )
+    if record.copy is CopyState.STALE:
+        return _refusal_of_stale(volume, although_stale=although_stale)
     if record.copy not in USABLE:
         return Refused(
             f"the copy of {settings.name} on this node is {record.copy.value}",
             "export the other node's copy; if that is lost for good, copy the file itself and "
             "check it with fsck_ffs",
+        )
+    return None
+
+
+def _refusal_of_stale(volume: VolumeFacts, *, although_stale: bool) -> Refused | None:
+    name = volume.settings.name
+    if volume.content is None or volume.content.superblock is None:
+        return Refused(
+            f"the copy of {name} on this node is stale, and no file system is on it",
+            "export the other node's copy",
+        )
+    if not although_stale:
+        return Refused(
+            f"the copy of {name} on this node is stale: the other node has gone on without it",
+            "if what was written since may be missing, as after a stop of the agent a moment ago: "
+            "--although-stale; otherwise export the other node's copy",
         )
     return None
 

@@ -82,6 +82,21 @@ def test_a_configuration_that_is_missing_ends_with_its_status(tmp_path: Path) ->
     assert "none.yaml:1:1" in ended.stderr
 
 
+def test_what_cannot_be_written_or_read_is_said_without_a_traceback(tmp_path: Path) -> None:
+    config = ("--config", str(tmp_path / "none.yaml"))
+    text = tmp_path / "text"
+    text.write_text("no journal\n")
+    for words, status, said in (
+        (("support", *config, "--output", "/nowhere/x.tgz"), 71, "/nowhere/x.tgz: No such file"),
+        (("drill", "--report", "/nowhere/x.html"), 2, "/nowhere/x.html cannot be written"),
+        (("history", "--journal", str(text)), 1, "is no journal of hafailover"),
+        (("history", "--journal", "/nowhere"), 1, "--journal names another file"),
+    ):
+        ended = hafailover(*words)
+        assert (ended.returncode, said in ended.stderr) == (status, True), ended
+        assert "Traceback" not in ended.stderr
+
+
 def test_a_span_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     ended = hafailover("pause", "--for", "soon", "--socket", str(tmp_path / "none.sock"))
     assert ended.returncode == 2

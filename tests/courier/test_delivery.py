@@ -100,14 +100,20 @@ def test_a_webhook_that_says_no_hangs_or_is_down_is_told_apart(web: Web) -> None
     busy = deliver(webhook(web))
     web.status = 404
     gone = deliver(webhook(web))
+    web.status = 422
+    malformed = deliver(webhook(web))
+    web.status = 500
+    broken = deliver(webhook(web))
     web.status = 200
     web.hangs.set()
     hung = deliver(webhook(web, deadline=milliseconds(300)))
     web.hangs.clear()
     down = deliver(Webhook(WebhookSettings(url="http://127.0.0.1:9/x?token=secret"), "web"))
 
-    assert busy == Failure(text=f"{web.url} answered 503")
-    assert gone == Failure(text=f"{web.url} answered 404", is_final=True)
+    assert busy == Failure(text=f"{web.url} answered 503", is_away=True)
+    assert gone == Failure(text=f"{web.url} answered 404", is_away=True)
+    assert malformed == Failure(text=f"{web.url} answered 422", is_final=True)
+    assert broken == Failure(text=f"{web.url} answered 500")
     assert hung is not None
     assert "0.3 s" in hung.text or "timed out" in hung.text
     assert down is not None

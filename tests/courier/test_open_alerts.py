@@ -82,3 +82,5 @@ def test_an_end_that_came_while_no_agent_ran_is_told() -> None:
     assert [(each.kind, each.state) for each in ended] == [("unprotected", "resolved")]
     # The loss of the peer is not derived from the state: its end is told with the rebuild's.
     assert {each.alert.kind for each in after.all} == {"diverged", "peer-lost"}
+    # And it is waited for without being asked for all the time.
+    assert after.next_ms() == HOUR

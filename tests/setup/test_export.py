@@ -1,11 +1,13 @@
 """A copy for another server: whole, closed, without anything of ours on it, or none."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hafailover.errors import EdgeError
+from hafailover.lineage.record import CopyState
 from hafailover.setup.facts import Part
 from hafailover.storage.superblock import LENGTH, OFFSET, decode_superblock
 from hafailover.system.image_export import copy_image, export_refusal
@@ -19,9 +21,10 @@ def bench(tmp_path: Path) -> Bench:
     return subject
 
 
-def refusal(bench: Bench) -> str:
+def refusal(bench: Bench, *, although_stale: bool = False) -> str:
     facts = bench.look()
-    found = export_refusal(facts.volumes[0][1], facts.storage)
+    volume = facts.volumes[0][1]
+    found = export_refusal(volume, facts.storage, although_stale=although_stale)
     return "" if found is None else found.text
 
 
@@ -72,4 +75,18 @@ def test_a_copy_that_is_behind_or_unknown_is_refused(tmp_path: Path) -> None:
 
     bench.set_up(bench.plan_of(Part.TARGET))
 
-    assert "is stale" in refusal(bench)
+    assert "is stale, and no file system is on it" in refusal(bench, although_stale=True)
+
+
+def test_a_copy_that_the_other_node_has_gone_on_without_is_copied_on_a_word(bench: Bench) -> None:
+    facts = bench.look()
+    volume = facts.volumes[0][1]
+    assert volume.record is not None
+    behind = replace(volume, record=replace(volume.record, copy=CopyState.STALE))
+
+    refused = export_refusal(behind, facts.storage)
+
+    assert refused is not None
+    assert "gone on without it" in refused.text
+    assert "--although-stale" in refused.remedy
+    assert export_refusal(behind, facts.storage, although_stale=True) is None

@@ -21,7 +21,10 @@ from hafailover.runtime.settings import (
 from hafailover.system import courier_link
 from hafailover.system.alerts import AlertPort
 from hafailover.system.courier_link import CourierLink
+from hafailover.system.host import HostPort
 from hafailover.system.log import Log
+from hafailover.system.python_child import SEARCH_PATH
+from hafailover.system.runner import Runner
 from hafailover.system.writer_thread import LineWriter
 from hafailover.units import milliseconds, seconds
 from tests.courier.server import Web, web_server
@@ -125,6 +128,30 @@ def test_a_hook_gets_an_alert_and_its_end_in_order(rig: Rig) -> None:
         {**shared, "state": "raised", "text": "B is gone"},
         {**shared, "state": "resolved", "text": "B is back"},
     ]
+
+
+def test_a_reset_of_the_host_is_told_before_it_happens(rig: Rig) -> None:
+    hook = rig.hook("hook")
+    port = rig.port(rig.link(hook))
+    (rig.directory / "reboot").write_text("#!/bin/sh\nsleep 1000\n")
+    (rig.directory / "reboot").chmod(0o755)
+    runner = Runner(rig.bench.loop, path=f"{rig.directory}:{SEARCH_PATH}")
+    host = HostPort(
+        rig.bench.loop,
+        runner,
+        frozenset({"g"}),
+        say=lambda _: None,
+        alarm=port.tell_reset,
+        finished=lambda: None,
+    )
+
+    host.reset("g", "the demotion is stuck")
+    rig.until(lambda: rig.given("hook"))
+    runner.close()
+
+    [told] = rig.given("hook")
+    assert (told["kind"], told["severity"]) == (AlertKind.HOST_RESET.value, "critical")
+    assert told["text"] == "the host is reset: the demotion is stuck"
 
 
 def test_a_courier_that_stands_still_costs_the_agent_nothing_and_loses_nothing(rig: Rig) -> None:
