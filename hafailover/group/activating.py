@@ -12,6 +12,7 @@ from hafailover.group.exports import every_unit, peer_export
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Attempt, Pairing
 from hafailover.group.work import Progress, pursue, settle
+from hafailover.lineage.record import CopyState
 from hafailover.storage.activation import plan_active
 from hafailover.storage.pairing import plan_dropped
 from hafailover.storage.view import VolumeView
@@ -34,7 +35,7 @@ def activate(turn: Turn, view: VolumeView) -> Progress:
     if _cannot_have_peer(turn, view):
         return go_alone(turn, "the releaser's copy cannot be had in time")
     if export is None:
-        return _without_mirror_until_then(turn, view)
+        return _without_export(turn, view)
     progress = pursue(turn, plan_active(view, turn.state.tries, with_peer=export))
     if progress is Progress.FAILED:
         return go_alone(turn, turn.state.refusal)
@@ -57,11 +58,26 @@ def _parted(turn: Turn, view: VolumeView) -> Progress:
     return pursue(turn, plan_dropped(view, turn.state.tries))
 
 
-def _without_mirror_until_then(turn: Turn, view: VolumeView) -> Progress:
-    """While the export is awaited the image is attached already; only the label waits."""
+def _without_export(turn: Turn, view: VolumeView) -> Progress:
+    """While the export is awaited the image is attached already; only the label waits.
+
+    One that has ended since the label is not awaited: the releaser's copy is in the mirror still, or it is lost.
+    """
+    if view.mirror is not None:
+        if view.has_two_active and _is_still_equal(turn):
+            return Progress.REACHED
+        return go_alone(turn, "the releaser offers its copy no more")
     if view.disks:
         return Progress.BUSY
     return pursue(turn, plan_active(view, turn.state.tries, with_peer=None))
+
+
+def _is_still_equal(turn: Turn) -> bool:
+    """Whether the releaser still calls its copies in sync."""
+    report = turn.peer_report
+    return report is not None and all(
+        copy.record.copy is CopyState.IN_SYNC for _, copy in report.copies
+    )
 
 
 def go_alone(turn: Turn, reason: str) -> Progress:

@@ -204,7 +204,7 @@ def _granted_by_etcd(turn: Turn, epoch: int, since: Instant) -> Progress:
     ):
         turn.set(refusal="etcd does not answer")
         return Progress.FAILED
-    if isinstance(grant.request, ChangeStanding):
+    if isinstance(grant.request, ChangeStanding) or not etcd.is_asked_since(turn, since):
         return Progress.BUSY
     why = pending(turn)
     if not why and record is not None and record.epoch >= epoch:

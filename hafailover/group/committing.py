@@ -18,8 +18,9 @@ def committed(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     assert attempt is not None  # noqa: S101
     if attempt.is_committed:
         return Progress.REACHED
-    if not attempt.commit_lineage:
-        keeps_peer = attempt.token is not None and all(view.has_two_active for view in views)
+    keeps_peer = attempt.token is not None and all(view.has_two_active for view in views)
+    # The releaser's copy can be lost while the arbiter is asked: then it is asked anew, without it.
+    if not attempt.commit_lineage or (attempt.keeps_peer and not keeps_peer):
         attempt = replace(attempt, commit_lineage=turn.mint(), keeps_peer=keeps_peer)
         turn.set(attempt=attempt)
     agreed = arbiters.committed(turn)

@@ -56,8 +56,19 @@ def _next(turn: Turn) -> Request | None:
             take = transactions.taking(turn)
             if take is not None:
                 return take
-    due = grant.seen_at is None or turn.now >= later(grant.seen_at, _period(turn))
-    return ReadStanding() if due else None
+    attempt = turn.state.attempt
+    is_old = attempt is not None and not is_asked_since(turn, attempt.since)
+    is_due = grant.seen_at is None or turn.now >= later(grant.seen_at, _period(turn))
+    return ReadStanding() if is_due or is_old else None
+
+
+def is_asked_since(turn: Turn, since: Instant) -> bool:
+    """Whether what is known of etcd was asked for at ``since`` or later.
+
+    Who hands the group over gives the grant back first: an older view still shows it as the holder.
+    """
+    seen_at = turn.state.grant.seen_at
+    return seen_at is not None and seen_at >= since
 
 
 def next_question(turn: Turn) -> Instant | None:
@@ -97,8 +108,8 @@ def has_committed(turn: Turn) -> bool:
     return (
         holds(turn)
         and record is not None
-        and record.phase is Phase.SERVING
         and record.epoch == turn.state.epoch
+        and transactions.committed(turn, record) == record
     )
 
 

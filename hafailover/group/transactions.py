@@ -68,15 +68,21 @@ def renewal(turn: Turn) -> ChangeStanding:
 
 def _committing(turn: Turn) -> ChangeStanding | None:
     """Say that what this node writes from now on counts; with a token the peer's copy stays in the set."""
-    attempt = turn.state.attempt
     record = _record(turn)
-    if attempt is None or not attempt.commit_lineage or record.phase is Phase.SERVING:
-        return None
+    serving = committed(turn, record)
+    return None if serving == record else _change(turn, Purpose.COMMIT, serving)
+
+
+def committed(turn: Turn, record: ArbiterRecord) -> ArbiterRecord:
+    """Return what the commit of this promotion makes of ``record``: the same if it is made, or not asked for."""
+    attempt = turn.state.attempt
+    if attempt is None or not attempt.commit_lineage or attempt.is_committed:
+        return record
     serving = replace(record, phase=Phase.SERVING)
-    if not attempt.keeps_peer:
-        lineages = tuple((name, attempt.commit_lineage) for name, _ in turn.state.records)
-        serving = replace(serving, in_sync=(turn.settings.node,), lineages=tuple(sorted(lineages)))
-    return _change(turn, Purpose.COMMIT, serving)
+    if attempt.keeps_peer:
+        return serving
+    lineages = tuple((name, attempt.commit_lineage) for name, _ in turn.state.records)
+    return replace(serving, in_sync=(turn.settings.node,), lineages=tuple(sorted(lineages)))
 
 
 def _dropping(turn: Turn) -> ChangeStanding | None:
