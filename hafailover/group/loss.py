@@ -77,7 +77,7 @@ def _own_image_overdue(state: GroupState, settings: GroupSettings) -> Instant | 
     if not synced:
         return None
     patience = IMAGE_PERIOD + settings.timers.canary_deadline
-    return later(min(at for _, at in synced), patience)
+    return later(min([at for _, at in synced]), patience)
 
 
 def local_stall(turn: Turn) -> str:

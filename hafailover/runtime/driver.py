@@ -29,6 +29,7 @@ class Driver:
         self._waiting: deque[tuple[str, Event]] = deque()
         self._is_busy = False
         self._alarm: Instant | None = None
+        self._tolerated = min((core.lateness for core in cores.values()), default=0)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -77,6 +78,8 @@ class Driver:
             return
         now = self._ports.clock.now()
         late_ns = now - self._alarm
+        if late_ns <= self._tolerated:
+            return
         tardy = [name for name, core in self._cores.items() if late_ns > core.lateness]
         if tardy:
             self._waiting.extend((name, LatenessSeen(late_ns=late_ns)) for name in tardy)

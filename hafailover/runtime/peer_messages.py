@@ -21,6 +21,7 @@ from hafailover.runtime.shapes import CodecError
 PLACE_BYTES: Final = 4096
 _PLACE: Final = struct.Struct(">II")
 _AGAIN: Final = re.compile(rb'\{"group":"([^"\\]+)","again":([0-9]{1,18})\}')
+_ACK: Final = re.compile(rb'\{"ack":([0-9]{1,18})\}')
 _SEQUENCE: Final = re.compile(rb'"sequence":([0-9]{1,18}),"role":')
 """The number of a report, which is followed by its role; records inside it have numbers of their own."""
 
@@ -175,6 +176,9 @@ def decode_payload(payload: bytes, *, strict: bool) -> PeerMessage:
     if again is not None:
         group = again[1].decode(errors="replace")
         return AgainMessage(group=group, sequence=int(again[2]))
+    ack = _ACK.fullmatch(payload)
+    if ack is not None:
+        return AckMessage(count=int(ack[1]))
     number = _SEQUENCE.search(payload)
     if number is None:
         return _read(payload, strict=strict)

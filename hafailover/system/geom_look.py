@@ -27,7 +27,9 @@ class GeomLook(SharedLook[GeomFacts]):
     ) -> None:
         super().__init__(loop, f"sysctl {CONFXML}", parse, gather_s=gather_s)
         self._worker = worker
-        self._known = ""
+        self._last = ""
+        """Hash of the text that was seen last."""
+        self._seen: Seen[GeomFacts] | None = None
 
     @override
     def _hung_since(self) -> int | None:
@@ -35,7 +37,7 @@ class GeomLook(SharedLook[GeomFacts]):
 
     @override
     def _start(self) -> None:
-        arguments = {"name": CONFXML, "known": self._known}
+        arguments = {"name": CONFXML, "known": self._last}
         self._worker.ask(
             "read_sysctl", arguments, LOOK, lambda answer: self._answer(self._told(answer))
         )
@@ -45,7 +47,7 @@ class GeomLook(SharedLook[GeomFacts]):
             return Seen(value=None, problem=f"{self._what}: {answer.problem}")
         if "text" in answer.result:
             text: bytes = answer.result["text"]
-            self._known = hashlib.sha256(text).hexdigest()
-            return self._read(text)
-        assert self._parsed is not None  # noqa: S101 - "as before" is said only of a known text
-        return self._parsed
+            self._last = hashlib.sha256(text).hexdigest()
+            self._seen = self._read(text)
+        assert self._seen is not None  # noqa: S101 - "as before" is said only of a known text
+        return self._seen

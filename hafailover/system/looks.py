@@ -9,6 +9,7 @@ the present one may have looked before the question; who asks within a moment of
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -23,6 +24,9 @@ GATHER_S: Final = 0.002
 """So long a look waits for others who want the same, where there are others."""
 OUTPUT_BYTES_MAX: Final = 4 * 1024 * 1024
 """``kern.geom.confxml`` of a host with hundreds of disks has some hundred kilobytes."""
+
+KNOWN_MAX: Final = 4
+"""So many different texts of one look are read once only."""
 
 Value = TypeVar("Value")
 
@@ -53,8 +57,8 @@ class SharedLook(ABC, Generic[Value]):
         self._waiting: list[Callable[[Seen[Value]], None]] = []
         self._asked: list[Callable[[Seen[Value]], None]] = []
         self._is_busy = False
-        self._text: bytes = b""
-        self._parsed: Seen[Value] | None = None
+        self._known: OrderedDict[bytes, Seen[Value]] = OrderedDict()
+        """What was made of the last few texts, oldest first."""
 
     def ask(self, done: Callable[[Seen[Value]], None]) -> None:
         """Look, not earlier than now; ``done`` is called later, exactly once."""
@@ -87,16 +91,17 @@ class SharedLook(ABC, Generic[Value]):
         self._answer(Seen(value=None, problem=f"{self._what} has hung for {age_s:.0f} s"))
 
     def _read(self, text: bytes) -> Seen[Value]:
-        # A host at rest shows the same again and again; reading it once is enough.
-        if self._parsed is None or text != self._text:
+        # A host at rest shows the same again and again, or a mirror that is clean and dirty in turn.
+        if text not in self._known:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.popitem(last=False)
             try:
-                self._parsed = Seen(value=self._parse(text.decode()))
+                self._known[text] = Seen(value=self._parse(text.decode()))
             except ObservationError as error:
-                self._parsed = Seen(value=None, problem=str(error))
+                self._known[text] = Seen(value=None, problem=str(error))
             except UnicodeDecodeError as error:
-                self._parsed = Seen(value=None, problem=f"{self._what}: {error.reason}")
-            self._text = text
-        return self._parsed
+                self._known[text] = Seen(value=None, problem=f"{self._what}: {error.reason}")
+        return self._known[text]
 
     def _answer(self, seen: Seen[Value]) -> None:
         asked, self._asked = self._asked, []

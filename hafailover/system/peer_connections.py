@@ -11,10 +11,10 @@ import os
 import socket
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from hafailover.group.report import GroupReport, says_the_same
+from hafailover.group.report import GroupReport, renumbered, says_the_same
 from hafailover.override import override
 from hafailover.runtime.peer_messages import (
     AckMessage,
@@ -287,7 +287,7 @@ class IncomingConnection(PeerConnection):
                 is_late = self._loop.time() - self._acknowledged_at >= ACK_LATEST_S
                 if is_late or self._owed[group] >= AGAIN_MAX // 2:
                     self._acknowledge()
-                report = replace(self._said[group], sequence=sequence)
+                report = renumbered(self._said[group], sequence)
                 self._on_report(ReportMessage(group=group, report=report))
             case AgainMessage():
                 self._taken += 1

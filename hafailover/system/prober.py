@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -25,6 +26,10 @@ KNOCK_S: Final = 0.1
 _ECHO: Final = struct.Struct("!BBHHH")
 _ECHO_REQUEST: Final = {4: 8, 6: 128}
 _ECHO_REPLY: Final = {4: 0, 6: 129}
+_SOL_RAW: Final = 255
+_ICMP_FILTER: Final = 1
+"""Of Linux alone, raw(7)."""
+_ALL_BUT_REPLIES: Final = struct.pack("=I", 0xFFFFFFFF ^ (1 << _ECHO_REPLY[4]))
 _PACKETS_MAX: Final = 64
 _PACKET_BYTES: Final = 2048
 
@@ -70,6 +75,9 @@ class _Echo:
         self._identifier = int.from_bytes(os.urandom(2))
         self._number = 0
         self._waiting: dict[int, tuple[Address, Callable[[], None]]] = {}
+        if version == 4 and sys.platform == "linux":
+            # As FreeBSD does: nobody is woken up by what others ask of this host.
+            self._socket.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL_BUT_REPLIES)
         loop.add_reader(self._socket, self._read)
 
     def ask(self, address: Address, answered: Callable[[], None]) -> int:

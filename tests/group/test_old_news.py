@@ -10,7 +10,7 @@ from hafailover.group.events import (
     Started,
     StorageObserved,
 )
-from hafailover.group.report import GroupReport, Role
+from hafailover.group.report import GroupReport, Role, renumbered
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.sim import pair
@@ -102,3 +102,20 @@ def test_a_ggatec_without_its_device_is_nothing_half_done() -> None:
         state = machine.step(state, DeadlineReached(), now, SETTINGS).state
 
     assert state.role is Role.STANDBY
+
+
+def test_a_report_is_the_same_under_another_number() -> None:
+    report = GroupReport(
+        node="A",
+        boot="b",
+        incarnation="i",
+        sequence=4,
+        role=Role.PRIMARY,
+        epoch=3,
+        priority=250,
+        candidate=True,
+        hears=("lan",),
+        restart_hold_ns=7,
+    )
+    assert renumbered(report, 9) == replace(report, sequence=9)
+    assert report.sequence == 4
