@@ -161,7 +161,7 @@ class Agent:
     def _feed(self, group: str, event: Event) -> None:
         if self._exit_status:
             return
-        self._edges.watchers.read()
+        self._edges.read_quiet()
         try:
             self._driver.feed(group, event)
         except Exception as error:  # noqa: BLE001 - the last act, whatever went wrong
@@ -173,7 +173,7 @@ class Agent:
             return
         # What has arrived came before the deadline, as far as anybody can tell.
         self._edges.vrrp.read()
-        self._edges.watchers.read()
+        self._edges.read_quiet()
         try:
             self._driver.wake()
         except Exception as error:  # noqa: BLE001 - the last act, whatever went wrong

@@ -172,7 +172,7 @@ class AgentEdges:
         services = {(group.name, each.name): each for group in groups for each in group.services}
         self._services = ServicePort(loop, runner, services, feed)
         self._wall_clock = WallClock(loop, groups, feed)
-        self.watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
+        self._watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
         self._prober = ProberPort(
             loop, places=_places(settings), targets=settings.ping_targets, feed=feed
         )
@@ -206,7 +206,7 @@ class AgentEdges:
             arbiter=self._arbiter,
             watchdog=self._watchdog,
             prober=self._prober,
-            watchers=self.watchers,
+            watchers=self._watchers,
             services=self._services,
             alerts=self.alerts,
             operators=self._operators,
@@ -240,6 +240,11 @@ class AgentEdges:
             link.tell()
         self._wall_clock.start()
 
+    def read_quiet(self) -> None:
+        """Take what has come and woke nobody, before anything is decided."""
+        self._watchers.read()
+        self._prober.read()
+
     async def close(self) -> None:
         """Close everything; children that still run are killed."""
         self._status_server.close()
@@ -253,7 +258,7 @@ class AgentEdges:
         self._wall_clock.close()
         await self._arbiter.close()
         self._watchdog.close()
-        self.watchers.close()
+        self._watchers.close()
         self._prober.close()
         for link in self._links:
             link.close()

@@ -3,7 +3,8 @@
 A host that answers an ICMP echo lives; so does one whose kernel refuses a TCP connection to the
 port of the peer channel, or accepts it. The ping targets are asked by ICMP. All echoes are asked for at
 once; only a host that does not answer soon is tried by TCP too, which costs both sides far more. Whoever
-has not answered within the deadline has not answered; once all have, nothing more is waited for.
+has not answered within the deadline has not answered; once all have, nothing more is waited for. An echo
+that comes back wakes nobody: it is read when the agent is awake anyway, or when its time is over.
 """
 
 import asyncio
@@ -30,8 +31,11 @@ _SOL_RAW: Final = 255
 _ICMP_FILTER: Final = 1
 """Of Linux alone, raw(7)."""
 _ALL_BUT_REPLIES: Final = struct.pack("=I", 0xFFFFFFFF ^ (1 << _ECHO_REPLY[4]))
-_PACKETS_MAX: Final = 64
+_PACKETS_MAX: Final = 512
+"""So many are taken in one look: what the buffer holds, and a flood costs no more than some milliseconds."""
 _PACKET_BYTES: Final = 2048
+_RECEIVE_BUFFER: Final = 256 << 10
+"""Between two looks a flood must not drive out what is waited for."""
 
 Address = IPv4Address | IPv6Address
 
@@ -46,7 +50,7 @@ class PeerPlace:
     port: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Probing:
     """One probe under way."""
 
@@ -62,14 +66,13 @@ class _Probing:
 class _Echo:
     """One raw socket of one address family; answers are matched by identifier and number."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, version: int) -> None:
+    def __init__(self, version: int) -> None:
         family, protocol = (
             (socket.AF_INET, socket.IPPROTO_ICMP)
             if version == 4
             else (socket.AF_INET6, socket.IPPROTO_ICMPV6)
         )
         self._version = version
-        self._loop = loop
         self._socket = socket.socket(family, socket.SOCK_RAW, protocol)
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self._identifier = int.from_bytes(os.urandom(2))
@@ -78,7 +81,7 @@ class _Echo:
         if version == 4 and sys.platform == "linux":
             # As FreeBSD does: nobody is woken up by what others ask of this host.
             self._socket.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL_BUT_REPLIES)
-        loop.add_reader(self._socket, self._read)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
     def ask(self, address: Address, answered: Callable[[], None]) -> int:
         """Send one echo request; returns its number, to be forgotten later."""
@@ -102,10 +105,10 @@ class _Echo:
 
     def close(self) -> None:
         """Close the socket."""
-        self._loop.remove_reader(self._socket)
         self._socket.close()
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take what has come back."""
         for _ in range(_PACKETS_MAX):
             try:
                 packet, source = self._socket.recvfrom(_PACKET_BYTES)
@@ -149,18 +152,29 @@ class ProberPort:
         self._feed = feed
         wanted = [*(place.peer_address for place in places), *targets]
         versions = {ip_address(address).version for address in wanted}
-        self._echoes: dict[int, _Echo] = {version: _Echo(loop, version) for version in versions}
+        self._under_way: set[_Probing] = set()
+        self._echoes: dict[int, _Echo] = {version: _Echo(version) for version in versions}
 
     def probe(self, group: str, probe_id: int) -> None:
         """Probe; ``ProbeFinished`` follows when all have answered, at the deadline at the latest."""
+        for echo in self._echoes.values():
+            # What nobody waits for takes the room of what will be.
+            echo.read()
         probing = _Probing(group, probe_id)
+        self._under_way.add(probing)
         for place in self._places:
             self._echo(probing, place.peer_address, probing.hosts, place.network)
         for target in self._targets:
             self._echo(probing, target, probing.targets, target)
         if self._places:
             probing.timers.append(self._loop.call_later(KNOCK_S, self._knock_where_silent, probing))
-        probing.timers.append(self._loop.call_later(DEADLINE_S, self._finish, probing))
+        probing.timers.append(self._loop.call_later(DEADLINE_S, self._expire, probing))
+
+    def read(self) -> None:
+        """Take what has come back; to be called whenever the agent is awake."""
+        if self._under_way:
+            for echo in self._echoes.values():
+                echo.read()
 
     def close(self) -> None:
         """Close the sockets."""
@@ -180,7 +194,15 @@ class ProberPort:
         if probing.hosts == hosts and probing.targets == set(self._targets):
             self._finish(probing)
 
+    def _expire(self, probing: _Probing) -> None:
+        self.read()
+        if probing in self._under_way:
+            self._finish(probing)
+
     def _knock_where_silent(self, probing: _Probing) -> None:
+        self.read()
+        if probing not in self._under_way:
+            return
         for place in self._places:
             if place.network not in probing.hosts:
                 self._knock(probing, place)
@@ -215,6 +237,7 @@ class ProberPort:
         link.close()
 
     def _finish(self, probing: _Probing) -> None:
+        self._under_way.discard(probing)
         for timer in probing.timers:
             timer.cancel()
         for version, number in probing.numbers:

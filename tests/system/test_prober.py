@@ -135,3 +135,21 @@ def test_ipv6_is_probed_as_well(rig: Rig) -> None:
     except OSError:
         pytest.skip("no IPv6 loopback here")
     assert rig.probe(place("lan", "::1")).peer_host == ("lan",)
+
+
+def test_an_echo_wakes_nobody_and_is_read_by_whoever_is_awake(bench: Bench) -> None:
+    events: list[Event] = []
+    subject = ProberPort(
+        bench.loop,
+        places=(place("lan", "127.0.0.2"),),
+        targets=(),
+        feed=lambda _group, event: events.append(event),
+    )
+    subject.probe("g", 3)
+    bench.turn()
+    assert not events
+    # The kernel has answered itself by now.
+    subject.read()
+    assert events == [ProbeFinished(id=3, peer_host=("lan",), targets=None)]
+    assert not subject._under_way
+    subject.close()
