@@ -12,6 +12,7 @@ from hafailover.group.events import (
     ReportReceived,
     ShutdownAsked,
 )
+from hafailover.group.exports import sessions_open
 from hafailover.group.peer_view import Heard, PeerView
 from hafailover.group.report import GroupReport, Role, says_the_same
 from hafailover.group.turn import Turn, first, put
@@ -107,6 +108,9 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         ),
         contact=True,
     )
+    if last is None:
+        # What is open there was asked for by an earlier life of this agent, which may have let it go since.
+        turn.set(spent_sessions=(*turn.state.spent_sessions, *sessions_open(report)))
     if is_older:
         return
     if turn.state.role is Role.STANDBY and report.epoch > turn.state.epoch:

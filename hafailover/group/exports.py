@@ -1,6 +1,8 @@
 """Where does the peer offer its images?"""
 
+from hafailover.group.report import GroupReport
 from hafailover.group.turn import Turn
+from hafailover.lineage import changes
 from hafailover.storage.activation import PeerExport
 from hafailover.storage.view import VolumeView
 
@@ -20,6 +22,15 @@ def sessions_behind(view: VolumeView, turn: Turn) -> tuple[str, ...]:
     """Return the peer's sessions that the ggates of a volume, and those known before, belong to."""
     seen = (gate.info.rpartition("/")[0].rpartition("/")[2] for gate in view.gates)
     return tuple(dict.fromkeys((*turn.state.pairing.sessions, *seen)))
+
+
+def sessions_open(report: GroupReport) -> tuple[str, ...]:
+    """Return the export sessions in which the peer's copies may be written, as its records say."""
+    return tuple(
+        copy.record.session.removeprefix(changes.EXPORT)
+        for _, copy in report.copies
+        if changes.is_exported(copy.record)
+    )
 
 
 def every_unit(turn: Turn) -> tuple[tuple[str, int], ...]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hafailover.arbiter.answers import Answer, IsOff, IsOn, NotOff, Unknown
 from hafailover.arbiter.requests import PowerOff, PowerOn, Request
 from hafailover.group.actions import AskArbiter
-from hafailover.group.contact import silent_since
+from hafailover.group.contact import is_acting, silent_since
 from hafailover.group.grant import Fence
 from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, Role
@@ -94,6 +94,7 @@ def _may_return(turn: Turn) -> bool:
 def is_out(turn: Turn) -> bool:
     """Whether the peer cannot be promoted meanwhile: it is proved off, or has recorded that its copy is behind.
 
+    A copy that is behind can be promoted by force; whoever is about to do that is not out.
     A shot that is under way cannot be called back: its word counts no more then, since its copy may be lost with it.
     """
     if turn.state.fence.is_off:
@@ -103,6 +104,7 @@ def is_out(turn: Turn) -> bool:
     report = turn.peer_report
     return (
         report is not None
+        and report.role not in (Role.PROMOTING, Role.PRIMARY)
         and bool(report.copies)
         and all(copy.record.copy not in USABLE for _, copy in report.copies)
     )
@@ -203,9 +205,8 @@ def beside_silence(turn: Turn) -> str:
         return f"{peer}'s agent is being restarted: it is waited for"
     heard = silent_since(state)
     since = state.started_at if heard is None else heard
-    wait = (
-        turn.settings.silence + turn.settings.timers.lateness + turn.settings.fence.secondary_delay
-    )
+    delay = turn.settings.fence.secondary_delay * _turns_to_wait(turn)
+    wait = turn.settings.silence + turn.settings.timers.lateness + delay
     left = since + wait - turn.now
     if left > 0:
         return f"{peer} is silent; it is powered off in {(left + SECOND - 1) // SECOND} s"
@@ -216,3 +217,20 @@ def beside_silence(turn: Turn) -> str:
             f"{peer} could not be proved off ({state.fence.problem}); the next try is in {left} s"
         )
     return ""
+
+
+def _turns_to_wait(turn: Turn) -> int:
+    """Return after how many of its delays this node shoots a silent peer, so that two standbys never shoot at once.
+
+    Who last saw the other one act is the secondary that the delay is meant for. Who acted itself, and has no word from
+    since then, has to expect that it is seen so, and waits for another turn.
+    """
+    state, report = turn.state, turn.state.peer.report
+    acted_at, heard_us_at = state.acted_at, state.peer.heard_us_at
+    is_seen_at_rest = acted_at is None or (
+        heard_us_at is not None and heard_us_at - acted_at > turn.settings.silence
+    )
+    is_preferred = turn.settings.is_preferred
+    if is_seen_at_rest and (is_preferred or report is None or is_acting(report)):
+        return 1
+    return 2 if is_preferred else 3

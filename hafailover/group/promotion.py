@@ -180,14 +180,16 @@ def _must_give_way(turn: Turn) -> bool:
         turn.set(listen_until=None)
     report = turn.peer_report
     attempt = _attempt(turn)
-    if (
-        report is None
-        or report.role is not Role.PRIMARY
-        or attempt.is_committed
-        or attempt.needs_off
-    ):
+    if report is None or attempt.is_committed or attempt.needs_off:
         return False
-    demotion.begin(turn, f"{turn.settings.peer} serves; this promotion is undone")
+    peer = turn.settings.peer
+    if report.role is Role.PRIMARY:
+        demotion.begin(turn, f"{peer} serves; this promotion is undone")
+        return True
+    is_second = report.role is Role.PROMOTING and not turn.settings.is_preferred
+    if not is_second or turn.settings.arbiter is ArbiterKind.ETCD:
+        return False  # Etcd grants to one of the two.
+    demotion.begin(turn, f"{peer} is being promoted as well, and goes first; this is undone")
     return True
 
 

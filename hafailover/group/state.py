@@ -110,6 +110,8 @@ class GroupState:
     role: Role = Role.STARTING
     started_at: Instant = Instant(0)
     role_since: Instant = Instant(0)
+    acted_at: Instant | None = None
+    """When this node last ceased to serve, or to take down what it had up; None = not in this life of its agent."""
     why: str = "the agent has just started"
     epoch: int = 0
     attempt: Attempt | None = None

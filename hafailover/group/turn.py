@@ -70,6 +70,8 @@ class Turn:
         """Change the role, with the reason that status and history show."""
         if role is not self.state.role:
             self.note(f"{self.state.role.value} -> {role.value}: {why}")
+            if self.state.role in (Role.PRIMARY, Role.DEMOTING):
+                self.set(acted_at=self.now)
             self.set(role=role, role_since=self.now)
         self.set(why=why)
 
