@@ -89,6 +89,8 @@ def reported(turn: Turn, event: ReportReceived) -> None:
         sees_gateway_since = turn.now if report.sees_gateway else None
     newest = last if is_older and last is not None else report
     leaving_since = (peer.leaving_since or turn.now) if newest.is_leaving else None
+    is_stale = any(each.record.copy is CopyState.STALE for _, each in newest.copies)
+    stale_since = (peer.stale_since or turn.now) if is_stale else None
     others = tuple(each for each in peer.heard if each.network != event.network)
     turn.set(
         peer=PeerView(
@@ -104,6 +106,7 @@ def reported(turn: Turn, event: ReportReceived) -> None:
             sees_gateway_since=sees_gateway_since,
             past=past,
             leaving_since=leaving_since,
+            stale_since=stale_since,
             returns_by=later(turn.now, report.restart_hold_ns) if report.restart_hold_ns else None,
         ),
         contact=True,

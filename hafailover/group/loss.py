@@ -93,21 +93,32 @@ def local_stall(turn: Turn) -> str:
 
 
 def noticed(turn: Turn) -> str:
-    """Say why the peer's copy has to go; empty if it follows."""
-    state = turn.state
-    if not state.pairing.units:
+    """Say why the peer's copy has to go; empty if it follows.
+
+    What the kernel let go before any record said so is not passed over for a reason that came later.
+    """
+    if not turn.state.pairing.units:
         return ""
     report = turn.peer_report
-    if report is not None:
-        if is_acting(report) and not _gives_way(turn, report):
-            return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
-        if report.is_leaving and _is_whole(turn):
-            return f"{turn.settings.peer} is stopping"
-        if state.pairing.peer_boot and report.boot != state.pairing.peer_boot:
-            return f"{turn.settings.peer} has booted: its export is gone"
-        if _says_stale(turn):
-            return f"{turn.settings.peer} calls its own copy stale"
-    return _overdue(turn) or _dropped_by_kernel(turn)
+    if report is not None and is_acting(report) and not _gives_way(turn, report):
+        return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
+    reason = _told(turn, report) or _overdue(turn)
+    dropped = _dropped_by_kernel(turn)
+    return dropped if not reason or dropped.startswith(parting.UNANNOUNCED) else reason
+
+
+def _told(turn: Turn, report: GroupReport | None) -> str:
+    """Say for what the peer itself has told its copy has to go; empty if for nothing."""
+    if report is None:
+        return ""
+    boot = turn.state.pairing.peer_boot
+    if report.is_leaving and _is_whole(turn):
+        return f"{turn.settings.peer} is stopping"
+    if boot and report.boot != boot:
+        return f"{turn.settings.peer} has booted: its export is gone"
+    if _says_stale(turn) and _is_looked_into(turn):
+        return f"{turn.settings.peer} calls its own copy stale"
+    return ""
 
 
 def _gives_way(turn: Turn, report: GroupReport) -> bool:
@@ -136,6 +147,22 @@ def _says_stale(turn: Turn) -> bool:
     assert report is not None  # noqa: S101
     is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
     return is_in_sync and any(copy.record.copy is CopyState.STALE for _, copy in report.copies)
+
+
+def _is_looked_into(turn: Turn) -> bool:
+    """Whether this node has looked at its mirror since the peer calls its copy stale, or had time enough for that.
+
+    An error of the peer's disk makes the kernel drop its copy by itself, and acknowledge alone: that is seen here, or
+    nowhere. A look that hangs is not waited for.
+    """
+    state, timers = turn.state, turn.settings.timers
+    since = state.peer.stale_since
+    if since is None or turn.now - since > timers.canary_period + timers.canary_deadline:
+        return True
+    if state.looked_at >= since and turn.views() is not None and state.work is None:
+        return True
+    turn.set(must_look=True)
+    return False
 
 
 def is_refused(turn: Turn) -> bool:

@@ -35,6 +35,8 @@ class PeerView:
     """Lives of its agent before the present one, newest last: a report of theirs that comes late is not taken in."""
     leaving_since: Instant | None = None
     """Since when it says, without a break, that it is stopping; None while it does not."""
+    stale_since: Instant | None = None
+    """Since when it says, without a break, that a copy of its own is stale; None while it does not."""
     returns_by: Instant | None = None
     """It announced a restart of its agent, and has asked to be waited for until then."""
 

@@ -1,4 +1,7 @@
-"""Do the promises hold? Looks only at disks, mounts, writers and addresses, and knows nothing of the agent."""
+"""Do the promises hold? Looks only at disks, mounts, writers and addresses.
+
+Of the agent it knows nothing but whether it is still on its way at the end, when there is nothing to wait for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hafailover.emulation import superblock
+from hafailover.group.report import Role
 from hafailover.lineage.record import CopyState
 from hafailover.sim.network import LAN, NETWORKS
 from hafailover.units import SECOND
@@ -21,6 +25,8 @@ REACTION_NS = 3 * SECOND // 2
 """A primary looks at its own volumes every second: so soon it sees that the kernel took a mount away by itself."""
 _EQUAL = (CopyState.IN_SYNC, CopyState.TOUCHED)
 """What no record may say of a copy that has what the other one lacks."""
+_ON_THE_WAY = (Role.STARTING, Role.PROMOTING, Role.DEMOTING)
+"""Roles that a node passes through: it gets on, or gives up with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,13 @@ class Checker:
         """Nodes whose copy is in the middle of a rebuild."""
         self._alone: set[str] = set()
         """Nodes that went on without the peer's copy by a step of their own; the kernel's own drop is none."""
+        self._ahead: dict[str, int] = {}
+        """By node, the first record that only it has since its kernel dropped the peer's copy by itself."""
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
+        if self._ahead:
+            self._hear_admissions()
         one, other = self.world.hosts
         seen = (_mounts_of(one), bool(one.virtual), _mounts_of(other), bool(other.virtual))
         if seen == self._seen and not self._is_odd:
@@ -182,22 +192,42 @@ class Checker:
         """The peer's copy is complete."""
         self._mixtures.discard(self.world.other(source).name)
         self._alone.discard(source.name)
+        self._ahead.clear()
 
     def went_alone(self, host: Host) -> None:
         """A mirror was launched with this host's copy only, or the peer's was taken out of it by a step."""
         self._alone.add(host.name)
 
     def acknowledged(self, host: Host, volume: str, block: int, number: int) -> None:
-        """A record was acknowledged: if only one copy has it, by a step of its agent, the lineage on disk says so."""
-        says = self.world.records[host.name][volume].copy
-        if host.name not in self._alone or says not in _EQUAL or self._was_meddled():
+        """A record was acknowledged: if only one copy has it, by a step of its agent, the lineage on disk says so.
+
+        If the kernel dropped the other copy by itself the lineage says so later, and then that it is late.
+        """
+        record = self.world.records[host.name][volume]
+        if self._was_meddled():
+            return
+        if record.copy not in _EQUAL:
+            self._hear_admissions()
+            ahead = self._ahead.pop(host.name, None)
+            if ahead is not None and record.copy is CopyState.SOLE:
+                text = f"only {host.name} had record {ahead} before its lineage said so"
+                self._broken("S8", f"{text}: that is hidden")
             return
         other = self.world.other(host)
         image = self.world.image_of(other, volume)
-        if self.world.workload.read_record(other, image, block) < number:
-            self._broken(
-                "S8", f"only {host.name} has record {number}, and its lineage says {says.value}"
-            )
+        if self.world.workload.read_record(other, image, block) >= number:
+            return
+        if host.name in self._alone:
+            says = record.copy.value
+            self._broken("S8", f"only {host.name} has record {number}, and its lineage says {says}")
+        elif other.is_on:  # Or it had the record, and lost it with its power.
+            self._ahead.setdefault(host.name, number)
+
+    def _hear_admissions(self) -> None:
+        """Note whose lineage says by now that it went on alone before its lineage said so."""
+        for node in tuple(self._ahead):
+            if any(record.doubt for record in self.world.records[node].values()):
+                del self._ahead[node]
 
     def joined(self, host: Host) -> None:
         """A mirror of two components was launched without copying: they have to be equal."""
@@ -218,6 +248,9 @@ class Checker:
 
     def ended(self) -> None:
         """At the end of a run that was left alone for long enough."""
+        for host in self.world.hosts:
+            if host.agent is not None and host.agent.state.role in _ON_THE_WAY:
+                self._broken("S9", f"{host.name} is {host.agent.state.role.value} for ever")
         serving = [host for host in self.world.hosts if self._mounts(host) and host.virtual]
         if len(serving) != 1:
             self._broken("L1", f"{len(serving)} nodes serve at the end")

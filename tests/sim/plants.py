@@ -56,6 +56,7 @@ def fault(kind: FaultKind, node: str, span: float, after: float) -> Fault:
     return Fault(kind=kind, node=node, span_ns=int(span * SECOND), wait_ns=int(after * SECOND))
 
 
+A_DISK_THAT_FAILS = (fault(FaultKind.DISK_ERRORS, "B", 5, 1),)
 A_DARK_IN_THE_REBUILD = (
     fault(FaultKind.POWER, "B", 3, 2),
     fault(FaultKind.POWER, "A", 20, 4.3),
@@ -300,6 +301,16 @@ def believes_a_shot_that_failed(patch: Patch) -> None:
     patch.setattr(fencing, "finish", finished)
 
 
+def hides_what_the_kernel_dropped(patch: Patch) -> None:
+    """A copy that the kernel let go before any record said so passes for one that was let go in order."""
+    went_on_alone = changes.went_on_alone
+
+    def without_doubt(record: LineageRecord, **words: Any) -> LineageRecord:
+        return went_on_alone(record, **(words | {"doubt": ""}))
+
+    patch.setattr(changes, "went_on_alone", without_doubt)
+
+
 PING_CASES = (
     Case(plant=ancestors_compared_the_wrong_way, seed=FIRST_SEED + 0),
     Case(plant=address_kept_while_demoting, seed=FIRST_SEED + 1),
@@ -328,6 +339,7 @@ PING_CASES = (
     Case(plant=exports_without_a_new_session, seed=FIRST_SEED + 0),
     Case(plant=adopts_any_mount, seed=FIRST_SEED + 17),
     Case(plant=promotes_while_syncing, faults=A_DARK_IN_THE_REBUILD),
+    Case(plant=hides_what_the_kernel_dropped, faults=A_DISK_THAT_FAILS),
 )
 STRICT_CASES = (
     Case(

@@ -9,13 +9,15 @@ from hafailover.emulation.superblock import OFFSET, SOFT_UPDATES, UNCLEAN, Super
 from hafailover.group import machine
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
-from hafailover.sim import pair
+from hafailover.sim import pair, stepping
+from hafailover.sim.agent import Agent
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.striking import mend
 from hafailover.sim.workload import FIRST_BLOCK
 from hafailover.sim.world import World
+from hafailover.storage.steps import Step, StepOutcome
 from hafailover.units import SECOND
-from tests.sim.worlds import copies, running
+from tests.sim.worlds import MINUTE, copies, running
 
 IMAGES = {"A": "/images/A.img", "B": "/images/B.img"}
 
@@ -83,6 +85,29 @@ def test_two_mounts_in_a_named_partition_are_a_split_and_no_violation(
     assert broken(world) == []
 
 
+def test_an_address_on_both_nodes_is_seen() -> None:
+    world = running()
+    for host in world.hosts:
+        host.virtual = {"192.0.2.100/32"}
+    world.checker.look()
+
+    assert broken(world) == ["S6"]
+
+
+def test_what_the_kernel_took_away_by_itself_is_forgiven_for_a_moment_only() -> None:
+    world = without_agents()
+    kernel = world.host("A").kernel
+    assert kernel is not None
+    kernel.machine.mounts.entries.clear()
+    kernel.machine.mounts.lost += 1
+    world.run_for(SECOND)
+    assert broken(world) == []
+
+    world.run_for(SECOND)
+
+    assert broken(world) == ["S6"]
+
+
 def test_a_second_writer_of_an_attached_image_is_seen() -> None:
     world = without_agents()
     command(world, "B", f"mdconfig -a -t vnode -f {IMAGES['B']} -u 11")
@@ -105,6 +130,18 @@ def test_a_rebuild_over_the_only_copy_of_a_record_is_seen() -> None:
     assert "S3" in broken(world)
 
 
+def test_an_old_copy_that_was_kept_before_may_be_overwritten() -> None:
+    world = running()
+    world.run_for(2 * SECOND)
+    block = next(iter(world.workload.acked["sites"]))
+    world.host("B").files.pwrite(IMAGES["B"], FIRST_BLOCK + block * 512, bytes(512))
+
+    world.keep(world.host("A"))
+    world.checker.rebuild_began(world.host("B"))
+
+    assert broken(world) == []
+
+
 def test_different_copies_joined_as_equal_are_seen() -> None:
     world = running()
     world.run_for(2 * SECOND)
@@ -114,6 +151,15 @@ def test_different_copies_joined_as_equal_are_seen() -> None:
     world.checker.joined(world.host("B"))
 
     assert broken(world) == ["S3"]
+
+
+def test_a_service_that_does_not_run_is_seen_at_the_end() -> None:
+    world = without_agents()
+    world.workload.kill(world.host("A"))
+
+    world.checker.ended()
+
+    assert broken(world) == ["L1"]
 
 
 def test_a_lost_record_is_seen_at_the_end() -> None:
@@ -146,6 +192,30 @@ def test_a_mixture_that_is_mounted_is_seen() -> None:
     mount_by_hand(world, "B")
 
     assert "S7" in broken(world)
+
+
+def test_a_mixture_as_a_source_is_seen() -> None:
+    world = running()
+    one, other = world.hosts
+    world.checker.rebuild_began(one)
+    world.checker.rebuild_ended(one)
+    world.checker.rebuild_began(other)
+    assert broken(world) == []
+
+    world.checker.rebuild_began(one)
+
+    assert broken(world) == ["S7"]
+
+
+def test_a_copy_that_is_complete_and_checked_may_be_mounted() -> None:
+    world = without_agents()
+    world.checker.rebuild_began(world.host("A"))
+    world.checker.rebuild_ended(world.host("A"))
+    world.power_off("A")
+    world.host("B").processes.lose_all()
+    mount_by_hand(world, "B")
+
+    assert broken(world) == []
 
 
 def test_an_image_that_is_attached_beside_its_ggated_is_seen_without_a_write() -> None:
@@ -207,6 +277,58 @@ def test_what_the_kernel_drops_by_itself_is_the_one_exception() -> None:
 
     assert len(world.workload.acknowledged) > before
     assert broken(world) == []
+
+
+@pytest.mark.parametrize(("doubt", "seen"), [("", ["S8"]), ("the kernel dropped it", [])])
+def test_what_such_a_drop_may_have_cost_is_not_hidden(doubt: str, seen: list[str]) -> None:
+    world = without_agents()
+    world.host("B").files.fail(IMAGES["B"], EIO)
+    world.run_for(5 * SECOND)
+    record = world.records["A"]["sites"]
+    assert record.copy is CopyState.IN_SYNC
+
+    world.records["A"]["sites"] = replace(record, copy=CopyState.SOLE, doubt=doubt)
+    world.run_for(SECOND)
+
+    assert broken(world) == seen
+
+
+def test_an_agent_admits_what_such_a_drop_may_have_cost() -> None:
+    world = running()
+    world.host("B").files.fail(IMAGES["B"], EIO)
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, 10 * SECOND)
+    world.run_for(SECOND)
+
+    assert world.records["A"]["sites"].doubt
+    assert broken(world) == []
+
+
+def test_a_node_that_waits_for_ever_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of one step is not told to the agent on B: it does not get on, and nobody else would."""
+    world = running()
+    world.power_off("A")
+    tell = stepping._finish
+
+    def swallow(agent: Agent, number: int, step: Step, outcome: StepOutcome) -> None:
+        if "label" not in getattr(step, "argv", ()):
+            tell(agent, number, step, outcome)
+
+    monkeypatch.setattr(stepping, "_finish", swallow)
+    world.run_for(5 * MINUTE)
+    world.checker.ended()
+
+    assert set(broken(world)) == {"S9", "L1"}
+
+
+def test_a_node_that_gave_up_with_a_reason_does_not_wait() -> None:
+    world = running()
+    assert world.host("B").kernel is not None
+    world.power_off("A")
+    world.host("B").files.fail(IMAGES["B"], EIO)
+    world.run_for(5 * MINUTE)
+    world.checker.ended()
+
+    assert broken(world) == ["L1"]
 
 
 def test_an_agent_that_spins_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from hafailover.emulation.errors import EIO
+from hafailover.group.actions import AlertKind, RaiseAlert
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import run, settle
 from hafailover.units import MILLISECOND, SECOND
-from tests.sim.worlds import MINUTE, assert_in_order, role, running
+from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running
 
 
 def fault(
@@ -360,3 +363,26 @@ def test_a_stopping_peer_is_let_go_after_a_look_that_began_when_it_said_so() -> 
     )
 
     assert outcome.is_good
+
+
+@pytest.mark.parametrize("moment", range(0, 1000, 250))
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_what_the_kernel_let_go_by_itself_is_told_whoever_notices_first(
+    arbiter: ArbiterKind, moment: int
+) -> None:
+    """The peer, whose disk it is, may say that its copy is stale before this node has looked at its mirror."""
+    world = running(arbiter=arbiter)
+    world.run_for(SECOND + moment * MILLISECOND)
+    raised: list[AlertKind] = []
+    world.on_said = lambda _, said: (
+        raised.append(said.kind) if isinstance(said, RaiseAlert) else None
+    )
+    world.host("B").files.fail("/images/B.img", EIO)
+
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, 15 * SECOND)
+    world.run_for(SECOND)
+
+    assert world.records["A"]["sites"].doubt
+    assert AlertKind.DROPPED_UNANNOUNCED in raised
+    assert AlertKind.PEER_LOST not in raised
+    assert world.checker.violations == []
