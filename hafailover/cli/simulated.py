@@ -25,8 +25,7 @@ from hafailover.group.settings import (
     RebuildSettings,
     ServiceSettings,
 )
-from hafailover.lab import scenario, timeline
-from hafailover.lab.agent_view import copy_said
+from hafailover.lab import agent_view, scenario, timeline
 from hafailover.lab.outcome import Evidence, Moment, Outcome, PhaseTime, broken
 from hafailover.lab.scenario import NODES, Expect, Fault, Operator, Pass, Phase, Truth, Wait
 from hafailover.sim import pair
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from hafailover.sim.agent import Agent
 
 SEED: Final = 1
-_NO: Final = "no "
 _SERVICES: Final = (
     ServiceSettings(name="writer", start=("start",), stop=("stop",), check=("check",)),
 )
@@ -165,7 +163,9 @@ class Play:
             return wrong
         if truth.answer is not None and truth.answer not in self._answer:
             return f"the last order was answered with {truth.answer!r}, but with {self._answer!r}"
-        return self._wrong_roles(truth.roles or {}) or self._wrong_alerts(truth.alerts or {})
+        return agent_view.wrong_roles(self._roles(), truth.roles or {}) or agent_view.wrong_alerts(
+            self._alerts(), truth.alerts or {}
+        )
 
     def _wrong_copies(self, wanted: str | Mapping[str, str]) -> str:
         """Compare what each agent that runs says of its copies."""
@@ -174,29 +174,24 @@ class Play:
             if agent is None:
                 return f"an agent on {node} says {copy}"
             said = view.describe(agent.state, agent.settings, self._world.timeline.now)
-            found = {copy_said(said, volume) for volume in said["volumes"]}
+            found = {agent_view.copy_said(said, volume) for volume in said["volumes"]}
             if found != {copy}:
                 return f"the copy on {node} is {copy} (it is {' and '.join(sorted(found))})"
         return ""
 
-    def _wrong_roles(self, wanted: Mapping[str, str]) -> str:
-        for node, role in wanted.items():
-            agent = self._world.host(node).agent
-            found = agent.state.role.value if agent else "down"
-            if found != role:
-                return f"{node} is {role} (it is {found})"
-        return ""
+    def _roles(self) -> dict[str, str]:
+        agents = {host.name: host.agent for host in self._world.hosts}
+        return {
+            node: agent.state.role.value if agent else agent_view.DOWN
+            for node, agent in agents.items()
+        }
 
-    def _wrong_alerts(self, wanted: Mapping[str, str]) -> str:
-        for node, words in wanted.items():
-            agent = self._world.host(node).agent
-            raised = {each.kind.value for each in agent.state.alerts} if agent else set()
-            kind = words.removeprefix(_NO)
-            if (kind in raised) == words.startswith(_NO):
-                return (
-                    f"{node} has the alert {words} (it has {', '.join(sorted(raised)) or 'none'})"
-                )
-        return ""
+    def _alerts(self) -> dict[str, set[str]]:
+        agents = {host.name: host.agent for host in self._world.hosts}
+        return {
+            node: {each.kind.value for each in agent.state.alerts} if agent else set()
+            for node, agent in agents.items()
+        }
 
     def _order(self, step: Operator) -> str:
         agent = self._world.host(step.node).agent

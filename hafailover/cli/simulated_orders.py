@@ -16,7 +16,7 @@ _FLAGS: Final = {
     "--accept-mixture": "accept_mixture",
 }
 _VALUES: Final = {"--keep": "keep", "--reason": "reason"}
-_PASSED_OVER: Final = ("web", "--yes")
+_PASSED_OVER: Final = ("web", "--yes", "--no-wait")
 
 
 def order_of(arguments: tuple[str, ...]) -> tuple[OrderKind, dict[str, bool | int | str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from hafailover.lab import kernel
 from hafailover.lab.configuration import MIRROR
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hafailover.lab.world import World
+
+SIMULATOR_ONLY: Final = frozenset(
+    {
+        Verb.LOSE,
+        Verb.DISK,
+        Verb.ARBITER,
+        Verb.SERVICE,
+        Verb.CLOCK,
+        Verb.RECORD,
+        Verb.IMAGE,
+    }
+)
+"""Faults for which the lab has no means."""
 
 
 async def cause(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table of all faults
@@ -28,7 +42,9 @@ async def cause(world: World, fault: Fault) -> None:  # noqa: C901 - one flat ta
         case Verb.POWER_ON:
             await world.nodes[_node(fault)].power_on()
         case Verb.KILL_AGENT:
-            await world.nodes[_node(fault)].signal_agent(signal.SIGKILL)
+            is_for_good = fault.words[1:] == ("for-good",)
+            node = _node(replace(fault, words=fault.words[:1]) if is_for_good else fault)
+            await world.nodes[node].signal_agent(signal.SIGKILL, restart=not is_for_good)
         case Verb.FREEZE:
             await world.nodes[_node(fault)].freeze()
         case Verb.THAW:
@@ -47,18 +63,11 @@ async def cause(world: World, fault: Fault) -> None:  # noqa: C901 - one flat ta
             await world.switch.heal(node, network)
         case Verb.MEMBER:
             await _to_member(world, fault.words)
-        case (
-            Verb.LOSE
-            | Verb.DISK
-            | Verb.ARBITER
-            | Verb.SERVICE
-            | Verb.CLOCK
-            | Verb.RECORD
-            | Verb.IMAGE
-        ):
-            raise ScenarioError(f"{fault.verb.value}: only the simulator can do that")
         case Verb.KERNEL:
             await _disturb(world, fault.words[0], fault.words[1:])
+        case verb:
+            assert verb in SIMULATOR_ONLY  # noqa: S101
+            raise ScenarioError(f"{verb.value}: only the simulator can do that")
 
 
 def _node(fault: Fault) -> str:

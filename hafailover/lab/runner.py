@@ -22,7 +22,6 @@ from hafailover.lab.scenario import (
     Truth,
     Wait,
     shown,
-    wanted_copies,
 )
 from hafailover.units import SECOND
 
@@ -56,6 +55,7 @@ class Runner:
         self._phases: list[tuple[str, int]] = []
         self._moments: list[tuple[int, str]] = []
         self._told = 0
+        self._answer = ""
         self.evidence: Evidence | None = None
         """What was measured, once the play is over."""
 
@@ -127,9 +127,15 @@ class Runner:
         self._disturb(f"operator: hafailover {shlex.join(step.arguments)} on {step.node}")
         verb, *rest = step.arguments
         ended = await self._world.nodes[step.node].run(*self._world.hafailover(verb, *rest))
-        if ended.status != 0:
-            said = (ended.error or ended.output).strip()
+        said = (ended.error or ended.output).strip()
+        self._answer = f"{'refused' if ended.status else 'taken'}: {said}"
+        if ended.status != 0 and not self._asks_for_answer(number):
             raise StepFailedError(f"step {number}: the order ended with {ended.status}: {said}")
+
+    def _asks_for_answer(self, number: int) -> bool:
+        """Whether the step after the one of this number looks at the answer to an order, which may be a refusal."""
+        following = self._scenario.steps[number : number + 1]
+        return any(isinstance(each, Wait | Expect) and each.truth.answer for each in following)
 
     async def _wait(self, truth: Truth, within_ns: int) -> str:
         """Look until ``truth`` holds; return what still does not after so long, empty if all does."""
@@ -156,14 +162,9 @@ class Runner:
             return f"the client is answered by {truth.answers}"
         if truth.writes is not None and self._count() < before + truth.writes:
             return f"{truth.writes} more writes are acknowledged"
-        if truth.copies is not None:
-            said = await agent_view.copies(self._world)
-            wanted = wanted_copies(truth.copies)
-            if {node: said.get(node) for node in wanted} != wanted:
-                return f"the copies are {wanted} (they are {said or 'not known'})"
-        if truth.roles or truth.alerts or truth.answer:
-            raise StepFailedError("roles, alerts and answers are seen in the simulator only")
-        return ""
+        if truth.answer is not None and truth.answer not in self._answer:
+            return f"the last order was answered with {truth.answer!r}, but with {self._answer!r}"
+        return await agent_view.missing(self._world, truth)
 
     def _answering(self) -> frozenset[str]:
         """Return the nodes that answered the client just now."""

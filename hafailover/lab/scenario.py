@@ -16,8 +16,9 @@ The steps are: ``phase`` (a name for what follows), ``pass`` (let time go by), `
 is true) and ``expect`` (it must be true now). What can be waited for: ``primary`` (has the volume
 mounted), ``address`` (has the floating address), ``answers`` (answers the client), each a node or
 ``none``; ``copies`` (what the agents say of every copy, such as ``in_sync``); ``writes`` (so many
-more acknowledged since the step began); in the simulator also ``roles`` and ``alerts`` by node, and
-``answer`` (words of the answer to the last order). ``copies`` may be given by node, too.
+more acknowledged since the step began); ``roles`` and ``alerts`` by node, as the agents say; and
+``answer`` (words of the answer to the last order, which may be a refusal if the next step asks for
+the answer). ``copies`` may be given by node, too.
 
 ``where`` says where it can be played: ``lab``, ``simulator``, or both if it is left out.
 
@@ -62,7 +63,7 @@ class Verb(Enum):
     POWER_ON = "power-on"
     """NODE"""
     KILL_AGENT = "kill-agent"
-    """NODE [for-good]: kill -9; daemon(8) starts it again, unless it is for good (in the simulator)."""
+    """NODE [for-good]: kill -9; daemon(8) starts it again, unless it is for good."""
     FREEZE = "freeze"
     """NODE: every process, and the kernel."""
     THAW = "thaw"

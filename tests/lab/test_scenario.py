@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hafailover.cli.lab import SCENARIOS
+from hafailover.lab.faults import SIMULATOR_ONLY
 from hafailover.lab.scenario import (
     Fault,
     Operator,
@@ -20,6 +22,7 @@ from hafailover.lab.scenario import (
     parse,
 )
 
+CORPUS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 NEEDED = {
     "primary-power",
     "primary-agent-killed",
@@ -36,6 +39,22 @@ def test_each_scenario_of_the_lab_can_be_read(path: Any) -> None:
     scenario = load(path)
     assert scenario.about
     assert any(isinstance(step, (Fault, Operator)) for step in scenario.steps)
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_no_story_names_the_lab_that_the_lab_cannot_play(path: Path) -> None:
+    story = load(path)
+    if "lab" not in story.where:
+        return
+    verbs = {step.verb for step in story.steps if isinstance(step, Fault)}
+    orders = [step.arguments for step in story.steps if isinstance(step, Operator)]
+    assert not verbs & SIMULATOR_ONLY
+    assert story.tuning.volumes == 1
+    assert story.tuning.rebuild_rate == 0
+    for words in orders:
+        # Nobody is there to type what a person has to.
+        assert words[0] != "resolve" or "--confirm" in words
+        assert words[0] != "promote" or len(words) == 1 or "--yes" in words
 
 
 def test_the_scenarios_that_are_promised_are_there() -> None:
