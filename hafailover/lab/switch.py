@@ -9,6 +9,7 @@ machine; a locked port that may not learn drops every frame *from* it, for lack 
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any, Self
 
 from pyroute2 import AsyncIPRoute, NetlinkError
@@ -89,6 +90,14 @@ class Switch:
         index = self._ends.get((machine, network))
         if index is None:
             return
+        try:
+            await self._set(index, machine, network)
+        except NetlinkError as problem:
+            # A host that has just reset itself took its cables along; they are plugged in anew when it boots.
+            if problem.code != errno.ENODEV:
+                raise
+
+    async def _set(self, index: int, machine: str, network: Network) -> None:
         cuts = set(self._cuts.get((machine, network), {}).values())
         to_node = bool(cuts & {Cut.SILENT, Cut.TO_NODE})
         from_node = bool(cuts & {Cut.SILENT, Cut.FROM_NODE})
@@ -111,5 +120,5 @@ class Switch:
             await self._netlink.link("del", index=index)
         except NetlinkError as problem:
             # The cable goes with the namespace at its other end: then it is gone already.
-            if problem.code != 19:  # ENODEV
+            if problem.code != errno.ENODEV:
                 raise
