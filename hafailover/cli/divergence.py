@@ -106,7 +106,8 @@ def compare(client: ControlClient, group: dict[str, Any]) -> dict[str, Any]:
 def sides(group: dict[str, Any]) -> Iterator[str]:
     """Yield what each node says of its copies, and since when."""
     peer = group["peer"]
-    yield f"{group['group']}: {peer['verdict'] or peer['name'] + ' is not heard'}"
+    verdict = group["headline"] if group["in_sync"] else peer["verdict"]
+    yield f"{group['group']}: {verdict or peer['name'] + ' is not heard'}"
     for volume in group["volumes"]:
         rows = (
             (group["node"], volume["copy"], volume["lineage_since"], volume["doubt"]),
@@ -118,7 +119,8 @@ def sides(group: dict[str, Any]) -> Iterator[str]:
             ),
         )
         for node, copy, since, doubt in rows:
-            began = f", on its own since {_moment(since)}" if since else ""
+            lasts = "of this lineage" if copy == "in_sync" else "on its own"
+            began = f", {lasts} since {_moment(since)}" if since else ""
             yield f"  {volume['name']} on {node}: {copy}{began}" + (f" ({doubt})" if doubt else "")
 
 

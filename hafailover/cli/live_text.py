@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from hafailover.cli.status_text import age_text, bar, folded, pace_text
+from hafailover.cli.status_text import age_text, bar, folded, pace_text, span_text
 
 _LABEL: Final = 11
 _COLOURS: Final = {
@@ -44,7 +44,7 @@ def render_live(
         age = age_text(network["report_age_ms"])
         lines += _row("network", f"{network['name']}: {sends}, last report {_ago(age)}", width)
     for child in document["agent"]["stuck_children"]:
-        text = f"{child['what']} (pid {child['pid']}) for {age_text(child['age_ms'])}"
+        text = f"{child['what']} (pid {child['pid']}) for {span_text(child['age_ms'])}"
         lines += _row("hangs", text, width)
     last = list(notes)[-NOTES:]
     if last:
@@ -85,7 +85,7 @@ class _Block:
 
     def _roles(self) -> Iterator[str]:
         group, peer = self._group, self._group["peer"]
-        mine = f"{group['role']} for {age_text(group['role_age_ms'])}, epoch {group['epoch']}"
+        mine = f"{group['role']} for {span_text(group['role_age_ms'])}, epoch {group['epoch']}"
         if not peer["name"]:
             yield from self._line("role", mine)
         elif peer["heard"]:
@@ -141,7 +141,7 @@ class _Block:
         group = self._group
         if group["unprotected_ms"] is not None:
             yield from self._line(
-                "second copy", f"UNPROTECTED for {age_text(group['unprotected_ms'])}"
+                "second copy", f"UNPROTECTED for {span_text(group['unprotected_ms'])}"
             )
         elif group["volumes"]:
             yield from self._line("second copy", "in sync" if group["in_sync"] else "not in sync")

@@ -41,12 +41,18 @@ def age_text(age_ms: int | None) -> str:
     return f"{age_ms // 86_400_000} d"
 
 
+def span_text(span_ms: int | None) -> str:
+    """Return how long something has lasted, in the same words."""
+    text = age_text(span_ms)
+    return "a moment" if text == "now" else text
+
+
 def _group(group: dict[str, Any], *, colour: bool) -> list[str]:
     health = str(group["health"])
     head = f"{group['group']}: {health.upper()}"
     if colour:
         head = click.style(head, fg=_COLOURS.get(health, "red"), bold=True)
-    since = age_text(group["role_age_ms"])
+    since = span_text(group["role_age_ms"])
     lines = [head, *_wrapped("", f"{group['headline']}")]
     lines += _wrapped("this node", f"{group['node']}: {group['role']} for {since}; {group['why']}")
     lines += _peer(group["peer"]) if group["peer"]["name"] else []
@@ -112,7 +118,7 @@ def _volume(volume: dict[str, Any], group: dict[str, Any]) -> list[str]:
 def _standing(group: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     if group["unprotected_ms"] is not None:
-        lines += _wrapped("warning", f"unprotected for {age_text(group['unprotected_ms'])}")
+        lines += _wrapped("warning", f"unprotected for {span_text(group['unprotected_ms'])}")
     if group["not_candidate_because"]:
         lines += _wrapped("standby", f"would not take over: {group['not_candidate_because']}")
     if group["refusal"]:
@@ -146,7 +152,7 @@ def _agent(document: dict[str, Any]) -> list[str]:
     text = f"version {document['version']} on {document['node']}, pid {agent['pid']}, up {uptime}"
     lines += _wrapped("agent", text)
     for child in agent["stuck_children"]:
-        text = f"{child['what']} (pid {child['pid']}) hangs for {age_text(child['age_ms'])}"
+        text = f"{child['what']} (pid {child['pid']}) hangs for {span_text(child['age_ms'])}"
         where = child.get("waits_in", "")
         lines += _wrapped("stuck", f"{text}, waiting in {where}" if where else text)
     return lines

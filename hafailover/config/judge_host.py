@@ -145,6 +145,8 @@ def _key_file(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]:
     path = str(settings.channel.key_file)
     key = facts.path(path)
     make = f"umask 077; openssl rand -hex 32 > {path}; copy it to the other node"
+    if any(group.has_storage for group in settings.groups):
+        make = "hafailover init makes it on the preferred node; copy it from there, mode 0600"
     if key.problem:
         yield warning(f"the key file could not be looked at: {key.problem}", path, "run as root")
     elif not key.exists:

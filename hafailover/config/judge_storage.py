@@ -87,8 +87,7 @@ def _image(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Fin
         yield error(
             f"the image {path} does not exist",
             where,
-            f"create it, {volume.size_bytes} bytes, fully written: "
-            f"dd if=/dev/zero of={path} bs=1m count={volume.size_bytes >> 20}",
+            f"hafailover init makes it, {volume.size_bytes} bytes, every block of it",
         )
     elif not image.is_file:
         yield error(f"{path} is no regular file", where, "give an image file, not a device")

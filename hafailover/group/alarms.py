@@ -12,7 +12,7 @@ from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND
 
 _SETTLED = 2 * SECOND
-_BOOTING = 5 * SECOND
+_BOOTING = 15 * SECOND
 """A host that answers may still be about to start its agent."""
 _OFFER_FAILURES = 3
 _STALLED = 10 * SECOND
@@ -64,12 +64,18 @@ def _unprotected(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     state = turn.state
     if _takes_data_away(turn):
         yield (AlertKind.UNPROTECTED, *_away(turn))
-    elif state.role is Role.PRIMARY and state.unprotected_since is not None and not state.dropping:
+    elif state.role is Role.PRIMARY and state.unprotected_since is not None and not _is_news(turn):
         yield (
             AlertKind.UNPROTECTED,
             Severity.WARNING,
             f"only {turn.settings.node} has the data{_for_so_long(turn)}: {turn.settings.peer} has no copy in sync",
         )
+
+
+def _is_news(turn: Turn) -> bool:
+    """Whether the peer's copy is just being let go, which is told by itself, and there was one until now."""
+    known = {alert.kind for alert in turn.state.alerts}
+    return turn.state.dropping is not None and AlertKind.UNPROTECTED not in known
 
 
 def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:

@@ -194,7 +194,11 @@ def _beside_peer(turn: Turn, report: GroupReport) -> Iterator[Condition]:
     yield Condition(
         what="the comparison of the copies does not speak against this one",
         is_met=verdict not in bad,
-        seen=verdict.value,
+        seen=(
+            f"that of {peer} counts while it serves"
+            if verdict is Verdict.THEIRS and contact.is_acting(report)
+            else verdict.value
+        ),
         remedy="a rebuild, or an operator's choice",
     )
     yield Condition(

@@ -67,7 +67,8 @@ def received(turn: Turn, report: GroupReport) -> OperatorAsked | None:
             accepted=False,
         )
         return None
-    turn.note(f"{turn.settings.peer} passes on the order {asks.kind}")
+    if kind is not OrderKind.MARK:  # Of which a drill gives several a second.
+        turn.note(f"{turn.settings.peer} passes on the order {asks.kind}")
     return OperatorAsked(
         id=-asks.number,
         kind=kind,

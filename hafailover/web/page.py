@@ -167,7 +167,7 @@ def _agent(document: dict[str, Any]) -> Iterator[str]:
 def _timeline(heard: Heard) -> Iterator[str]:
     if not heard.notes:
         return
-    yield "<section><h2>Last events</h2><table>"
+    yield "<section><h2>Last events</h2><table class=events>"
     for note in reversed(heard.notes):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note.at))
         yield f"<tr><td class='when quiet'>{when}</td><td>{escape(note.group)}</td><td>{escape(note.text)}</td></tr>"

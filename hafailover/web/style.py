@@ -22,6 +22,7 @@ table { border-collapse: collapse; width: 100%; } th, td { border-bottom: 1px so
   text-align: left; vertical-align: top; } th { color: var(--quiet); font-weight: 600; }
 td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 th.number { text-align: right; }
+.events td { white-space: nowrap; } .events td:last-child { white-space: normal; width: 100%; }
 .cards { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); margin: .75rem 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
 .card b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }

@@ -53,6 +53,8 @@ class Client:
                 "group": group or "web",
                 "node": "a",
                 "epoch": 4,
+                "headline": "a serves alone",
+                "in_sync": False,
                 "volumes": [VOLUME],
                 "resolving": None,
                 "peer": dict(self.peer),
