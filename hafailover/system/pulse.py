@@ -155,7 +155,8 @@ class _Child:
             OSError: No process can be started.
         """
         self.bell, their_bell = socket.socketpair()
-        self._notes, their_notes = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Datagrams: what ends a record of SOCK_SEQPACKET is not the same in all versions of FreeBSD.
+        self._notes, their_notes = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for each in (self.bell, self._notes, their_notes):
             each.setblocking(False)  # noqa: FBT003 - the standard library's signature
         with their_bell, their_notes:

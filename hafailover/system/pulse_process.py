@@ -1,7 +1,7 @@
 """A process that does one thing to a disk again and again, and leaves a note of each time.
 
 It is started with the name of a worker's operation, a period in nanoseconds, and the arguments as ``marshal``
-writes them, in hexadecimal; ``sequence`` among them counts the times. Standard output takes the notes, a packet each:
+writes them, in hexadecimal; ``sequence`` among them counts the times. Standard output takes the notes, a datagram each:
 when it began and for how long it was under way, in nanoseconds of the monotonic clock, and what was wrong, if
 anything was. Nobody is woken up by a note. What went wrong or took long is followed by a byte on standard input,
 which is a socket: the bell. The end of that socket ends the process: it does not outlive its agent.
@@ -52,8 +52,9 @@ def main() -> None:
         if problem or took > QUICK_NS:
             os.write(_BELL, b"!")
         # Counted from the last beat's time and not from its end, but never two at once.
-        due = max(due + int(period), time.monotonic_ns())
-        if select.select([_BELL], [], [], (due - time.monotonic_ns()) / 1e9)[0]:
+        now = time.monotonic_ns()
+        due = max(due + int(period), now)
+        if select.select([_BELL], [], [], (due - now) / 1e9)[0]:
             return
 
 
@@ -61,6 +62,6 @@ def _leave_note(began: int, took: int, problem: str) -> None:
     times = began.to_bytes(TIME_BYTES, "big") + took.to_bytes(TIME_BYTES, "big")
     try:
         os.write(_NOTES, times + problem.encode()[:PROBLEM_BYTES_MAX])
-    except BlockingIOError:
-        # The agent has not looked for minutes: it learns of later ones.
+    except OSError:
+        # No room (EAGAIN, ENOBUFS): the agent has not looked for seconds, and learns of later ones. Or it is gone.
         return

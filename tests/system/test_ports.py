@@ -310,6 +310,20 @@ def test_what_goes_wrong_is_told_though_nobody_reads(
     rig.bench.until(lambda: "No such file" in problem_of(rig.events[-1][1]))
 
 
+def test_one_that_takes_longer_than_its_period_goes_on(
+    rig: Rig, watchers: WatcherPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers_module, "SYNC_PERIOD", 1)
+    image = rig.directory / "a.img"
+    image.write_bytes(bytes(512))
+    watchers.watch_image("g", "v", str(image), is_on=True)
+    rig.bench.until(lambda: heard(watchers) and rig.events)
+    [pulse] = watchers._pulses.values()
+    pid, count = pulse.pid, len(rig.events)
+    rig.bench.until(lambda: heard(watchers) and len(rig.events) > count + 20)
+    assert pulse.pid == pid
+
+
 def test_a_canary_needs_a_mounted_volume(rig: Rig, watchers: WatcherPort) -> None:
     watchers.watch_canary("g", "v", str(rig.directory), is_on=True)
     bare = f"nothing is mounted on {rig.directory}"
