@@ -1,6 +1,7 @@
 """``hafailover release-addresses``: what a dead agent left on the interfaces goes."""
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from hafailover.system.ifconfig import (
 from hafailover.system.runner import Runner, search_path
 from hafailover.units import seconds
 
+JSON_VERSION: Final = 1
 _DEADLINE: Final = seconds(5)
 
 
@@ -38,7 +40,8 @@ _DEADLINE: Final = seconds(5)
     help="The configuration file.",
 )
 @click.option("--node", envvar="HAFAILOVER_NODE", help="Which of the nodes this host is.")
-def release_addresses(config: Path, node: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print what was taken off as JSON.")
+def release_addresses(config: Path, node: str | None, *, as_json: bool) -> int:
     """Take the virtual addresses off this host's interfaces.
 
     For an agent that died: its addresses stay with the kernel, and clients go on reaching a host
@@ -52,7 +55,15 @@ def release_addresses(config: Path, node: str | None) -> int:
             hint="stop it first: service hafailover stop",
         )
     wanted = wanted_addresses(settings.groups)
-    left = asyncio.run(_release(wanted, os.environ))
+    found, left = asyncio.run(_release(wanted, os.environ))
+    if as_json:
+        gone = [each for each in found if each not in left]
+        document = {"schema": JSON_VERSION, "released": _json(gone), "left": _json(left)}
+        click.echo(json.dumps(document, indent=2))
+        return 1 if left else 0
+    for interface, address in found:
+        if (interface, address) not in left:
+            click.echo(f"{address} was taken off {interface}")
     for interface, address in left:
         click.echo(f"hafailover: {address} is still on {interface}", err=True)
     return 1 if left else 0
@@ -76,22 +87,32 @@ def _is_running(socket: Path) -> bool:
     return True
 
 
+def _json(addresses: list[tuple[str, Interface]]) -> list[dict[str, str]]:
+    return [{"interface": interface, "address": str(address)} for interface, address in addresses]
+
+
 async def _release(
     wanted: Mapping[str, tuple[Interface, ...]], environment: Mapping[str, str]
-) -> list[tuple[str, Interface]]:
+) -> tuple[list[tuple[str, Interface]], list[tuple[str, Interface]]]:
+    """Take the addresses off; return which there were, and which are there still."""
     runner = Runner(asyncio.get_running_loop(), path=search_path(environment))
     try:
-        for interface, addresses in wanted.items():
-            for address in await _present(runner, interface, addresses):
-                await _ask(runner, release_command(interface, address))
-                click.echo(f"{address} was taken off {interface}")
-        return [
-            (interface, address)
-            for interface, addresses in wanted.items()
-            for address in await _present(runner, interface, addresses)
-        ]
+        found = await _present_of(runner, wanted)
+        for interface, address in found:
+            await _ask(runner, release_command(interface, address))
+        return found, await _present_of(runner, wanted)
     finally:
         runner.close()
+
+
+async def _present_of(
+    runner: Runner, wanted: Mapping[str, tuple[Interface, ...]]
+) -> list[tuple[str, Interface]]:
+    return [
+        (interface, address)
+        for interface, addresses in wanted.items()
+        for address in await _present(runner, interface, addresses)
+    ]
 
 
 async def _present(

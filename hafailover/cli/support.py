@@ -23,6 +23,7 @@ from hafailover.errors import HaFailoverError
 from hafailover.runtime.settings import PathSettings
 from hafailover.system.control_client import STATUS_S, ControlClient
 
+JSON_VERSION: Final = 1
 HIDDEN: Final = "(hidden)"
 _SECRET_LISTS: Final = ("apprise",)
 """Keys whose values carry passwords though the schema does not know where."""
@@ -54,7 +55,8 @@ Names, addresses and paths of these hosts are in it; keys and passwords are not.
     type=click.Path(path_type=Path, dir_okay=False),
     help="The archive; hafailover-NODE-TIME.tar.gz in the present directory if left out.",
 )
-def support(config: Path, socket: Path | None, output: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was packed as JSON.")
+def support(config: Path, socket: Path | None, output: Path | None, *, as_json: bool) -> None:
     """Pack journal, status and configuration into one archive to send away. No secret is in it.
 
     It works without a running agent too, and with a configuration that has errors; of one that cannot
@@ -77,6 +79,11 @@ def support(config: Path, socket: Path | None, output: Path | None) -> None:
             entry = tarfile.TarInfo(f"{name}/{each}")
             entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
             archive.addfile(entry, io.BytesIO(content))
+    if as_json:
+        sizes = [{"name": each, "size_bytes": len(content)} for each, content in contents.items()]
+        document = {"schema": JSON_VERSION, "file": str(target), "node": node, "contents": sizes}
+        click.echo(json.dumps(document, indent=2))
+        return
     for each, content in contents.items():
         click.echo(f"  {each:<40}{len(content):>12} bytes")
     click.echo(f"{target}: look into it before you send it away")

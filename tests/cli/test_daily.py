@@ -19,6 +19,7 @@ from hafailover.cli.history import history
 from hafailover.cli.journal_files import read_moment
 from hafailover.cli.live_text import render_live
 from hafailover.cli.support import HIDDEN, support
+from tests.cli.json_schemas import assert_fits
 from tests.cli.test_status_text import DOCUMENT, GROUP
 
 ROOT = Path(__file__).parents[2]
@@ -225,11 +226,14 @@ def test_an_archive_is_made_of_a_configuration_that_cannot_be_used(tmp_path: Pat
     config = tmp_path / "hafailover.yaml"
     config.write_text("version: 1\ngroups: {web: {vrrp: {password: s3cr3t-and-too-long}}}\n")
     target = tmp_path / "out.tar.gz"
-    words = ["--config", str(config), "--socket", "/nowhere", "--output", str(target)]
+    words = ["--config", str(config), "--socket", "/nowhere", "--output", str(target), "--json"]
 
     ended = CliRunner().invoke(support, words)
 
     assert ended.exit_code == 0, ended.output
+    told = json.loads(ended.output)
+    assert_fits("support", told)
+    assert told["file"] == str(target)
     with tarfile.open(target) as archive:
         everything = b"".join(
             (archive.extractfile(each) or sys.exit()).read() for each in archive.getmembers()

@@ -1,11 +1,14 @@
 """What a dead agent left on the interfaces goes, and nothing else."""
 
+import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from hafailover.cli.main import main
+from tests.cli.json_schemas import assert_fits
 
 CONFIG = Path(__file__).parents[2] / "docs" / "examples" / "plain-vrrp.yaml"
 IFCONFIG = """#!/bin/sh
@@ -58,6 +61,20 @@ def test_what_is_there_goes_and_the_hosts_own_address_stays(
     assert host.release() == 0
     assert host.changes() == ["em0 inet 192.0.2.1 -alias"]
     assert capsys.readouterr().out == "192.0.2.1/24 was taken off em0\n"
+
+
+@pytest.mark.parametrize(("removes", "status"), [("rm {there}", 0), ("exit 1", 1)])
+def test_what_went_and_what_did_not_is_told_as_json(
+    host: Host, capsys: pytest.CaptureFixture[str], removes: str, status: int
+) -> None:
+    host.removes(removes.format(there=host.there))
+    sys.argv.append("--json")
+    assert host.release() == status
+    told = json.loads(capsys.readouterr().out)
+    assert_fits("release", told)
+    address = {"interface": "em0", "address": "192.0.2.1/24"}
+    assert told["released"] == ([] if status else [address])
+    assert told["left"] == ([address] if status else [])
 
 
 def test_what_is_not_there_is_not_touched(host: Host) -> None:
