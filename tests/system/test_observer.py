@@ -215,7 +215,7 @@ def test_after_an_incomplete_look_a_routine_one_is_whole(rig: Rig) -> None:
 
 
 def test_a_hung_kernel_is_asked_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hafailover.system.geom_look.LOOK", milliseconds(300))
+    monkeypatch.setattr("hafailover.system.geom_look.LOOK", milliseconds(1500))
     rig.tool("sysctl", "exec sleep 1000")
     assert "did not end in time" in rig.facts().problem
     stuck = StuckWorker(pid=1, worker="", operation="", arguments={}, since_ns=0)
