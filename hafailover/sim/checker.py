@@ -1,6 +1,7 @@
 """Do the promises hold? Looks only at disks, mounts, writers and addresses.
 
-Of the agent it knows nothing but whether it is still on its way at the end, when there is nothing to wait for.
+Of the agent it knows nothing but whether it is still on its way at the end, when there is nothing to wait for, and
+whether a look of its own can have shown it what its kernel did.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Checker:
         """Nodes whose copy is in the middle of a rebuild."""
         self._alone: set[str] = set()
         """Nodes that went on without the peer's copy by a step of their own; the kernel's own drop is none."""
-        self._ahead: dict[str, int] = {}
-        """By node, the first record that only it has since its kernel dropped the peer's copy by itself."""
+        self._ahead: dict[str, tuple[int, int]] = {}
+        """By node, the first record that only it has since its kernel dropped the peer's copy by itself, and when."""
 
     def look(self) -> None:
         """Look at everything, as it is between two events."""
@@ -210,7 +211,7 @@ class Checker:
             self._hear_admissions()
             ahead = self._ahead.pop(host.name, None)
             if ahead is not None and record.copy is CopyState.SOLE:
-                text = f"only {host.name} had record {ahead} before its lineage said so"
+                text = f"only {host.name} had record {ahead[0]} before its lineage said so"
                 self._broken("S8", f"{text}: that is hidden")
             return
         other = self.world.other(host)
@@ -221,13 +222,25 @@ class Checker:
             says = record.copy.value
             self._broken("S8", f"only {host.name} has record {number}, and its lineage says {says}")
         elif other.is_on:  # Or it had the record, and lost it with its power.
-            self._ahead.setdefault(host.name, number)
+            self._ahead.setdefault(host.name, (number, self.world.timeline.now))
 
     def _hear_admissions(self) -> None:
-        """Note whose lineage says by now that it went on alone before its lineage said so."""
-        for node in tuple(self._ahead):
-            if any(record.doubt for record in self.world.records[node].values()):
+        """Note whose lineage says by now that it went on alone before its lineage said so, or could not know it."""
+        for node, (_, since) in tuple(self._ahead.items()):
+            records = self.world.records[node].values()
+            is_told = all(record.copy is CopyState.SOLE for record in records)
+            is_admitted = any(record.doubt for record in records)
+            if is_admitted or (is_told and not self._has_looked(self.world.host(node), since)):
                 del self._ahead[node]
+
+    def _has_looked(self, host: Host, since: int) -> bool:
+        """Whether the agent has seen all of its storage between ``since`` and its decision to go on alone."""
+        if host.agent is None or not host.agent.is_usable:
+            return True
+        state = host.agent.state
+        if host.when_clock_says(state.looked_at) <= since or state.seen_at < state.looked_at:
+            return False
+        return state.dropping is None or state.seen_at <= state.dropping.since
 
     def joined(self, host: Host) -> None:
         """A mirror of two components was launched without copying: they have to be equal."""
