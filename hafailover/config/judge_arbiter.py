@@ -137,6 +137,14 @@ def _fence(
             "install it, or correct the path",
         )
         return
+    preferred = {group.is_preferred for group in settings.groups if group.has_storage}
+    if len(preferred) > 1:
+        yield warning(
+            f"some groups prefer {settings.node}, others {settings.peer}: if the two are cut from each "
+            "other while both serve, each has the other powered off",
+            "groups",
+            "give the same node the higher priority in every group",
+        )
     for node in (settings.node, settings.peer):
         power, words = seen.said.get(node, ("unknown", "it was not asked"))
         where = f"arbiter.options.{node}"

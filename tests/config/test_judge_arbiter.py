@@ -137,3 +137,17 @@ def test_what_is_wrong_with_a_fence_device_is_said(
 def test_an_agent_that_is_not_installed_is_an_error() -> None:
     (one,) = fenced(ON, ON, there=False)
     assert one.startswith("error: /usr/local/sbin/fence_x is not there")
+
+
+def test_groups_that_prefer_different_nodes_are_warned_of() -> None:
+    settings = settings_of(FENCE)
+    (one,) = settings.groups
+    other = replace(one, name="mail", is_preferred=not one.is_preferred)
+    said = ArbiterFacts(fence=FenceFacts(said={"a": ON, "b": ON}))
+    program = {"/usr/local/sbin/fence_x": PathFacts(exists=True, is_file=True, is_executable=True)}
+    host = replace(HEALTHY, paths={**HEALTHY.paths, **program})
+    assert (
+        found(replace(settings, groups=(one, replace(other, is_preferred=True))), said, host) == []
+    )
+    (text,) = found(replace(settings, groups=(one, other)), said, host)
+    assert text.startswith("warning: some groups prefer a, others b")
