@@ -8,7 +8,7 @@ from dataclasses import replace
 from hafailover.group import parting
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.contact import REPLICATION, group_verdict, heard_networks
-from hafailover.group.exports import peer_export, sessions_behind
+from hafailover.group.exports import every_unit, peer_export, sessions_behind, sessions_open
 from hafailover.group.parting import record_counters
 from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
 from hafailover.group.settings import ArbiterKind, Automatism
@@ -47,6 +47,9 @@ def advance(turn: Turn) -> None:
     """Do the next thing towards two copies in sync."""
     report = turn.peer_report
     views = turn.views()
+    if _hangs_unseen(turn):
+        _give_up_unseen(turn, report)
+        return
     if views is None or report is None or not turn.state.is_durable:
         return
     if not wants_peer(turn, report) and not turn.state.pairing.units:
@@ -59,6 +62,27 @@ def advance(turn: Turn) -> None:
     if not turn.state.pairing.units and not _is_offered(turn, report):
         return
     _pair(turn, views, report)
+
+
+def _hangs_unseen(turn: Turn) -> bool:
+    """Whether the looks hang since the peer's copy was to be attached: behind a ggate that none has shown, it seems."""
+    state = turn.state
+    is_begun = bool(state.pairing.peer_boot) and not state.pairing.units
+    if not is_begun or state.dropping is not None or state.work is not None:
+        return False
+    return (
+        turn.views() is None and turn.now - state.seen_at > 2 * turn.settings.timers.canary_patience
+    )
+
+
+def _give_up_unseen(turn: Turn, report: GroupReport | None) -> None:
+    """Destroy before observe: the readers of the GEOM tree wait for that ggate, and nobody else would ever end it."""
+    sessions = sessions_open(report) if report is not None else ()
+    pairing = replace(turn.state.pairing, units=every_unit(turn), sessions=sessions)
+    turn.set(pairing=pairing)
+    reason = "the storage cannot be seen since the peer's copy was to be attached"
+    turn.note(reason)
+    parting.leave_behind(turn, reason)
 
 
 def is_in_sync(turn: Turn) -> bool:

@@ -386,3 +386,21 @@ def test_what_the_kernel_let_go_by_itself_is_told_whoever_notices_first(
     assert AlertKind.DROPPED_UNANNOUNCED in raised
     assert AlertKind.PEER_LOST not in raised
     assert world.checker.violations == []
+
+
+@pytest.mark.parametrize("arbiter", list(ArbiterKind))
+def test_a_disk_that_hangs_while_its_copy_is_attached_does_not_keep_the_peer_blind(
+    arbiter: ArbiterKind,
+) -> None:
+    """The ggate exists, the kernel tastes it for ever, no look comes to an end: nobody knew what to destroy."""
+    outcome = run(
+        31931,
+        faults=(
+            fault(FaultKind.DISK_HANGS, "B", 7.96, 0.05),
+            fault(FaultKind.POWER, "B", 0.71, 5.01),
+        ),
+        arbiter=arbiter,
+    )
+
+    assert outcome.violations == ()
+    assert outcome.problem == ""
