@@ -30,8 +30,9 @@ async def measure(interval_ms: int, fsck_s: float, megabytes: int) -> dict[str, 
         await disturb(world.nodes["B"].files.root, ("slow", str(fsck_s), "fsck_ffs"))
         listener = await _listen(world)
         await world.nodes["A"].power_off()
+        off_at = time.time()
         await until(lambda: world.observer.look().addressed == {"B"}, "B serves")
-        during_fsck = _of_successor(await _heard(listener), fsck_s)
+        during_fsck = _of_successor(await _heard(listener), off_at, fsck_s)
         listener = await _listen(world)
         back = time.time()
         await world.nodes["A"].power_on()
@@ -63,11 +64,10 @@ async def _heard(listener: asyncio.subprocess.Process) -> list[float]:
     return [at for at, priority in json.loads(text) if priority > 0]
 
 
-def _of_successor(times: list[float], fsck_s: float) -> list[float]:
-    """Return the advertisements of the successor during its fsck: after the longest silence, the takeover."""
-    gaps = [after - before for before, after in pairwise(times)]
-    begin = gaps.index(max(gaps)) + 1
-    return [at for at in times[begin:] if at <= times[begin] + fsck_s]
+def _of_successor(times: list[float], off_at: float, fsck_s: float) -> list[float]:
+    """Return the advertisements of the successor during its fsck: all that come after the other one was off."""
+    own = [at for at in times if at > off_at]
+    return [at for at in own if at <= own[0] + fsck_s]
 
 
 if __name__ == "__main__":
