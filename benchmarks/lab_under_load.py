@@ -11,7 +11,6 @@ import asyncio
 import json
 import sys
 import time
-from itertools import pairwise
 
 from benchmarks.advert_jitter import spread
 from benchmarks.lab_pair import standing, until, until_settled
