@@ -75,9 +75,9 @@ def _without_export(turn: Turn, view: VolumeView) -> Progress:
 def _is_still_equal(turn: Turn) -> bool:
     """Whether the releaser still calls its copies in sync."""
     report = turn.peer_report
-    return report is not None and all(
-        copy.record.copy is CopyState.IN_SYNC for _, copy in report.copies
-    )
+    if report is None or not report.copies:
+        return False
+    return all(copy.record.copy is CopyState.IN_SYNC for _, copy in report.copies)
 
 
 def go_alone(turn: Turn, reason: str) -> Progress:

@@ -108,6 +108,7 @@ def has_committed(turn: Turn) -> bool:
     return (
         holds(turn)
         and record is not None
+        and record.phase is Phase.SERVING
         and record.epoch == turn.state.epoch
         and transactions.committed(turn, record) == record
     )

@@ -3,7 +3,7 @@
 It is started with the name of a worker's operation, a period in nanoseconds, and the arguments as ``marshal``
 writes them, in hexadecimal; ``sequence`` among them counts the times. Standard output takes the notes, a datagram each:
 when it began and for how long it was under way, in nanoseconds of the monotonic clock, and what was wrong, if
-anything was. Nobody is woken up by a note. What went wrong or took long is followed by a byte on standard input,
+anything was. Nobody is woken up by a note. The first, and what went wrong or took long, is followed by a byte on standard input,
 which is a socket: the bell. The end of that socket ends the process: it does not outlive its agent.
 """
 
@@ -40,6 +40,7 @@ def main() -> None:
     schedule_ordinarily()
     arguments = marshal.loads(bytes.fromhex(packed))  # noqa: S302 - our agent's
     due = time.monotonic_ns()
+    is_first = True
     request = {"id": 0, "op": operation, "args": arguments}
     while True:
         if "sequence" in arguments:
@@ -49,8 +50,10 @@ def main() -> None:
         took = time.monotonic_ns() - began
         problem = str(answer.get("refused") or answer.get("failed") or "")
         _leave_note(began, took, problem)
-        if problem or took > QUICK_NS:
+        # The first may be the first that comes back after one that hung in another process: that is news as well.
+        if problem or took > QUICK_NS or is_first:
             os.write(_BELL, b"!")
+        is_first = False
         # Counted from the last beat's time and not from its end, but never two at once.
         now = time.monotonic_ns()
         due = max(due + int(period), now)
