@@ -11,6 +11,7 @@ from hafailover.config.arithmetic import (
     isolation_stop,
 )
 from hafailover.config.profiles import PROBE_PERIOD
+from hafailover.group.fencing import TURNS_MAX
 from hafailover.storage.settings import KERNEL_GUARD
 from hafailover.units import SECOND
 
@@ -50,12 +51,17 @@ def _lease(spans: Spans, lease: LeaseSpans) -> tuple[str, ...]:
 
 def _fence(spans: Spans, fence: FenceSpans) -> tuple[str, ...]:
     served = spans.detection + fence.secondary_delay + fence.deadline + spans.lateness
+    late = served + (TURNS_MAX - 1) * fence.secondary_delay
     exposed = fence_exposure(spans, fence)
     percent = min(100, -(-100 * exposed // fence.gate_timeout))
     return (
         (
             f"primary lost: served again within {_say(served)} plus {_COMMANDS}, if the device "
             "answers; if it does not, the secondary waits for an operator"
+        ),
+        (
+            "a node lost, or the two cut from each other, in the middle of a handover: served again "
+            f"within {_say(late)} plus {_COMMANDS}"
         ),
         _stall(spans, fence.deadline),
         (

@@ -24,6 +24,8 @@ _RETRY = SECOND
 _RETRY_STANDBY = 10 * SECOND
 """A standby gives the device, and the peer, some time between two shots."""
 _RETURN_TRIES_MAX = 5
+TURNS_MAX = 3
+"""After so many of its delays a standby shoots at the latest."""
 
 
 def advance(turn: Turn) -> None:
@@ -233,4 +235,4 @@ def _turns_to_wait(turn: Turn) -> int:
     is_preferred = turn.settings.is_preferred
     if is_seen_at_rest and (is_preferred or report is None or is_acting(report)):
         return 1
-    return 2 if is_preferred else 3
+    return 2 if is_preferred else TURNS_MAX

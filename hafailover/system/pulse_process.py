@@ -3,8 +3,8 @@
 It is started with the name of a worker's operation, a period in nanoseconds, and the arguments as ``marshal``
 writes them, in hexadecimal; ``sequence`` among them counts the times. Standard output takes the notes, a datagram each:
 when it began and for how long it was under way, in nanoseconds of the monotonic clock, and what was wrong, if
-anything was. Nobody is woken up by a note. The first, and what went wrong or took long, is followed by a byte on standard input,
-which is a socket: the bell. The end of that socket ends the process: it does not outlive its agent.
+anything was. Nobody is woken up by a note. The first one, and what went wrong or took long, is followed by a byte on
+standard input, which is a socket: the bell. The end of that socket ends the process: it does not outlive its agent.
 """
 
 # Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load

@@ -20,6 +20,17 @@ from hafailover.units import SECOND, Instant
 SETTINGS = pair.group_settings("B")
 EMPTY = StorageFacts(memory_disks=(), gates=(), mirrors=(), mounts=(), processes=())
 
+SERVING = GroupReport(
+    node="A",
+    boot="a",
+    incarnation="one",
+    sequence=9,
+    role=Role.PRIMARY,
+    epoch=1,
+    priority=200,
+    candidate=False,
+)
+
 
 def started() -> GroupState:
     (volume,) = SETTINGS.volumes
@@ -35,16 +46,7 @@ def heard(state: GroupState, report: GroupReport, now: int) -> GroupState:
 
 def test_a_report_of_an_earlier_life_of_the_peers_agent_is_not_taken_in() -> None:
     """Killed and started again; its last words come over the other network after the first of its new life."""
-    old = GroupReport(
-        node="A",
-        boot="a",
-        incarnation="one",
-        sequence=9,
-        role=Role.PRIMARY,
-        epoch=1,
-        priority=200,
-        candidate=False,
-    )
+    old = SERVING
     new = replace(old, incarnation="two", sequence=1, role=Role.STANDBY)
     state = heard(heard(started(), old, 1), new, 2)
 
@@ -105,17 +107,6 @@ def test_a_ggatec_without_its_device_is_nothing_half_done() -> None:
 
 
 def test_a_report_is_the_same_under_another_number() -> None:
-    report = GroupReport(
-        node="A",
-        boot="b",
-        incarnation="i",
-        sequence=4,
-        role=Role.PRIMARY,
-        epoch=3,
-        priority=250,
-        candidate=True,
-        hears=("lan",),
-        restart_hold_ns=7,
-    )
-    assert renumbered(report, 9) == replace(report, sequence=9)
-    assert report.sequence == 4
+    report = replace(SERVING, hears=("lan",), restart_hold_ns=7)
+    assert renumbered(report, 4) == replace(report, sequence=4)
+    assert report.sequence == SERVING.sequence
