@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import shutil
 import sys
 import tempfile
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from hafailover.cli import lab_text
+from hafailover.cli.lab_place import ARBITER_HELP, ARBITERS, enter_place, standing_world
+from hafailover.cli.lab_standing import down, enter, fault, up
 from hafailover.config.problems import suggestion
-from hafailover.errors import EX_UNAVAILABLE
-from hafailover.lab import etcd_cluster, sandbox, scenario, standing
-from hafailover.lab.configuration import Tuning
+from hafailover.lab import scenario
 from hafailover.lab.storm import storm as draw_storm
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from hafailover.lab.outcome import Outcome
     from hafailover.lab.world import World
 
@@ -35,11 +31,6 @@ In the simulator: the decisions are the product's; hosts, packets and times are 
 volume is so small that its rebuild is over at once.
 """
 
-ARBITERS: Final = ("ping", "none", "etcd", "fence")
-_ARBITER_HELP: Final = (
-    "Who decides when the nodes cannot talk: the lab's gateway (ping), nobody, three real etcd "
-    "servers, or a power switch (fence)."
-)
 SCENARIOS: Final = Path(scenario.__file__).parent / "scenarios"
 
 
@@ -50,6 +41,10 @@ def lab() -> None:
     The agents are real, and so are packets, processes and the bytes in the image files; FreeBSD's
     storage commands are emulated. It needs Linux, and root or user namespaces.
     """
+
+
+for _command in (up, down, fault, enter):
+    lab.add_command(_command)
 
 
 @lab.command("list")
@@ -90,7 +85,7 @@ def run(
             for story in stories
         ]
     else:
-        _enter(*(story.tuning.arbiter for story in stories))
+        enter_place(*(story.tuning.arbiter for story in stories))
         outcomes = [asyncio.run(_play(story, keep=keep, quiet=as_json)) for story in stories]
     for outcome in outcomes:
         if as_json:
@@ -102,45 +97,9 @@ def run(
 @click.option(
     "--arbiter",
     type=click.Choice(ARBITERS),
-    default="ping",
-    show_default=True,
-    help=_ARBITER_HELP,
-)
-@click.option(
-    "--megabytes",
-    type=click.IntRange(2, 4096),
-    default=64,
-    show_default=True,
-    help="Size of the volume.",
-)
-@click.option(
-    "--bare",
-    is_flag=True,
-    help="Hosts without key, images and running agents: for hafailover init.",
-)
-def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
-    """Start the lab and leave it standing, to play with.
-
-    It stands until it is interrupted here, or until hafailover lab down.
-    """
-    _enter(arbiter)
-    directory = standing.default_directory()
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes, metrics_port=9181)
-    try:
-        asyncio.run(_stand(directory, tuning, bare=bare))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-@lab.command()
-@click.option(
-    "--arbiter",
-    type=click.Choice(ARBITERS),
     default="etcd",
     show_default=True,
-    help=_ARBITER_HELP,
+    help=ARBITER_HELP,
 )
 @click.option(
     "--faults",
@@ -167,7 +126,7 @@ def storm(
     Power, agents, whole hosts, cables, and with etcd its servers. Nobody lays a hand on the pair: in
     the end one node has to serve and both copies have to be in sync. Exits as lab run does.
     """
-    _enter(arbiter)
+    enter_place(arbiter)
     story = draw_storm(
         faults=faults,
         seed=secrets.randbelow(1 << 32) if seed is None else seed,
@@ -178,47 +137,6 @@ def storm(
     if as_json:
         click.echo(json.dumps(outcome.to_json()))
     sys.exit(0 if outcome.passed else 1)
-
-
-@lab.command()
-def down() -> None:
-    """End the lab that stands."""
-    try:
-        standing.take_down(standing.default_directory())
-    except OSError as problem:
-        raise _nothing_stands() from problem
-
-
-@lab.command(context_settings={"ignore_unknown_options": True})
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
-def fault(words: tuple[str, ...]) -> None:
-    """Break or mend something in the lab that stands, in the words of the scenarios.
-
-    For example: power-off A; power-on A; cut replication A; heal replication A; kill-agent B.
-    """
-    try:
-        answer = standing.tell(standing.default_directory(), " ".join(words))
-    except OSError as problem:
-        raise _nothing_stands() from problem
-    if answer != "done":
-        raise click.ClickException(answer)
-
-
-@lab.command(context_settings={"ignore_unknown_options": True})
-@click.argument("node", type=click.Choice(scenario.NODES))
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def enter(node: str, words: tuple[str, ...]) -> None:
-    """Run a command in a node of the lab that stands; without one, a shell."""
-    try:
-        entrance = standing.entrance(standing.default_directory(), node)
-    except OSError as problem:
-        raise _nothing_stands(f"node {node} is off, or no lab stands") from problem
-    command = [*entrance, *(words or ("sh",))]
-    os.execvp(command[0], command)  # noqa: S606 -- argument vector, no shell
-
-
-def _nothing_stands(what: str = "no lab stands") -> click.ClickException:
-    return click.ClickException(f"{what}: start one with hafailover lab up")
 
 
 def _find(name: str) -> scenario.Scenario:
@@ -235,26 +153,6 @@ def _find(name: str) -> scenario.Scenario:
         return scenario.load(path)
     except scenario.ScenarioError as problem:
         raise click.ClickException(str(problem)) from problem
-
-
-def _enter(*arbiters: str) -> None:
-    """Go on in namespaces of its own, or say what is missing for that."""
-    missing = sandbox.missing() or (etcd_cluster.missing() if "etcd" in arbiters else None)
-    if missing is not None:
-        click.echo(missing, err=True)
-        sys.exit(EX_UNAVAILABLE)
-    sandbox.enter(["-m", "hafailover", *sys.argv[1:]])
-
-
-@asynccontextmanager
-async def _standing(directory: Path, tuning: Tuning, *, bare: bool = False) -> AsyncIterator[World]:
-    """Bring a lab up, and down again."""
-    # pyroute2 costs a third of a second.
-    from hafailover.lab.world import BARE, PRODUCT, World  # noqa: PLC0415
-
-    async with World(directory, tuning, BARE if bare else PRODUCT) as world:
-        await world.start()
-        yield world
 
 
 def _simulate(story: scenario.Scenario, *, quiet: bool, transcript: bool) -> Outcome:
@@ -293,7 +191,7 @@ async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome
     try:
         if not quiet:
             lab_text.print_title(story)
-        async with _standing(directory, story.tuning) as world:
+        async with standing_world(directory, story.tuning) as world:
             runner = Runner(world, story, tell)
             show = None if quiet else asyncio.create_task(_show_progress(world))
             outcome = await runner.play()
@@ -318,33 +216,3 @@ async def _show_progress(world: World) -> None:
         if percent is not None:
             click.echo(f"{lab_text.WIPE}{'':12}{progress.bar(percent)}", nl=False)
         await asyncio.sleep(_PROGRESS_SECONDS)
-
-
-_FIRST_STEPS: Final = (
-    "Nothing is set up yet. On both nodes, A first:",
-    "  hafailover lab enter A hafailover init",
-    "  hafailover lab enter A sh -c 'cat $HOME/etc/hafailover.key' |",
-    "      hafailover lab enter B sh -c 'umask 77; cat > $HOME/etc/hafailover.key'",
-    "  hafailover lab enter B hafailover init",
-    "  hafailover lab enter A service hafailover start    (and B)",
-)
-
-
-async def _stand(directory: Path, tuning: Tuning, *, bare: bool) -> None:
-    """Bring a lab up, say how it is played with, and wait."""
-    async with _standing(directory, tuning, bare=bare) as world:
-        click.echo(
-            "\n".join(
-                (
-                    f"The lab stands in {directory}.",
-                    *(_FIRST_STEPS if bare else ()),
-                    "  hafailover lab enter A                 a shell in node A",
-                    "  hafailover lab enter A gmirror status  one command there",
-                    "  hafailover lab enter A hafailover status",
-                    "  hafailover lab fault power-off A       break something (and power-on A)",
-                    "  hafailover lab fault cut replication A (and heal replication A)",
-                    "  hafailover lab down                    end it",
-                )
-            )
-        )
-        await standing.stand(world)

@@ -1,0 +1,47 @@
+"""Where does a lab run? In namespaces of its own, with what its arbiter needs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hafailover.errors import EX_UNAVAILABLE
+from hafailover.lab import etcd_cluster, sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from hafailover.lab.configuration import Tuning
+    from hafailover.lab.world import World
+
+ARBITERS: Final = ("ping", "none", "etcd", "fence")
+ARBITER_HELP: Final = (
+    "Who decides when the nodes cannot talk: the lab's gateway (ping), nobody, three real etcd "
+    "servers, or a power switch (fence)."
+)
+
+
+def enter_place(*arbiters: str) -> None:
+    """Go on in namespaces of its own, or say what is missing for that."""
+    missing = sandbox.missing() or (etcd_cluster.missing() if "etcd" in arbiters else None)
+    if missing is not None:
+        click.echo(missing, err=True)
+        sys.exit(EX_UNAVAILABLE)
+    sandbox.enter(["-m", "hafailover", *sys.argv[1:]])
+
+
+@asynccontextmanager
+async def standing_world(
+    directory: Path, tuning: Tuning, *, bare: bool = False
+) -> AsyncIterator[World]:
+    """Bring a lab up, and down again."""
+    # pyroute2 costs a third of a second.
+    from hafailover.lab.world import BARE, PRODUCT, World  # noqa: PLC0415
+
+    async with World(directory, tuning, BARE if bare else PRODUCT) as world:
+        await world.start()
+        yield world
