@@ -10,6 +10,7 @@ import click
 
 from hafailover.config.place import DEFAULT_PATH
 from hafailover.errors import WrongHostError
+from hafailover.system.real_paths import refuse_links
 from hafailover.system.scapy_start import ScapyStart
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ def _run(config: Path, node: str | None, scapy: ScapyStart) -> int:
 def refuse_wrong_host(
     settings: "NodeSettings", environment: Mapping[str, str], system: str
 ) -> None:
-    """Refuse to move data anywhere but on FreeBSD.
+    """Refuse to move data anywhere but on FreeBSD, and where this host knows it by other paths.
 
     Raises:
         WrongHostError: A group has volumes, and this is neither FreeBSD nor the lab.
+        UnusableConfigurationError: The path of a volume leads through a symbolic link.
     """
     has_storage = any(group.has_storage for group in settings.groups)
     if has_storage and system != "FreeBSD" and not environment.get("HAFAILOVER_LAB"):
@@ -70,3 +72,4 @@ def refuse_wrong_host(
             f"this host runs {system}, and groups with volumes need FreeBSD's md, ggate and gmirror",
             hint="to see it work here: hafailover lab up",
         )
+    refuse_links(settings)

@@ -21,6 +21,8 @@ class PathFacts:
     mode: int = 0
     """The permission bits."""
     owner: int = 0
+    real: str = ""
+    """What the path leads to through symbolic links; empty where there are none in it."""
     is_writable: bool = False
     is_executable: bool = False
     entries: tuple[str, ...] = ()

@@ -81,6 +81,7 @@ def _classes(facts: HostFacts) -> Iterator[Finding]:
 def _image(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Finding]:
     image, path = facts.path(volume.image), volume.image
     where = f"{where}.image"
+    yield from _link(path, image, where)
     if image.problem:
         yield warning(f"{path} could not be looked at: {image.problem}", where, "run as root")
     elif not image.exists:
@@ -93,6 +94,15 @@ def _image(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Fin
         yield error(f"{path} is no regular file", where, "give an image file, not a device")
     else:
         yield from _image_file(volume, image, facts, where)
+
+
+def _link(path: str, facts: PathFacts, where: str) -> Iterator[Finding]:
+    if facts.real:
+        yield error(
+            f"{path} leads through a symbolic link to {facts.real}",
+            where,
+            f"write {facts.real}: that is what mdconfig(8) and mount(8) tell the kernel, and what it shows",
+        )
 
 
 def _image_file(
@@ -158,6 +168,7 @@ def _units(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Fin
 def _mount_point(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Finding]:
     path, point = volume.mount_point, facts.path(volume.mount_point)
     where = f"{where}.mount_point"
+    yield from _link(path, point, where)
     mounted = None
     if facts.mounts is not None:
         mounted = next((m for m in reversed(facts.mounts) if m.mount_point == path), None)

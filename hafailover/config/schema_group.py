@@ -131,7 +131,12 @@ VOLUME: Final = Section(
             remark="the volume's name",
             sample="data",
         ),
-        path("mount_point", Presence.REQUIRED, "Where it is mounted.", sample="/home/data"),
+        path(
+            "mount_point",
+            Presence.REQUIRED,
+            "Where it is mounted; no part of the path may be a symbolic link.",
+            sample="/home/data",
+        ),
         nested(
             "mount_options",
             ListOf(item=Scalar(kind=_OPTION), high=16),

@@ -69,6 +69,9 @@ class FileStore(Protocol):
     def directory(self, path: str) -> bool:
         """Say whether ``path`` is a directory."""
 
+    def real(self, path: str) -> str:
+        """Resolve what symbolic links are in ``path``."""
+
 
 class MemoryFileStore:
     """Files in memory with a cache that a loss of power takes away.
@@ -159,6 +162,10 @@ class MemoryFileStore:
     def directory(self, path: str) -> bool:
         """Say yes to everything that is not one of the files."""
         return path not in self._sizes
+
+    def real(self, path: str) -> str:
+        """Return the path: there are no links here."""
+        return path
 
     def unsynced(self, path: str) -> tuple[int, ...]:
         """Name the blocks that a loss of power may take back."""

@@ -64,6 +64,7 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
     classes, geom, geom_problem = _read_geom(confxml)
     table, mounts_problem = _read_mounts(mounts)
     volumes = [volume for group in settings.groups for volume in group.volumes]
+    mounted = {mount.mount_point for mount in table or ()}
     identity = os.uname()
     status = _ask_agent(settings.paths.control_socket)
     is_agent_running = status is not None
@@ -90,7 +91,8 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
         interfaces=tuple(name for _, name in socket.if_nameindex()),
         local_addresses=frozenset(filter(_is_here, _addresses(settings))),
         busy_ports=frozenset() if is_agent_running else _busy_ports(settings),
-        paths={path: look_at(path) for path in _paths(settings)},
+        # What is mounted is not asked: a volume whose ggate is stuck would not answer (seen on 14.0).
+        paths={path: look_at(path) for path in _paths(settings) if path not in mounted},
         texts=_texts((*RC_FILES, "/etc/fstab")),
         peer_image_bytes=_peer_image_bytes(status or {}),
         journaled={volume.name: await _is_journaled(runner, volume, geom) for volume in volumes},
@@ -235,7 +237,7 @@ def look_at(path: str) -> PathFacts:
         if stat.S_ISDIR(found.st_mode):
             entries = tuple(sorted(entry.name for entry in Path(path).iterdir())[:_ENTRIES_MAX])
     except (FileNotFoundError, NotADirectoryError):
-        return PathFacts(exists=False)
+        return PathFacts(exists=False, real=_real(path))
     except OSError as error:
         return PathFacts(exists=False, problem=error.strerror or str(error))
     return PathFacts(
@@ -246,10 +248,16 @@ def look_at(path: str) -> PathFacts:
         allocated_bytes=found.st_blocks * 512,
         mode=stat.S_IMODE(found.st_mode),
         owner=found.st_uid,
+        real=_real(path),
         is_writable=os.access(path, os.W_OK),
         is_executable=os.access(path, os.X_OK),
         entries=entries,
     )
+
+
+def _real(path: str) -> str:
+    real = os.path.realpath(path)
+    return "" if real == path else real
 
 
 def _texts(paths: Iterable[str]) -> dict[str, str]:

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hafailover.cli import orders, run
 from hafailover.cli.main import COMMANDS
-from hafailover.errors import WrongHostError
+from hafailover.errors import UnusableConfigurationError, WrongHostError
 from hafailover.runtime.settings import NodeSettings
 from tests.cli.settings import data_node, plain_node
 
@@ -130,3 +131,35 @@ def test_run_accepts_what_it_can_do(
     settings: NodeSettings, environment: dict[str, str], system: str
 ) -> None:
     run.refuse_wrong_host(settings, environment, system)
+
+
+@pytest.mark.parametrize(
+    ("image", "mount_point", "real"),
+    [
+        ("img/a.img", "srv/data", None),
+        ("img/a.img", "srv/not-there-yet", None),
+        ("home/a.img", "srv/data", "usr/home/a.img"),
+        ("img/link.img", "srv/data", "img/a.img"),
+        ("img/a.img", "home/data", "usr/home/data"),
+        ("img/a.img", "srv/link", "srv/data"),
+    ],
+)
+def test_a_path_that_the_kernel_would_show_as_another_is_refused(
+    tmp_path: Path, image: str, mount_point: str, real: str | None
+) -> None:
+    for directory in ("img", "srv/data", "usr/home"):
+        (tmp_path / directory).mkdir(parents=True)
+    for name in ("img/a.img", "usr/home/a.img"):
+        (tmp_path / name).touch()
+    for link, target in (("home", "usr/home"), ("img/link.img", "a.img"), ("srv/link", "data")):
+        (tmp_path / link).symlink_to(target)
+    settings = data_node()
+    [volume] = settings.groups[0].volumes
+    volume = replace(volume, image=f"{tmp_path}/{image}", mount_point=f"{tmp_path}/{mount_point}")
+    settings = replace(settings, groups=(replace(settings.groups[0], volumes=(volume,)),))
+    if real is None:
+        run.refuse_wrong_host(settings, {}, "FreeBSD")
+        return
+    with pytest.raises(UnusableConfigurationError) as caught:
+        run.refuse_wrong_host(settings, {}, "FreeBSD")
+    assert caught.value.message.endswith(f"leads through a symbolic link to {tmp_path}/{real}")

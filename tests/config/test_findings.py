@@ -37,6 +37,16 @@ def mounted(device: str, point: str, kind: str = "ufs") -> HostFacts:
 
 CASES: list[tuple[str, HostFacts, list[str]]] = [
     (
+        "a mount point behind a link",
+        with_path("/home/data", replace(DIRECTORY, real="/usr/home/data")),
+        ["error: /home/data leads through a symbolic link to /usr/home/data"],
+    ),
+    (
+        "an image behind a link",
+        with_path("/img/data.img", replace(IMAGE, real="/pool/data.img")),
+        ["error: /img/data.img leads through a symbolic link to /pool/data.img"],
+    ),
+    (
         "another system",
         healthy(system="Linux"),
         ["error: this host runs Linux; md, ggate and gmirror exist on FreeBSD only"],

@@ -8,6 +8,7 @@ one. Every line begins with a word or sign:
     zero-tail NAME        its last sector is zeroed
     tail NAME zero|mirror what its last sector must hold
     same NAME NAME        the two files must be equal, but for their last sectors
+    link NAME FILE        {NAME} is a symbolic link to FILE
     exports NAME FILE     {NAME} is an exports file that lets 127.0.0.0/8 read and write FILE
     signal WORD PIDFILE   STOP, CONT or TERM for the process group in a pid file; TERM is waited for
     end-ggatec UNIT       kill the ggatec that outlived its unit, and see it gone
@@ -221,6 +222,11 @@ class Run:
         file = self.host.directory / f"{name}.exports"
         file.write_text(f"127.0.0.0/8 RW {path}\n")
         self.names[name] = str(file)
+
+    def _do_link(self, name: str, path: str) -> None:
+        link = self.host.directory / f"{name}.link"
+        link.symlink_to(path)
+        self.names[name] = str(link)
 
     def _do_end_ggatec(self, unit: str) -> str:
         """Without this it would reconnect, and replay what it has to whoever answers then."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hafailover.config.host_facts import HostFacts
+from hafailover.config.host_facts import HostFacts, PathFacts
 from hafailover.config.load import read_text
 from hafailover.runtime.control_protocol import VERSION
+from hafailover.system import inspection
 from hafailover.system.inspection import inspect_host, look_at
 from tests.config.texts import PAIR
 
@@ -142,6 +143,36 @@ def test_a_bare_mount_point_with_files_shows_some(tmp_path: Path) -> None:
         (tmp_path / f"{number:02}").touch()
 
     assert look_at(str(tmp_path)).entries == tuple(f"{number:02}" for number in range(8))
+
+
+def test_a_mounted_volume_is_not_asked_since_it_may_hang(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(path: str) -> PathFacts:
+        asked.append(path)
+        return look_at(path)
+
+    monkeypatch.setattr(inspection, "look_at", noted)
+    bare = look(tmp_path)
+    assert f"{tmp_path}/mnt" in asked
+    assert f"{tmp_path}/mnt" in bare.paths
+    asked.clear()
+    program("mount", f"echo '/dev/mirror/data on {tmp_path}/mnt (ufs, local, soft-updates)'")
+    look(tmp_path)
+    assert f"{tmp_path}/data.img" in asked
+    assert f"{tmp_path}/mnt" not in asked
+
+
+def test_a_path_through_a_link_shows_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "usr").mkdir()
+    (tmp_path / "home").symlink_to("usr")
+    for name in ("", "absent"):
+        assert look_at(
+            f"{tmp_path}/home/{name}".rstrip("/")
+        ).real == f"{tmp_path}/usr/{name}".rstrip("/")
+        assert look_at(f"{tmp_path}/usr/{name}".rstrip("/")).real == ""
 
 
 def test_what_is_not_there_is_absent_and_no_problem(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def mount(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
     device, directory = options.operands
     if not machine.files.directory(directory):
         return failed(f"mount: {directory}: No such file or directory")
+    directory = machine.files.real(directory)
     if options.last("t", "ufs") != "ufs":
         return failed(f"mount: {device}: Invalid fstype: Invalid argument")
     kept = tuple(word for word in words if word != "rw")

@@ -70,6 +70,10 @@ class RealFiles:
         """Say whether ``path`` is a directory; a mount point counts even if it does not answer."""
         return os.path.isdir(path)  # noqa: PTH112
 
+    def real(self, path: str) -> str:
+        """Resolve what symbolic links are in ``path``."""
+        return os.path.realpath(path)
+
     def forget(self, path: str) -> None:
         """Close a file that no unit uses any more."""
         if path in self._open:
