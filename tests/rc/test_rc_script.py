@@ -195,6 +195,28 @@ def test_a_stop_that_takes_too_long_is_told_and_leaves_the_addresses_alone(host:
     assert not any("release-addresses" in call for call in host.calls())
 
 
+def test_a_shutdown_has_the_last_word_about_how_long_a_stop_takes(host: Host) -> None:
+    """rc.shutdown(8) stops with "fast", and is killed after rcshutdown_timeout, with all that it has not stopped."""
+    host.conf(stop_timeout="80", stop_wait="80")
+    with (host.root / "rc.conf").open("a") as conf:
+        conf.write("rcshutdown_timeout=12\n")
+    host.program("hafailover", '[ "$1" != may-stop ] || { echo "it copies"; exit 1; }')
+    host.supervisor("trap '' TERM")
+    done = host.service("faststop")
+    assert done.returncode == 1
+    assert "the latest data may be missing: it copies" in done.stderr
+    assert re.search(r"has not ended within [0-2] s; it goes on", done.stderr)
+
+
+def test_waiting_is_measured_by_the_clock_and_not_by_how_often_was_looked(host: Host) -> None:
+    host.conf(stop_wait="2")
+    host.program("hafailover", '[ "$1" != may-stop ] || { sleep 1; echo "it copies"; exit 1; }')
+    _reap(host.supervisor())
+    done = host.service("stop")
+    assert "waiting up to 2 s" in done.stdout
+    assert sum("may-stop" in call for call in host.calls()) < 3
+
+
 def test_a_stop_waits_for_an_agent_that_outlives_its_supervisor(host: Host) -> None:
     """daemon(8) before FreeBSD 14 passes SIGTERM on and ends at once."""
     agent = host.agent(f"trap 'sleep 2; touch {host.root}/demoted; exit 0' TERM")
@@ -204,6 +226,23 @@ def test_a_stop_waits_for_an_agent_that_outlives_its_supervisor(host: Host) -> N
     done = host.service("stop")
     assert done.returncode == 0, done.stderr
     assert agent.poll() == 0
+
+
+def test_an_agent_without_its_supervisor_is_seen_stopped_and_taken_over(host: Host) -> None:
+    agent = host.agent("trap 'exit 0' TERM")
+    _reap(agent)
+    shown = host.service("status")
+    assert shown.returncode == 1
+    assert f"hafailover runs as pid {agent.pid} without its supervisor" in shown.stdout
+    done = host.service("stop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert agent.poll() == 0
+    assert [call.split()[1] for call in host.calls()] == ["may-stop", "release-addresses"]
+    other = host.agent()
+    done = host.service("restart")
+    assert done.returncode == 0, done.stderr
+    assert other.wait(30) == -signal.SIGUSR1
+    assert host.calls()[-1].startswith("daemon -f -r")
 
 
 def test_a_stop_between_two_lives_of_the_agent_stops_the_next_one(host: Host) -> None:
@@ -337,6 +376,8 @@ def test_the_order_keeps_what_the_agent_needs_before_it() -> None:
     words = dict(line[2:].split(": ", 1) for line in lines if line[2:].split(":")[0].isupper())
     assert words["PROVIDE"] == "hafailover"
     assert {"NETWORKING", "netif", "mountcritremote"} <= set(words["REQUIRE"].split())
+    # A tunnel of the replication link that is taken down before the agent ends would look like a lost peer.
+    assert {"wireguard", "strongswan"} <= set(words["REQUIRE"].split())
     assert words["KEYWORD"] == "shutdown"
     assert os.access(SCRIPT, os.X_OK)
 
