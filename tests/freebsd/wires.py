@@ -52,8 +52,13 @@ class Program:
     """``wire_end`` as a child, asked line by line."""
 
     def __init__(self, argv: tuple[str, ...], *words: str) -> None:
+        # By its environment and not by its directory: jexec(8) starts what it starts in /.
         self._child = subprocess.Popen(
-            (*argv, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+            (*argv, *words),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self.answers("ready")
 
@@ -139,7 +144,9 @@ def _name_spaces() -> Iterator[tuple[End, End]]:
             run("ip", "-n", name, "link", "set", card, "addrgenmode", "none")
             run("ip", "-n", name, "link", "set", card, "up")
             run("ip", "-n", name, "addr", "add", f"fe80::{number}/64", "dev", card, "nodad")
-            ends.append(End(inside=("ip", "netns", "exec", name), interface=card))
+            # From /, as jexec(8) does.
+            inside = ("env", "-C", "/", "ip", "netns", "exec", name)
+            ends.append(End(inside=inside, interface=card))
         yield ends[0], ends[1]
     finally:
         for name in names:
