@@ -27,6 +27,11 @@ install_agent() {
     PYYAML_FORCE_LIBYAML=0 "$environment/bin/pip" install --quiet --upgrade "$files"/hafailover-*.whl
     install -m 0555 "$environment/share/hafailover/rc.d/hafailover" /usr/local/etc/rc.d/hafailover
     ln -sf "$environment/bin/hafailover" /usr/local/bin/hafailover
+    examples=$environment/share/examples/hafailover
+    install -d -m 0755 /usr/local/etc/devd /usr/local/etc/newsyslog.conf.d
+    install -m 0444 "$examples/hafailover.devd.conf" /usr/local/etc/devd/hafailover.conf
+    install -m 0444 "$examples/hafailover.newsyslog.conf" /usr/local/etc/newsyslog.conf.d/hafailover.conf
+    service devd restart
 }
 
 configure() {

@@ -125,6 +125,16 @@ def test_commands_in_the_documents_exist(document: Path) -> None:
         assert (ROOT / script).exists(), script
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_who_installs_by_pip_gets_the_service_that_is_started_later(document: Path) -> None:
+    """pip puts the rc.d script where service(8) does not look."""
+    text = document.read_text()
+    if re.search(r"^    .*pip install", text, re.MULTILINE):
+        assert re.search(
+            r"^    install .*rc\.d/hafailover /usr/local/etc/rc\.d/$", text, re.MULTILINE
+        )
+
+
 def test_the_readme_says_what_scapys_licence_means() -> None:
     readme = (ROOT / "README.md").read_text()
 
