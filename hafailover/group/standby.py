@@ -17,6 +17,7 @@ from hafailover.group import (
 )
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import group_verdict
+from hafailover.group.exports import sessions_open
 from hafailover.group.report import GroupReport, HandoverToken, PeerWish, Role
 from hafailover.group.turn import Turn, first, put
 from hafailover.group.undertakings import Demotion
@@ -190,7 +191,8 @@ def _wish(turn: Turn, report: GroupReport | None) -> PeerWish:
     ):
         turn.set(refusal=f"{turn.settings.peer} wants to rebuild this copy, but {verdict.value}")
         return PeerWish.NOTHING
-    if wish is PeerWish.CONNECT and not _gave_token_for(turn, report):
+    # Two copies that a ggated may write at once would both be stale after a power cut of both hosts.
+    if wish is PeerWish.CONNECT and (sessions_open(report) or not _gave_token_for(turn, report)):
         return PeerWish.NOTHING
     return wish
 
