@@ -54,6 +54,7 @@ class FaultKind(Enum):
     JUMP = "has its clock jump forward"
     FORCE = "has an operator force its copy"
     LAN = "does not reach its peer on the LAN for a while, but everybody else"
+    LAPSE = "or its peer, whoever serves, is heard by nobody for a while and loses its agent for good as its grant ends"
 
 
 _EVERYWHERE = tuple(FaultKind)[: tuple(FaultKind).index(FaultKind.ETCD_DOWN)]

@@ -11,8 +11,8 @@ from hafailover.group.actions import AlertKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
+from hafailover.sim import alone, limits, pair, several, stories
 from hafailover.sim import faults as single
-from hafailover.sim import pair, stories
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.striking import mend, strike
 from hafailover.sim.world import GATEWAY, World
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 START_NS = 60 * SECOND
 RECOVERY_NS = 150 * SECOND
 STARTS = 16
-"""Runs begin from one of so many worlds, which differ in how the two nodes came up; stories from as many others."""
+"""Runs begin from one of so many worlds, which differ in how the two nodes came up; stories from as many others.
+
+Those that try the margins of a lease begin from one more for each lease.
+"""
 _DOUBLED = 4
 """In every so manieth world of a story the group has two volumes."""
 DRIFT_MAX = 5_000
@@ -84,15 +87,23 @@ def run(
 
 
 def draw(seed: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
-    """Draw what strikes in the run of a seed: single faults, or one of the stories."""
+    """Draw what strikes in the run of a seed: single faults, one of the stories, or what its range of seeds is for."""
     dice = Random(seed)  # noqa: S311 - reproducible, not secret
     if seed < stories.FIRST_SEED:
         return single.draw(dice, FAULTS, arbiter)
-    return stories.draw(dice, arbiter)
+    if seed < alone.FIRST_SEED:
+        return stories.draw(dice, arbiter)
+    if limits.FIRST_SEED <= seed < several.FIRST_SEED and arbiter is ArbiterKind.ETCD:
+        return limits.draw(dice, start_of(seed))
+    return alone.draw(dice, arbiter)
 
 
 def start_of(seed: int) -> int:
     """Return the number of the world from which the run of a seed begins."""
+    if seed >= several.FIRST_SEED:
+        return 3 * STARTS + seed % STARTS
+    if seed >= limits.FIRST_SEED:
+        return 2 * STARTS + seed % len(limits.LEASES_S)
     return seed % STARTS + (STARTS if seed >= stories.FIRST_SEED else 0)
 
 
@@ -117,9 +128,13 @@ def play(world: World, seed: int, *, faults: tuple[Fault, ...] | None = None) ->
     if arbiter is ArbiterKind.ETCD:
         world.etcd.rate = 1 + dice.uniform(-_DRIFT, _DRIFT)
     world.sync_rate = dice.choice((None, None, 300_000))
-    for host in world.hosts:
-        host.set_drift(dice.randrange(-DRIFT_MAX, DRIFT_MAX))
-        host.set_sync_rate()
+    for name in pair.NODES:
+        drift = dice.randrange(-DRIFT_MAX, DRIFT_MAX)
+        for host in world.everywhere(name):
+            host.set_drift(drift)
+            host.set_sync_rate()
+    if limits.FIRST_SEED <= seed < several.FIRST_SEED:
+        limits.set_clocks(world)
     world.run_for(dice.randrange(SECOND))
     over_at: int = world.timeline.now
     for fault in planned:
@@ -129,17 +144,24 @@ def play(world: World, seed: int, *, faults: tuple[Fault, ...] | None = None) ->
     world.run_for(over_at - world.timeline.now)
     # Some faults leave nothing to be mended: then nothing is waited for either.
     settle(world, _SETTLE_NS)
+    if alone.FIRST_SEED <= seed < limits.FIRST_SEED:
+        alone.judge(world, is_spoiled=any(each.kind in _SPOILING for each in planned))
     mend(world)
-    is_back = recover(world)
-    problem = ""
-    if is_back:
+    recover(world)
+    problem = "; ".join(filter(None, [_judge(each, planned) for each in world.groups]))
+    outcome = _outcome(world, seed, arbiter, planned, problem)
+    return replace(outcome, cpu_ns=process_time_ns() - began)
+
+
+def _judge(world: World, planned: tuple[Fault, ...]) -> str:
+    """Look at one group at the end; return why it is not in order, empty if it is."""
+    if _is_settled(world):
         world.checker.in_sync()
         world.checker.ended()
     elif not _may_await_choice(world, planned):
         world.checker.ended()
-        problem = "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
-    outcome = _outcome(world, seed, arbiter, planned, problem)
-    return replace(outcome, cpu_ns=process_time_ns() - began)
+        return "not in sync again: " + "; ".join(standing(world, node) for node in pair.NODES)
+    return ""
 
 
 def _outcome(
@@ -149,12 +171,12 @@ def _outcome(
         seed=seed,
         arbiter=arbiter,
         faults=faults,
-        violations=tuple(world.checker.violations),
+        violations=tuple(one for each in world.groups for one in each.checker.violations),
         problem=problem,
-        is_split=world.checker.is_split,
-        is_diverged=_awaits_choice(world),
+        is_split=any(each.checker.is_split for each in world.groups),
+        is_diverged=any(_awaits_choice(each) for each in world.groups),
         simulated_ns=world.timeline.now,
-        longest_stall_ns=world.workload.longest_stall_ns,
+        longest_stall_ns=max(each.workload.longest_stall_ns for each in world.groups),
     )
 
 
@@ -162,11 +184,16 @@ def found(seed: int, *, arbiter: ArbiterKind, tell: Callable[[str], None] | None
     """Make the world of a run, with both hosts still off."""
     settings = {node: _settings(seed, node, arbiter) for node in pair.NODES}
     gateway = GATEWAY if arbiter is ArbiterKind.PING else None
-    return World(seed, settings, tell=tell, gateway=gateway)
+    world = World(seed, settings, tell=tell, gateway=gateway)
+    if seed >= 3 * STARTS:
+        several.add_group(world)
+    return world
 
 
 def _settings(seed: int, node: str, arbiter: ArbiterKind) -> GroupSettings:
     settings = pair.group_settings(node, arbiter=arbiter)
+    if 2 * STARTS <= seed < 3 * STARTS:
+        return limits.with_lease(settings, seed)
     if not STARTS <= seed < 2 * STARTS or seed % _DOUBLED:
         return settings
     second = pair.volumes(node, 2)[1]
@@ -205,7 +232,11 @@ def settle(world: World, limit_ns: int) -> bool:
 
 
 def is_settled(world: World) -> bool:
-    """Whether one node serves and both agents call their copies in sync."""
+    """Whether of every group one node serves and both agents call their copies in sync."""
+    return all(_is_settled(each) for each in world.groups)
+
+
+def _is_settled(world: World) -> bool:
     serving = [
         host
         for host in world.hosts
@@ -235,14 +266,21 @@ def standing(world: World, node: str) -> str:
     return f"{node} {state.role.value} {copies} ({why})"
 
 
-def recover(world: World) -> bool:
-    """Let the pair come back by itself; return whether it did.
+def recover(world: World, patience_ns: int = RECOVERY_NS) -> bool:
+    """Let the pair come back by itself, for so long after a first wait; return whether it did.
 
     Who waits for an operator's choice comes back no more.
     """
-    world.run_until(lambda: is_settled(world) or _awaits_choice(world), RECOVERY_NS)
+    world.run_until(lambda: is_at_rest(world), RECOVERY_NS)
     world.run_for(_CALM_NS)
-    return is_settled(world) or (not _awaits_choice(world) and settle(world, RECOVERY_NS))
+    if not is_at_rest(world):
+        settle(world, patience_ns)
+    return is_settled(world)
+
+
+def is_at_rest(world: World) -> bool:
+    """Whether every group is in order, or waits for an operator to choose between the copies."""
+    return all(_is_settled(each) or _awaits_choice(each) for each in world.groups)
 
 
 def why_not(world: World) -> str:

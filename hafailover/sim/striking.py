@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hafailover.emulation.errors import EIO
 from hafailover.emulation.faults import EVERY_TIME
 from hafailover.emulation.faults import Fault as CommandFault
 from hafailover.emulation.faults import FaultKind as CommandFaultKind
-from hafailover.sim import etcd, operators, pair
+from hafailover.sim import etcd, limits, operators, pair
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, NETWORKS, REPLICATION
 from hafailover.units import MILLISECOND
@@ -23,7 +24,7 @@ _LATE_NS = 120 * MILLISECOND
 _PROGRAMS = ("mdconfig", "gmirror", "ggatec", "ggated", "mount", "umount", "fsck_ffs")
 
 
-def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table of all faults
+def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one flat table of all faults
     """Let one fault happen; its end comes by itself."""
     world.note("fault", str(fault))
     host, later = world.host(fault.node), world.timeline.after
@@ -36,10 +37,7 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table o
         case FaultKind.RESTART:
             world.restart_agent(fault.node)
         case FaultKind.FREEZE:
-            if host.is_on:
-                life = host.life
-                host.freeze()
-                later(fault.span_ns, lambda: _thaw(host, life))
+            _freeze(world, fault)
         case (
             FaultKind.REPLICATION
             | FaultKind.LAN
@@ -65,9 +63,12 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table o
             | FaultKind.FORCE
             | FaultKind.HAND
         ):
-            _meddle(world, host, fault)
+            _meddle(world.groups[fault.choice % len(world.groups)], fault)
+        case FaultKind.LAPSE:
+            limits.lapse(world, fault)
         case FaultKind.JUMP:
-            host.jump(fault.span_ns)
+            for each in world.everywhere(fault.node):
+                each.jump(fault.span_ns)
         case (
             FaultKind.ETCD_DOWN | FaultKind.ETCD_PORT | FaultKind.ETCD_LOSSY | FaultKind.FENCE_DOWN
         ):
@@ -80,12 +81,22 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901 - one flat table o
             | FaultKind.BUSY
             | FaultKind.SURVIVOR
         ):
-            _spoil(world, host, fault)
-            later(fault.span_ns, lambda: _repair(world, host))
+            for group in world.groups:
+                _spoil(group, group.host(fault.node), fault)
+            later(fault.span_ns, lambda: _repair(world, fault.node))
 
 
-def _meddle(world: World, host: Host, fault: Fault) -> None:
-    """Let an operator do something."""
+def _freeze(world: World, fault: Fault) -> None:
+    """Let a host stand still."""
+    for host in world.everywhere(fault.node):
+        if host.is_on:
+            host.freeze()
+            world.timeline.after(fault.span_ns, partial(_thaw, host, host.life))
+
+
+def _meddle(world: World, fault: Fault) -> None:
+    """Let an operator do something to one group."""
+    host = world.host(fault.node)
     match fault.kind:
         case FaultKind.SWITCHOVER:
             operators.switch_over(world)
@@ -183,30 +194,34 @@ def _spoil(world: World, host: Host, fault: Fault) -> None:
             pass  # A host without power has no kernel that could fail.
 
 
-def _repair(world: World, host: Host) -> None:
+def _repair(world: World, name: str) -> None:
     """End whatever fails on a host."""
-    world.record_problem.pop(host.name, None)
-    for image in world.images(host.name):
-        host.files.fail(image, 0)
+    for host in world.everywhere(name):
+        group = host.world
+        group.record_problem.pop(name, None)
+        for image in group.images(name):
+            host.files.fail(image, 0)
+            if host.kernel is not None:
+                host.kernel.machine.md.go_on(image)
+        host.processes.linger(lingers=False)
         if host.kernel is not None:
-            host.kernel.machine.md.go_on(image)
-    host.processes.linger(lingers=False)
-    if host.kernel is not None:
-        host.kernel.clear_faults(host.now)
-    host.drain_of(host.life)()
+            host.kernel.clear_faults(host.now)
+        host.drain_of(host.life)()
 
 
 def mend(world: World) -> None:
     """End everything that is wrong."""
     world.heal()
     _mend_arbiter(world)
-    for host in world.hosts:
-        if host.is_frozen:
-            host.thaw()
-        _repair(world, host)
-        world.power_on(host.name)
-        world.start_agent(host.name)
-        operators.resume_once_it_runs(world, host)
+    for name in pair.NODES:
+        for host in world.everywhere(name):
+            if host.is_frozen:
+                host.thaw()
+        _repair(world, name)
+        world.power_on(name)
+        world.start_agent(name)
+        for host in world.everywhere(name):
+            operators.resume_once_it_runs(host.world, host)
     for network in NETWORKS:
         _lose(world, network, 0.0)
         for node in pair.NODES:

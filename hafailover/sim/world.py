@@ -1,4 +1,8 @@
-"""The simulated world: two hosts with their agents, the network between them, a workload and a checker."""
+"""The simulated world of one group: two hosts with their agents, the network between them, a workload and a checker.
+
+Further groups on the same two hosts are worlds of their own *beside* it: they share time, network, etcd and the fence
+device, and what happens to a host or to its agent happens in all of them. Each has disks and a kernel of its own.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +49,14 @@ class World:
         *,
         tell: Callable[[str], None] | None = None,
         gateway: str | None = GATEWAY,
+        beside: World | None = None,
     ) -> None:
-        self.timeline = Timeline(seed)
-        self.network = Network(self.timeline)
+        """Make a world with both hosts off; it shares what all groups share with the one that it is ``beside``."""
+        self.timeline: Timeline = Timeline(seed) if beside is None else beside.timeline
+        self.network: Network = Network(self.timeline) if beside is None else beside.network
+        self.groups: list[World] = [] if beside is None else beside.groups
+        """The worlds of all groups on these hosts, this one among them."""
+        self.groups.append(self)
         self.settings = settings
         self.gateway = gateway
         self.tell = tell
@@ -58,12 +67,14 @@ class World:
         self.record_problem: dict[str, str] = {}
         self.pauses: dict[str, int | None] = {}
         self.restarts = True
+        self.gone: set[str] = set()
+        """Hosts that cannot be powered on."""
         self.kept: set[tuple[str, int, int]] = set()
         """Records (volume, block, number) that an operator gave up, and that were kept before."""
         self.is_strict = settings["A"].arbiter in (ArbiterKind.ETCD, ArbiterKind.FENCE)
         """Whether the arbiter promises that no partition splits the pair."""
-        self.etcd = Etcd(self)
-        self.fence = FenceDevice(self)
+        self.etcd: Etcd = Etcd(self) if beside is None else beside.etcd
+        self.fence: FenceDevice = FenceDevice(self) if beside is None else beside.fence
         self.workload = Workload(self, settings["A"], 64)
         self.checker = Checker(self)
         self.hosts = [Host(self, name, pair.ADDRESSES[name]) for name in pair.NODES]
@@ -93,19 +104,20 @@ class World:
 
     def power_on(self, name: str) -> None:
         """Switch a host on; its agent starts a moment later."""
-        host = self.host(name)
-        if host.is_on:
-            return
-        self.note(name, "POWER ON")
-        host.boot()
-        self.timeline.after(SECOND // 2, self._starter(host, host.life))
+        for world in self.groups:
+            host = world.host(name)
+            if not host.is_on and name not in world.gone:
+                world.note(name, "POWER ON")
+                host.boot()
+                self.timeline.after(SECOND // 2, world.starter(host, host.life))
 
     def power_off(self, name: str) -> None:
         """Take a host's power away."""
-        host = self.host(name)
-        if host.is_on:
-            self.note(name, "POWER OFF")
-            host.power_off()
+        for world in self.groups:
+            host = world.host(name)
+            if host.is_on:
+                world.note(name, "POWER OFF")
+                host.power_off()
 
     def reset(self, host: Host) -> None:
         """A host resets itself: as a loss of power, but it comes back."""
@@ -115,44 +127,50 @@ class World:
 
     def kill_agent(self, name: str) -> None:
         """Kill -9 the agent; its supervisor starts it again."""
-        host = self.host(name)
-        if host.agent is not None:
-            self.note(name, "AGENT KILLED")
-            host.agent.kill()
-            host.agent = None
-            if self.restarts:
-                self.timeline.after(_RESTART_NS, self._starter(host, host.life))
+        for world in self.groups:
+            host = world.host(name)
+            if host.agent is not None:
+                world.note(name, "AGENT KILLED")
+                host.agent.kill()
+                host.agent = None
+                if world.restarts:
+                    self.timeline.after(_RESTART_NS, world.starter(host, host.life))
 
     def stop_agent(self, name: str) -> None:
         """Tell an agent to stop in order."""
-        agent = self.host(name).agent
-        if agent is not None:
-            self.note(name, "AGENT TOLD TO STOP")
-            agent.shut_down()
+        for world in self.groups:
+            agent = world.host(name).agent
+            if agent is not None:
+                world.note(name, "AGENT TOLD TO STOP")
+                agent.shut_down()
 
     def restart_agent(self, name: str) -> None:
         """Tell an agent to make way for its next life and to leave everything up; its supervisor starts it again."""
-        agent = self.host(name).agent
-        if agent is not None:
-            self.note(name, "AGENT RESTARTED")
-            agent.make_way()
+        for world in self.groups:
+            agent = world.host(name).agent
+            if agent is not None:
+                world.note(name, "AGENT RESTARTED")
+                agent.make_way()
 
     def comes_back(self, host: Host) -> None:
         """The agent of a host has ended by itself, and its supervisor starts it again."""
         host.agent = None
-        self.timeline.after(_RESTART_NS, self._starter(host, host.life))
+        self.timeline.after(_RESTART_NS, self.starter(host, host.life))
 
     def start_agent(self, name: str) -> None:
         """Start the agent of a running host whose agent has stopped, or was told to and has not: then it is killed."""
-        host = self.host(name)
-        agent = host.agent
-        if host.is_on and agent is not None and (agent.is_stopped or agent.state.is_stopping):
-            self.note(name, "AGENT STARTED")
-            agent.kill()
-            host.agent = None
-            self._starter(host, host.life)()
+        for world in self.groups:
+            host = world.host(name)
+            agent = host.agent
+            if host.is_on and agent is not None and (agent.is_stopped or agent.state.is_stopping):
+                world.note(name, "AGENT STARTED")
+                agent.kill()
+                host.agent = None
+                world.starter(host, host.life)()
 
-    def _starter(self, host: Host, life: int) -> Callable[[], None]:
+    def starter(self, host: Host, life: int) -> Callable[[], None]:
+        """Return a call that starts this group's agent, if that life of its host still lasts and has none."""
+
         def start() -> None:
             if host.life == life and host.agent is None:
                 host.agent = Agent(self, host, self.settings[host.name])
@@ -166,7 +184,7 @@ class World:
         for source, target in (("A", "B"), ("B", "A")):
             if one_way in ("", source):
                 self.network.cut(network, source, target)
-        self.checker.wired()
+        self._wired()
 
     def isolate(self, name: str, network: str) -> None:
         """Cut a node's own cable to a network: it reaches nobody there."""
@@ -176,38 +194,46 @@ class World:
             self.network.cut(network, name, other)
             self.network.cut(network, other, name)
         if network == LAN:
-            self.host(name).link_up = False
-        self.checker.wired()
+            for world in self.groups:
+                world.host(name).link_up = False
+        self._wired()
 
     def heal(self) -> None:
         """Mend every cable."""
         self.note("network", "HEAL")
-        self.checker.wired()
+        self._wired()
         places = [host.name for host in self.hosts] + [*PLACES]
         for network in NETWORKS:
             for source in places:
                 for target in places:
                     if source != target:
                         self.network.heal(network, source, target)
-        for host in self.hosts:
-            host.link_up = True
+        for world in self.groups:
+            for host in world.hosts:
+                host.link_up = True
+
+    def _wired(self) -> None:
+        for world in self.groups:
+            world.checker.wired()
 
     def run_until(self, holds: Callable[[], bool], limit_ns: int) -> bool:
         """Let the world go on until ``holds``, at most for ``limit_ns``."""
-        timeline, look = self.timeline, self.checker.look
+        timeline, looks = self.timeline, [each.checker.look for each in self.groups]
         end = timeline.now + limit_ns
         while not holds():
             due = timeline.next_at()
             if due is None or due > end:
                 return holds()
             timeline.advance()
-            look()
+            for look in looks:
+                look()
         return True
 
     def step_once(self) -> bool:
-        """Let the next thing happen and have the checker look; False if nothing is to come."""
+        """Let the next thing happen and have the checkers look; False if nothing is to come."""
         is_one = self.timeline.advance()
-        self.checker.look()
+        for world in self.groups:
+            world.checker.look()
         return is_one
 
     def run_for(self, span_ns: int) -> None:
@@ -231,6 +257,10 @@ class World:
     def host(self, name: str) -> Host:
         """Return a host by its name."""
         return next(host for host in self.hosts if host.name == name)
+
+    def everywhere(self, name: str) -> list[Host]:
+        """Return a host by its name, as the world of each group has it."""
+        return [each.host(name) for each in self.groups]
 
     def other(self, host: Host) -> Host:
         """Return the other host."""

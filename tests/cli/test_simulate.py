@@ -111,6 +111,19 @@ def test_a_configuration_with_nothing_to_simulate_is_refused() -> None:
     assert "nothing to simulate" in ended.output
 
 
+def test_a_part_of_an_exploration_is_named_and_what_is_none_is_refused() -> None:
+    ended = play("--explore", "1", "--part", "1/200", "--json")
+
+    found = json.loads(ended.output)
+    assert_fits("simulate", found)
+    assert ended.exit_code == 0, ended.output
+    assert found["part"] == [1, 200]
+    for text in ("3/2", "0/2", "2", "a/b"):
+        refused = play("--explore", "1", "--part", text)
+        assert refused.exit_code == 2
+        assert f"{text} names no part" in refused.output
+
+
 def test_an_undisturbed_story_is_explored() -> None:
     ended = play("--explore", "0")
 

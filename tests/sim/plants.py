@@ -16,6 +16,7 @@ from hafailover.group import (
     checking,
     claims,
     contact,
+    etcd,
     fencing,
     guard,
     isolation,
@@ -39,6 +40,7 @@ from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
 from hafailover.lineage import changes, compare
 from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.sim import alone, limits
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.stories import FIRST_SEED
 from hafailover.storage import activation
@@ -206,6 +208,10 @@ def never_writes_a_record(patch: Patch) -> None:
     patch.setattr(work, "write_records", lambda _turn: None)
 
 
+def waits_for_its_peer_for_ever(patch: Patch) -> None:
+    patch.setattr(candidacy, "beside_silence", lambda _turn: "it waits for its peer")
+
+
 def asks_to_be_woken_at_once(patch: Patch) -> None:
     patch.setattr(machine, "deadline", lambda state, _settings: state.moved_at)
 
@@ -251,6 +257,13 @@ def commits_without_etcd(patch: Patch) -> None:
 
 def forgets_its_promise(patch: Patch) -> None:
     patch.setattr(promises, "binds", lambda _turn: False)
+
+
+def forgets_the_drift(patch: Patch) -> None:
+    """A lease, and a promise, is taken to last as long by every clock."""
+    patch.setattr(etcd, "shortened", lambda span: span)
+    patch.setattr(promises, "shortened", lambda span: span)
+    patch.setattr(promises, "lengthened", lambda span: span)
 
 
 def goes_on_alone_under_the_old_lineage(patch: Patch) -> None:
@@ -338,6 +351,7 @@ PING_CASES = (
     Case(plant=forgets_that_a_copy_was_open, seed=FIRST_SEED + 23),
     Case(plant=exports_without_a_new_session, seed=FIRST_SEED + 0),
     Case(plant=adopts_any_mount, seed=FIRST_SEED + 17),
+    Case(plant=waits_for_its_peer_for_ever, seed=alone.FIRST_SEED + 4),
     Case(plant=promotes_while_syncing, faults=A_DARK_IN_THE_REBUILD),
     Case(plant=hides_what_the_kernel_dropped, faults=A_DISK_THAT_FAILS),
 )
@@ -350,6 +364,7 @@ STRICT_CASES = (
     Case(plant=serves_on_without_a_grant, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
     Case(plant=drops_without_asking_etcd, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
     Case(plant=forgets_its_promise, seed=FIRST_SEED + 3, arbiter=ArbiterKind.ETCD),
+    Case(plant=forgets_the_drift, seed=limits.FIRST_SEED + 7, arbiter=ArbiterKind.ETCD),
     Case(plant=commits_without_etcd, faults=IN_TURN, arbiter=ArbiterKind.ETCD),
     Case(plant=skips_the_fence_wait, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),
     Case(plant=believes_a_shot_that_failed, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),

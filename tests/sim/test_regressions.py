@@ -10,6 +10,7 @@ from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
+from hafailover.sim.explore import Struck, replay
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
@@ -404,3 +405,14 @@ def test_a_disk_that_hangs_while_its_copy_is_attached_does_not_keep_the_peer_bli
 
     assert outcome.violations == ()
     assert outcome.problem == ""
+
+
+@pytest.mark.parametrize("moment", [12, 16, 20])
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_both_may_lose_power_in_the_middle_of_a_handover(arbiter: ArbiterKind, moment: int) -> None:
+    """The former primary had offered its image before its successor had ended its own export: both were stale then."""
+    dark = [fault(FaultKind.POWER, node, 4) for node in ("B", "A")]
+
+    struck = tuple(Struck(moment + after, each) for after, each in enumerate(dark))
+
+    assert replay(arbiter, struck) == []
