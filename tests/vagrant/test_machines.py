@@ -1,6 +1,7 @@
 """The machines of vagrant/: what can be tried of them without one."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -173,6 +174,34 @@ def test_the_nodes_script_makes_a_usable_configuration_with_each_arbiter(
     assert (etc / "hafailover.yaml").read_text() == (etc / "hafailover.yaml.ping").read_text()
     assert (etc / "hafailover.key").stat().st_mode & 0o777 == 0o600
     assert "hafailover_enable=YES" in (tmp_path / "sysrc").read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "is_running"),
+    [
+        ("hafailover is running as pid 7.", 0, True),
+        # Its agent serves nothing at the moment: that is no reason to set the node up anew.
+        ("hafailover is running as pid 7.", 1, True),
+        ("hafailover is not running.", 1, False),
+    ],
+)
+def test_a_node_whose_agent_runs_is_set_up(
+    tmp_path: Path, said: str, status: int, *, is_running: bool
+) -> None:
+    service = tmp_path / "service"
+    service.write_text(f'#!/bin/sh\n[ "$2" = start ] || {{ echo "{said}"; exit {status}; }}\n')
+    (tmp_path / "hafailover").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n')
+    for program in (service, tmp_path / "hafailover"):
+        program.chmod(0o755)
+    text = ACCEPTANCE.read_text()
+    lines = re.findall(r'run\(on\(machine, f?"(.*? \|\| .*)"\)\)', text)
+    assert len(lines) == 2
+    known = dict(re.findall(r'^(RUNS) = "(.*)"$', text, re.MULTILINE))
+    for line in lines:
+        script = line.replace("{RUNS}", known.get("RUNS", ""))
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        assert subprocess.run(["sh", "-c", script], env=path, check=False).returncode == 0
+    assert (tmp_path / "asked").exists() is not is_running
 
 
 def until(holds: Callable[[], bool]) -> None:
