@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 from hafailover.lab.host import wire
@@ -112,6 +113,20 @@ def test_a_unit_in_use_a_refused_path_and_no_server(hosts: Hosts, port: int) -> 
         "error: Cannot connect: Connection refused.\n"
         "error: Exiting.\n"
     )
+
+
+def test_a_client_without_a_word_keeps_it_from_everybody_else(hosts: Hosts, port: int) -> None:
+    """It loops on EAGAIN (ggate.c): the eight seconds that it gives its sockets end nothing."""
+    one, two = hosts
+    two.make_image(SIZE)
+    serve(two, port)
+    with socket.create_connection(("127.0.0.1", port)):
+        create = one.start(f"ggatec create -t 30 -p {port} -u 10 127.0.0.1 {two.image}")
+        time.sleep(9)
+        assert create.poll() is None
+        assert one.ok("ggatec list") == ""
+    assert create.wait(60) == 0
+    wait_for(lambda: one.ok("ggatec list") == "ggate10\n", "the device")
 
 
 def test_a_returning_server_gets_what_was_not_answered(hosts: Hosts, port: int) -> None:

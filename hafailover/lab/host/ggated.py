@@ -10,7 +10,6 @@ import fcntl
 import os
 import signal
 import socket
-import struct
 import sys
 import syslog
 import time
@@ -24,7 +23,6 @@ _USAGE = """usage: ggated [-hnv] [-a address] [-F pidfile] [-p port] [-R rcvbuf]
 [exports file]
 """
 _UNMATCHED_SECONDS = 10
-_HANDSHAKE = struct.pack("ll", 8, 0)
 
 
 @dataclass(slots=True)
@@ -147,10 +145,10 @@ class Server:
         self._hup = True
 
     def _greet(self, connection: socket.socket, client: str) -> None:
-        """Do the handshake of one connection, and launch a child when its pair is whole."""
-        # The kernel's own timeouts: with settimeout() the child would inherit non-blocking sockets.
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            connection.setsockopt(socket.SOL_SOCKET, option, _HANDSHAKE)
+        """Do the handshake of one connection, and launch a child when its pair is whole.
+
+        Without end: the real one gives its sockets eight seconds, and goes on when they are over (ggate.c).
+        """
         try:
             kept = self._handshake(connection, client)
         except wire.LostError:
@@ -216,8 +214,6 @@ class Server:
             return
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         for connection in (sender, receiver):
-            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, 0))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         serve(self._root, half.path, half.image, sender, receiver)
 
