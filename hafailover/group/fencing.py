@@ -98,17 +98,22 @@ def is_out(turn: Turn) -> bool:
 
     A copy that is behind can be promoted by force; whoever is about to do that is not out.
     A shot that is under way cannot be called back: its word counts no more then, since its copy may be lost with it.
+    A mixture that was to be recorded as in sync may be that on disk, whatever the last report says: its host may stand
+    still with the record on its way.
     """
     if turn.state.fence.is_off:
         return True
     if isinstance(turn.state.fence.request, PowerOff):
         return False
+    behind = set(CopyState) - set(USABLE)
+    if turn.state.pairing.is_told:
+        behind.remove(CopyState.SYNCING)
     report = turn.peer_report
     return (
         report is not None
         and report.role not in (Role.PROMOTING, Role.PRIMARY)
         and bool(report.copies)
-        and all(copy.record.copy not in USABLE for _, copy in report.copies)
+        and all(copy.record.copy in behind for _, copy in report.copies)
     )
 
 

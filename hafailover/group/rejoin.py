@@ -259,6 +259,13 @@ def _note_unit(turn: Turn, view: VolumeView) -> None:
         )
 
 
+def told(turn: Turn, report: GroupReport) -> None:
+    """Take note that the peer was asked to record that it is in sync: its record may say so before its next report."""
+    is_asked = any(each is PeerWish.RECORD_IN_SYNC for _, each in report.wishes)
+    if is_asked and not turn.state.pairing.is_told:
+        turn.set(pairing=replace(turn.state.pairing, is_told=True))
+
+
 def _finish(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> None:
     """Both copies are ACTIVE everywhere; once the peer has recorded it, this node does."""
     for view in views:

@@ -30,6 +30,7 @@ def speak(turn: Turn) -> None:
         return
     turn.set(sequence=report.sequence, sent=report, sent_at=turn.now, has_news=False)
     promises.sent(turn, report)
+    rejoin.told(turn, report)
     turn.do(SendReport(report=report))
 
 

@@ -112,12 +112,29 @@ def _free_stuck_kernel(turn: Turn) -> None:
         and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
         for _, record in state.records
     )
+    if state.records and all(_is_attempted(turn, record) for _, record in state.records):
+        _free_attempt(turn)
+        return
     report = turn.peer_report
     if not was_serving or not state.records or (report is not None and is_acting(report)):
         return
     if state.dropping is None:
-        turn.set(pairing=Pairing(units=every_unit(turn)))
+        turn.set(pairing=Pairing(units=every_unit(turn), is_told=True))
         parting.begin(turn, "the storage cannot be seen since the agent was restarted")
+    parting.let_go(turn)
+
+
+def _is_attempted(turn: Turn, record: LineageRecord) -> bool:
+    """Whether an earlier life in this boot was about to promote the copy: nothing is mounted before the commit."""
+    is_own = changes.is_active(record) and record.boot == turn.state.boot
+    return is_own and record.copy is CopyState.TOUCHED
+
+
+def _free_attempt(turn: Turn) -> None:
+    """A ggate made for a promotion hangs as the kernel tastes it: nobody has written through it, so it may go."""
+    if turn.state.dropping is None:
+        turn.set(pairing=Pairing(units=every_unit(turn)))
+        parting.leave_behind(turn, "the storage cannot be seen since the agent was restarted")
     parting.let_go(turn)
 
 
@@ -269,6 +286,7 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             units=tuple((view.settings.name, gate.unit) for view in views for gate in view.gates),
             sessions=tuple(each for view in views for each in sessions_behind(view, turn)),
             inserted=tuple(view.settings.name for view in views if view.gates),
+            is_told=all(view.has_two_active for view in views),
         ),
         in_sync_since=turn.now if is_in_sync else None,
         unprotected_since=None if is_in_sync else turn.now,

@@ -119,6 +119,7 @@ class Pairing:
         retry_at: No new try before this.
         failures: Failed tries in a row.
         is_ordered: With ``rejoin: manual``, whether the operator gave the word.
+        is_told: Whether the peer was asked to record that its copy is in sync: it may say so from then on.
     """
 
     peer_boot: str = ""
@@ -128,3 +129,4 @@ class Pairing:
     retry_at: Instant | None = None
     failures: int = 0
     is_ordered: bool = False
+    is_told: bool = False

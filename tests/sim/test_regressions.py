@@ -416,3 +416,30 @@ def test_both_may_lose_power_in_the_middle_of_a_handover(arbiter: ArbiterKind, m
     struck = tuple(Struck(moment + after, each) for after, each in enumerate(dark))
 
     assert replay(arbiter, struck) == []
+
+
+def strikes(kind: FaultKind, node: str, moment: int) -> Struck:
+    """Return a fault of four seconds at a moment of the switchover that is explored."""
+    return Struck(moment, fault(kind, node, 4))
+
+
+def test_a_promotion_that_hangs_on_a_lost_peer_is_undone_though_its_agent_was_killed() -> None:
+    """The kernel tastes a ggate whose peer has just lost power: no look comes to an end, for ten minutes and more."""
+    told: list[str] = []
+
+    failures = replay(
+        ArbiterKind.FENCE,
+        (strikes(FaultKind.POWER, "A", 24), strikes(FaultKind.AGENT, "B", 25)),
+        tell=told.append,
+    )
+
+    assert failures == []
+    last = float(told[-1].split()[0])
+    assert last < 60
+
+
+def test_a_copy_that_was_to_be_called_in_sync_is_let_go_only_with_proof() -> None:
+    """Its host stood still as it wrote that down; by its last report it was behind, and it served after all."""
+    struck = (strikes(FaultKind.FREEZE, "A", 29), strikes(FaultKind.FREEZE, "B", 78))
+
+    assert replay(ArbiterKind.FENCE, struck) == []
