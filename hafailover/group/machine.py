@@ -11,6 +11,7 @@ from hafailover.group import (
     alarms,
     arbiters,
     arrivals,
+    calm,
     demotion,
     guard,
     loss,
@@ -65,8 +66,11 @@ def step(state: GroupState, event: happened.Event, now: Instant, settings: Group
     was_master = routers.is_any_master(turn)
     _take_in(turn, event)
     if isinstance(event, happened.DeadlineReached) and not late_ns:
-        # An advertisement that was due, and nothing else: what else there is to do waits for its own deadline.
-        is_old_hat = not _own_is_due(turn) and routers.is_any_master(turn) == was_master
+        # An advertisement that was due, or one more report that says the same, and nothing else: what else there is to
+        # do waits for its own deadline.
+        is_old_hat = routers.is_any_master(turn) == was_master and not _has_to_move(turn)
+    elif not late_ns and not is_old_hat and routers.is_any_master(turn) == was_master:
+        is_old_hat = calm.confirms(state, turn, event)
     if turn.state.incarnation and not is_old_hat:
         _move_on(turn)
     return Step(turn.state, tuple(turn.actions))
@@ -86,9 +90,14 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
 
 def _own_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant | None]:
     """Return when a group with data has something to do, its virtual routers aside."""
+    report_due = None if state.sent_at is None else reporting.next_report(state, settings)
+    return [report_due, *_storage_deadlines(state, settings)]
+
+
+def _storage_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant | None]:
+    """Return when the storage or the arbiter is due: what a group with data waits for besides its reports."""
     canary_due = loss.canary_due(state, settings)
     return [
-        None if state.sent_at is None else reporting.next_report(state, settings),
         # What was due and is still not settled is looked at with the next heartbeat, not without end.
         canary_due if canary_due is None or canary_due > state.moved_at else None,
         work.look_due(state, settings),
@@ -96,13 +105,15 @@ def _own_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant |
     ]
 
 
-def _own_is_due(turn: Turn) -> bool:
-    if not turn.settings.has_storage or turn.state.sent_at is None:
+def _has_to_move(turn: Turn) -> bool:
+    """Whether a deadline of the group's own asks for more than to repeat its last report."""
+    state, settings = turn.state, turn.settings
+    if not settings.has_storage or state.sent_at is None:
         return True
-    if reporting.next_report(turn.state, turn.settings) <= turn.now:
-        return True  # As most of the time.
-    due = _own_deadlines(turn.state, turn.settings)
-    return any(each is not None and each <= turn.now for each in due)
+    due = _storage_deadlines(state, settings)
+    if any(each is not None and each <= turn.now for each in due):
+        return True
+    return reporting.next_report(state, settings) <= turn.now and not calm.repeat(turn)
 
 
 def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 - one flat table of all events

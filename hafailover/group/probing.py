@@ -15,15 +15,19 @@ _WELL = 4
 
 def probe(turn: Turn) -> None:
     """Ask for a probe when one is due."""
+    if is_due(turn):
+        pending = turn.ask("probe")
+        turn.set(probing=pending)
+        turn.do(Probe(id=pending.id))
+
+
+def is_due(turn: Turn) -> bool:
+    """Whether a probe is to be asked for now."""
     state = turn.state
     if state.probing is not None or not _is_needed(turn):
-        return
+        return False
     is_urgent = state.loss_at is not None and (state.probed_at or 0) < state.loss_at
-    if state.probed_at is not None and turn.now < next_probe(turn) and not is_urgent:
-        return
-    pending = turn.ask("probe")
-    turn.set(probing=pending)
-    turn.do(Probe(id=pending.id))
+    return state.probed_at is None or turn.now >= next_probe(turn) or is_urgent
 
 
 def next_probe(turn: Turn) -> Instant:

@@ -4,7 +4,14 @@ from operator import is_
 
 from hafailover.group import candidacy, contact, promises, rejoin, routers
 from hafailover.group.actions import SendReport
-from hafailover.group.report import CopyReport, ExportReport, GroupReport, Role, says_the_same
+from hafailover.group.report import (
+    CopyReport,
+    ExportReport,
+    GroupReport,
+    Role,
+    renumbered,
+    says_the_same,
+)
 from hafailover.group.settings import GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn, first
@@ -28,9 +35,20 @@ def speak(turn: Turn) -> None:
     sent_at = turn.state.sent_at
     if sent_at is not None and turn.now < next_report(turn.state, turn.settings):
         return
-    turn.set(sequence=report.sequence, sent=report, sent_at=turn.now, has_news=False)
+    _send(turn, report)
     promises.sent(turn, report)
     rejoin.told(turn, report)
+
+
+def repeat(turn: Turn) -> None:
+    """Send the last report once more, under the next number: it neither asks for a promise nor gives one."""
+    last = turn.state.sent
+    assert last is not None  # noqa: S101
+    _send(turn, renumbered(last, turn.state.sequence + 1))
+
+
+def _send(turn: Turn, report: GroupReport) -> None:
+    turn.set(sequence=report.sequence, sent=report, sent_at=turn.now, has_news=False)
     turn.do(SendReport(report=report))
 
 

@@ -2,7 +2,8 @@
 
 From who opened the connection ``{"group": NAME, "report": {...}}``, and while nothing in it changes but its number
 ``{"group": NAME, "again": NUMBER}``, which repeats the last report of this connection; ``{"ack": NUMBER}`` back: so
-many of both have been taken. A repetition is not always acknowledged at once. And, while two copies are compared,
+many of both have been taken. A repetition is not always acknowledged at once: ``"of": CONNECTION, "ack": NUMBER`` rides
+on one that goes the other way, in the connection that the other node has opened. And, while two copies are compared,
 ``{"question": {...}}`` and ``{"answer": {...}}``: only hashes travel, and the names of files that differ.
 """
 
@@ -20,7 +21,9 @@ from hafailover.runtime.shapes import CodecError
 
 PLACE_BYTES: Final = 4096
 _PLACE: Final = struct.Struct(">II")
-_AGAIN: Final = re.compile(rb'\{"group":"([^"\\]+)","again":([0-9]{1,18})\}')
+_AGAIN: Final = re.compile(
+    rb'\{"group":"([^"\\]+)","again":([0-9]{1,18})(?:,"of":"([0-9a-f]{8})","ack":([0-9]{1,18}))?\}'
+)
 _ACK: Final = re.compile(rb'\{"ack":([0-9]{1,18})\}')
 _SEQUENCE: Final = re.compile(rb'"sequence":([0-9]{1,18}),"role":')
 """The number of a report, which is followed by its role; records inside it have numbers of their own."""
@@ -40,12 +43,22 @@ class AgainMessage:
 
     group: str
     sequence: int
+    taken: "Taken | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AckMessage:
     """So many reports of this connection have been taken."""
 
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """So many reports of another connection, the one that goes the other way, have been taken."""
+
+    of: str
+    """What both sides call that connection (``PeerWire.name``)."""
     count: int
 
 
@@ -122,9 +135,12 @@ def encode_report(group: str, report: GroupReport) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def encode_again(group: str, sequence: int) -> bytes:
+def encode_again(group: str, sequence: int, taken: Taken | None = None) -> bytes:
     """Return the payload that repeats the last report of a group; its name needs no escapes (configuration)."""
-    return b'{"group":"%b","again":%d}' % (group.encode(), sequence)
+    if taken is None:
+        return b'{"group":"%b","again":%d}' % (group.encode(), sequence)
+    said = (group.encode(), sequence, taken.of.encode(), taken.count)
+    return b'{"group":"%b","again":%d,"of":"%b","ack":%d}' % said
 
 
 def encode_question(question: Question) -> bytes:
@@ -175,7 +191,8 @@ def decode_payload(payload: bytes, *, strict: bool) -> PeerMessage:
     again = _AGAIN.fullmatch(payload)
     if again is not None:
         group = again[1].decode(errors="replace")
-        return AgainMessage(group=group, sequence=int(again[2]))
+        taken = Taken(of=again[3].decode(), count=int(again[4])) if again[3] else None
+        return AgainMessage(group=group, sequence=int(again[2]), taken=taken)
     ack = _ACK.fullmatch(payload)
     if ack is not None:
         return AckMessage(count=int(ack[1]))

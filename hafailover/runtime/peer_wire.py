@@ -10,6 +10,7 @@ Both hellos with their fresh nonces make the keys of this connection, one for ea
 
     session = HMAC-SHA-256(pre-shared key, length(4) initiator's hello length(4) responder's hello)
     key     = HMAC-SHA-256(session, side that sends)
+    name    = HMAC-SHA-256(session, "name"), the first 4 bytes: what the connection is called elsewhere
 
 Each later frame is ``tag (32) counter (8) payload``, the tag an HMAC-SHA-256 of the rest under the
 sender's key, the counter growing by one from 0. So nothing of another connection, of the other
@@ -35,6 +36,7 @@ _PROTOCOL: Final = "hafailover-peer"
 _TAG: Final = 32
 _COUNTER: Final = 8
 _LENGTH: Final = 4
+_NAME: Final = b"name"
 
 
 class Side(Enum):
@@ -142,6 +144,8 @@ class PeerWire:
         self._received = 0
         self._agreed: Ready | None = None
         self._is_broken = False
+        self.name = ""
+        """What both sides call this connection (8 hexadecimal digits, no secret); empty before both hellos came."""
 
     @property
     def is_ready(self) -> bool:
@@ -208,6 +212,7 @@ class PeerWire:
         hellos = (self._hello, body) if is_initiator else (body, self._hello)
         transcript = b"".join(len(hello).to_bytes(_LENGTH) + hello for hello in hellos)
         session = _hmac(self._key, transcript)
+        self.name = _hmac(session, _NAME)[:4].hex()
         keys = [_hmac(session, side.value.encode()) for side in Side]
         self._keys = (keys[0], keys[1]) if is_initiator else (keys[1], keys[0])
         first = b"" if is_initiator else _frame(self._hello)

@@ -17,7 +17,7 @@ from hafailover.errors import AddressError
 from hafailover.group.events import Event, ReportReceived, SignOfLife
 from hafailover.group.report import GroupReport
 from hafailover.override import override
-from hafailover.runtime.peer_messages import HashAnswer, PeerAnswer, Question, ReportMessage
+from hafailover.runtime.peer_messages import HashAnswer, PeerAnswer, Question, ReportMessage, Taken
 from hafailover.runtime.peer_wire import Fault, Side
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_connections import (
@@ -139,6 +139,7 @@ class PeerNetwork:
         connection = OutgoingConnection(
             self._identity.wire(Side.INITIATOR),
             newest=self._newest,
+            owed=self._owed,
             on_answer=self.on_answer,
             on_fault=self._fault,
             on_closed=self._closed_out,
@@ -176,6 +177,7 @@ class PeerNetwork:
             self._identity.wire(Side.RESPONDER),
             on_ready=self._ready_in,
             on_report=self._report,
+            on_taken=self._taken,
             on_question=self.on_question,
             on_fault=self._fault,
             on_garbage=self._garbage,
@@ -199,6 +201,13 @@ class PeerNetwork:
             self._incoming = None
         if connection in self._strangers:
             self._strangers.remove(connection)
+
+    def _owed(self) -> Taken | None:
+        return None if self._incoming is None else self._incoming.owed()
+
+    def _taken(self, said: Taken) -> None:
+        if self._outgoing is not None:
+            self._outgoing.taken(said)
 
     def _report(self, message: ReportMessage) -> None:
         if message.group not in self._groups:

@@ -3,7 +3,8 @@
 Only the newest report matters. Of each group at most one report is on its way without having been
 acknowledged, and at most one waits: the next one replaces it. So nothing old ever queues up behind a
 slow link, and a link that stalls is noticed by who sends, on any operating system. What only repeats the
-report before it is said in a few bytes and acknowledged now and then: that is all a healthy pair says.
+report before it is said in a few bytes, and acknowledged in those that go the other way: that is all a healthy
+pair says.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from hafailover.runtime.peer_messages import (
     PeerAnswer,
     Question,
     ReportMessage,
+    Taken,
     decode_payload,
     encode_ack,
     encode_again,
@@ -51,7 +53,7 @@ HANDSHAKE_S: Final = 1.0
 STALL_S: Final = 1.0
 """A report unacknowledged for so long means a new connection: TCP's own retries get rare."""
 ACK_PERIOD_S: Final = 0.4
-"""Repetitions are acknowledged so often, together with the next report of our own: to wake up costs most."""
+"""Where no repetition of our own can carry it, an acknowledgement of the peer's goes with our next report so often."""
 ACK_LATEST_S: Final = 0.7
 """So long that is waited for; well below the stall, or a healthy link would look like one."""
 AGAIN_MAX: Final = 8
@@ -159,13 +161,24 @@ class OutgoingConnection(PeerConnection):
         wire: PeerWire,
         *,
         newest: dict[str, GroupReport],
+        owed: Callable[[], Taken | None],
         on_answer: Callable[[PeerAnswer], None],
         on_fault: Callable[[Fault], None],
         on_closed: Callable[[PeerConnection], None],
     ) -> None:
-        """Make one; ``newest`` is filled by the owner and emptied here as reports go out."""
+        """Make one.
+
+        Args:
+            wire: Its side of the channel.
+            newest: Filled by the owner and emptied here as reports go out.
+            owed: Returns what is to be acknowledged of the peer's reports, once; None = nothing.
+            on_answer: Called with every answer to a question.
+            on_fault: Called when it is broken.
+            on_closed: Called when it is over.
+        """
         super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
         self._newest = newest
+        self._owed = owed
         self._said: dict[str, GroupReport] = {}
         """The last report of each group on this connection."""
         self._flying: deque[tuple[type[ReportMessage | AgainMessage], str]] = deque()
@@ -195,7 +208,8 @@ class OutgoingConnection(PeerConnection):
             said = self._said.get(group)
             if said is not None and says_the_same(report, said):
                 if self._flying.count((AgainMessage, group)) < AGAIN_MAX:
-                    self._send(AgainMessage, group, encode_again(group, report.sequence))
+                    payload = encode_again(group, report.sequence, self._owed())
+                    self._send(AgainMessage, group, payload)
             elif group not in self._reporting:
                 self._said[group] = report
                 self._reporting.add(group)
@@ -222,9 +236,16 @@ class OutgoingConnection(PeerConnection):
         message = decode_payload(payload, strict=self.agreed.is_same_age)
         if isinstance(message, HashAnswer | FilesAnswer):
             self._on_answer(message)
-        if not isinstance(message, AckMessage):
-            return
-        taken = min(message.count - self._acknowledged, len(self._flying))
+        if isinstance(message, AckMessage):
+            self._taken(message.count)
+
+    def taken(self, said: Taken) -> None:
+        """Take an acknowledgement that came over the other connection; one of an earlier connection says nothing."""
+        if said.of == self.wire.name:
+            self._taken(said.count)
+
+    def _taken(self, count: int) -> None:
+        taken = min(count - self._acknowledged, len(self._flying))
         for _ in range(taken):
             kind, group = self._flying.popleft()
             if kind is ReportMessage:
@@ -249,6 +270,7 @@ class IncomingConnection(PeerConnection):
         *,
         on_ready: Callable[["IncomingConnection"], None],
         on_report: Callable[[ReportMessage], None],
+        on_taken: Callable[[Taken], None],
         on_question: Callable[[Question, Callable[[PeerAnswer], None]], None],
         on_fault: Callable[[Fault], None],
         on_garbage: Callable[[str], None],
@@ -257,6 +279,7 @@ class IncomingConnection(PeerConnection):
         super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
         self._on_ready = on_ready
         self._on_report = on_report
+        self._on_taken = on_taken
         self._on_question = on_question
         self._on_garbage = on_garbage
         self._taken = 0
@@ -282,6 +305,8 @@ class IncomingConnection(PeerConnection):
                 self._acknowledge()
                 self._on_report(message)
             case AgainMessage(group=group, sequence=sequence) if group in self._said:
+                if message.taken is not None:
+                    self._on_taken(message.taken)
                 self._taken += 1
                 self._owed[group] += 1
                 is_late = self._loop.time() - self._acknowledged_at >= ACK_LATEST_S
@@ -302,6 +327,14 @@ class IncomingConnection(PeerConnection):
                 self._on_question(message, self._answer)
             case AckMessage() | HashAnswer() | FilesAnswer():
                 self._on_garbage("an answer to nothing")
+
+    def owed(self) -> Taken | None:
+        """Return what has not been acknowledged yet, for a repetition that takes it along; None = nothing."""
+        if not self._owed:
+            return None
+        self._owed.clear()
+        self._acknowledged_at = self._loop.time()
+        return Taken(of=self.wire.name, count=self._taken)
 
     def settle(self) -> None:
         """Acknowledge what has waited for company long enough."""

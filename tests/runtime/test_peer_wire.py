@@ -77,6 +77,14 @@ def test_both_directions_carry() -> None:
     assert initiator.receive(responder.seal(b"ack")) == [Message(payload=b"ack")]
 
 
+def test_both_sides_call_a_connection_the_same_and_no_two_alike() -> None:
+    one, other = ready_pair()
+    later = side(Side.INITIATOR, nonce=3)
+    pair(later, side(Side.RESPONDER, nonce=4))
+    assert one.name == other.name
+    assert len({one.name, later.name, ""}) == 3
+
+
 @given(st.integers(min_value=0), st.integers(1, 255))
 def test_a_changed_byte_is_never_a_message(place: int, flip: int) -> None:
     initiator, responder = ready_pair()

@@ -12,6 +12,7 @@ import pytest
 from hafailover.errors import AddressError, KeyFileError
 from hafailover.group.events import Event, ReportReceived, SignOfLife
 from hafailover.group.report import GroupReport, Role
+from hafailover.runtime.peer_messages import Taken
 from hafailover.runtime.peer_wire import Fault
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_channel import SIGN_PERIOD_S, STRANGERS_MAX, PeerNetwork
@@ -198,6 +199,47 @@ def test_an_acknowledgement_goes_with_the_next_own_report(
     assert len(outgoing._flying) == 1
     other.network.send("g", numbered(1))
     rig.until(lambda: not outgoing._flying)
+
+
+def test_an_acknowledgement_rides_on_a_repetition_that_goes_the_other_way(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACK_PERIOD_S", "ACK_LATEST_S"):
+        monkeypatch.setattr(f"hafailover.system.peer_connections.{name}", 3600.0)
+    one, other = rig.both()
+    one.network.send("g", numbered(1))
+    other.network.send("g", numbered(1))
+    rig.until(lambda: has(one, 1) and has(other, 1))
+    outgoing, incoming = one.network._outgoing, other.network._incoming
+    assert outgoing is not None
+    assert incoming is not None
+    apart: list[bytes] = []
+    monkeypatch.setattr(incoming.wire, "seal", apart.append)
+    one.network.send("g", numbered(2))
+    rig.until(partial(has, other, 2))
+    assert len(outgoing._flying) == 1
+
+    other.network.send("g", numbered(2))
+    rig.until(lambda: not outgoing._flying)
+
+    assert has(one, 2)
+    assert apart == []
+
+
+def test_an_acknowledgement_of_an_earlier_connection_says_nothing(rig: Rig) -> None:
+    one, other = rig.both()
+    one.network.send("g", numbered(1))
+    rig.until(partial(has, other, 1))
+    outgoing = one.network._outgoing
+    assert outgoing is not None
+    rig.until(lambda: not outgoing._flying)
+    one.network.send("g", numbered(2))
+
+    outgoing.taken(Taken(of="00000000", count=2))
+    assert len(outgoing._flying) == 1
+
+    outgoing.taken(Taken(of=outgoing.wire.name, count=2))
+    assert not outgoing._flying
 
 
 def test_repetitions_do_not_queue_up_without_acknowledgements(rig: Rig) -> None:
