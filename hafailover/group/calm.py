@@ -5,7 +5,7 @@ only where nothing is under way, nobody is late, and no decision could fall befo
 on time alone and is not named here is looked at once in ``WHOLE_PERIOD``.
 """
 
-from hafailover.group import loss, probing, reporting, services
+from hafailover.group import loss, probing, reporting, services, work
 from hafailover.group.events import AdvertisementAccepted, Event, StorageObserved
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
@@ -51,6 +51,7 @@ def is_calm(turn: Turn) -> bool:
         and _peer_is_well(turn)
         and _disks_are_in_time(turn)
         and not probing.is_due(turn)
+        and not work.is_look_due(turn)
     )
 
 

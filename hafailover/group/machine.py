@@ -73,6 +73,8 @@ def step(state: GroupState, event: happened.Event, now: Instant, settings: Group
         is_old_hat = calm.confirms(state, turn, event)
     if turn.state.incarnation and not is_old_hat:
         _move_on(turn)
+    elif turn.state.sent_at is not None and reporting.is_due_soon(turn):
+        calm.repeat(turn)
     return Step(turn.state, tuple(turn.actions))
 
 
@@ -111,9 +113,9 @@ def _has_to_move(turn: Turn) -> bool:
     if not settings.has_storage or state.sent_at is None:
         return True
     due = _storage_deadlines(state, settings)
-    if any(each is not None and each <= turn.now for each in due):
+    if any(each is not None and each <= turn.now for each in due) or work.is_look_due(turn):
         return True
-    return reporting.next_report(state, settings) <= turn.now and not calm.repeat(turn)
+    return reporting.next_report(state, settings) <= turn.now and not calm.is_calm(turn)
 
 
 def _take_in(turn: Turn, event: happened.Event) -> None:  # noqa: C901, PLR0912 - one flat table of all events

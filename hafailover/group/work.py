@@ -39,6 +39,9 @@ _PACE = 25 * MILLISECOND
 _STANDBY_PATIENCE = 3
 """A standby to which nothing happens looks at its host after so many periods."""
 
+_AHEAD = 4
+"""With whatever else happens a regular look comes up to a quarter of a heartbeat early, and spares a waking."""
+
 ROUTINE = "routine observation"
 """A look that nothing but the time asks for."""
 
@@ -177,8 +180,7 @@ def finish_records(turn: Turn, number: int, problem: str) -> None:
 
 def observe(turn: Turn) -> None:
     """Ask for a look at the host when one is due and none is under way."""
-    due = look_due(turn.state, turn.settings)
-    if due is None or turn.now < due:
+    if not is_look_due(turn):
         return
     state = turn.state
     is_routine = not state.must_look and state.look_at is None
@@ -188,6 +190,15 @@ def observe(turn: Turn) -> None:
     turn.do(
         Observe(id=pending.id, images=images, openers_of=state.ask_openers, is_routine=is_routine)
     )
+
+
+def is_look_due(turn: Turn) -> bool:
+    """Whether the host is to be looked at now: one look that nothing but the time asks for may come a moment early."""
+    state, settings = turn.state, turn.settings
+    due = look_due(state, settings)
+    is_routine = not state.must_look and state.look_at is None
+    ahead = settings.timers.heartbeat // _AHEAD if is_routine else 0
+    return due is not None and later(turn.now, ahead) >= due
 
 
 def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from hafailover.group import calm, machine
+from hafailover.group import calm, machine, reporting
 from hafailover.group.actions import SendReport
 from hafailover.group.events import Event
 from hafailover.group.report import says_the_same
@@ -49,7 +49,10 @@ class Watch:
         if not self._confirms(before, turn, event):
             return False
         self.confirmed += 1
-        self._compare(turn, Turn(turn.state, turn.now, turn.settings))
+        spared = Turn(turn.state, turn.now, turn.settings)
+        if reporting.is_due_soon(spared):
+            reporting.repeat(spared)
+        self._compare(spared, Turn(turn.state, turn.now, turn.settings))
         return True
 
     def _compare(self, turn: Turn, whole: Turn) -> None:
