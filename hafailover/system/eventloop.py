@@ -12,6 +12,8 @@ _Result = TypeVar("_Result")
 
 _REALTIME_PRIORITY: Final = 10
 """Above everything ordinary, below what a kernel reserves for itself."""
+_GARBAGE_EVERY: Final = 10_000
+"""So many more objects than were freed are looked through for what refers to itself; Python's own measure is 700."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -35,10 +37,11 @@ def settle() -> None:
     """Take everything that start-up left behind out of the sight of the garbage collector.
 
     Modules and settings live as long as the process; looking through them again and again takes
-    milliseconds that an advertisement would be late.
+    milliseconds that an advertisement would be late. What comes later rarely refers to itself: it is looked for seldom.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_GARBAGE_EVERY)
 
 
 def become_realtime() -> bool:
