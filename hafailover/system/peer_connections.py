@@ -166,16 +166,7 @@ class OutgoingConnection(PeerConnection):
         on_fault: Callable[[Fault], None],
         on_closed: Callable[[PeerConnection], None],
     ) -> None:
-        """Make one.
-
-        Args:
-            wire: Its side of the channel.
-            newest: Filled by the owner and emptied here as reports go out.
-            owed: Returns what is to be acknowledged of the peer's reports, once; None = nothing.
-            on_answer: Called with every answer to a question.
-            on_fault: Called when it is broken.
-            on_closed: Called when it is over.
-        """
+        """Make one; ``newest`` is emptied as reports go out, ``owed`` tells once what of the peer's was taken."""
         super().__init__(wire, on_fault=on_fault, on_closed=on_closed)
         self._newest = newest
         self._owed = owed
