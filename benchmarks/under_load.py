@@ -48,7 +48,7 @@ def _takeovers(scale: Scale) -> Iterator[Figure]:
 
 def _in_the_lab(scale: Scale) -> Iterator[Figure]:
     """Yield the intervals of a pair with data, in namespaces of its own."""
-    fsck_s, megabytes = scale.of(60, 3), scale.of(64, 16)
+    fsck_s, megabytes = scale.of(60, 3), scale.of(256, 16)
     words = ("-m", "benchmarks.lab_under_load", str(INTERVAL_MS), str(fsck_s), str(megabytes))
     done = subprocess.run(
         sandbox.command(words), stdout=subprocess.PIPE, check=True, timeout=_LAB_LIMIT_S
