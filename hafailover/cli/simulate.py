@@ -100,7 +100,7 @@ def simulate(
     With --explore, a switchover and the way back from every fault are disturbed at each of their moments with
     each of ten or more faults; states that were met before are not gone on from. Printed are the number of states,
     and of pairs of node states, each of which has to have a way out. One fault takes half a minute, two take
-    four to twelve minutes, three take hours.
+    two to twelve minutes, three take hours.
 
     Exits with 1 if a promise of the arbiter was broken.
     """
