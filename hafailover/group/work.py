@@ -193,12 +193,14 @@ def observe(turn: Turn) -> None:
 
 
 def is_look_due(turn: Turn) -> bool:
-    """Whether the host is to be looked at now: one look that nothing but the time asks for may come a moment early."""
+    """Whether the host is to be looked at now: a look that nothing but its period asks for may come a moment early."""
     state, settings = turn.state, turn.settings
     due = look_due(state, settings)
-    is_routine = not state.must_look and state.look_at is None
-    ahead = settings.timers.heartbeat // _AHEAD if is_routine else 0
-    return due is not None and later(turn.now, ahead) >= due
+    if due is None or turn.now >= due:
+        return due is not None
+    # What somebody waits for is not answered by a look that began before its time.
+    ahead = later(turn.now, settings.timers.heartbeat // _AHEAD)
+    return not state.must_look and ahead >= _regular_at(state, settings)
 
 
 def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
@@ -209,9 +211,12 @@ def look_due(state: GroupState, settings: GroupSettings) -> Instant | None:
         return None
     if state.must_look:
         return state.look_at if state.look_at is not None else state.facts_at
-    regular = later(state.facts_at, settings.timers.observe_period * _patience(state))
-    due = (regular, state.look_at, _doubted_at(state, settings))
+    due = (_regular_at(state, settings), state.look_at, _doubted_at(state, settings))
     return min(each for each in due if each is not None)
+
+
+def _regular_at(state: GroupState, settings: GroupSettings) -> Instant:
+    return later(state.facts_at, settings.timers.observe_period * _patience(state))
 
 
 def _doubted_at(state: GroupState, settings: GroupSettings) -> Instant | None:
