@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hafailover.cli import lab_text
-from hafailover.cli.lab_place import ARBITER_HELP, ARBITERS, enter_place, standing_world
+from hafailover.cli.lab_place import (
+    ARBITER_HELP,
+    ARBITERS,
+    enter_place,
+    refuse_long_path,
+    standing_world,
+)
 from hafailover.cli.lab_standing import down, enter, fault, up
 from hafailover.config.problems import suggestion
 from hafailover.lab import scenario
@@ -189,6 +195,7 @@ async def _play(story: scenario.Scenario, *, keep: bool, quiet: bool) -> Outcome
 
     directory = Path(tempfile.mkdtemp(prefix="hafailover-lab-"))
     try:
+        refuse_long_path(directory)
         if not quiet:
             lab_text.print_title(story)
         async with standing_world(directory, story.tuning) as world:

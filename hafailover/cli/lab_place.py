@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ import click
 
 from hafailover.errors import EX_UNAVAILABLE
 from hafailover.lab import etcd_cluster, sandbox
+from hafailover.lab.node_files import NodeFiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,6 +26,9 @@ ARBITER_HELP: Final = (
     "servers, or a power switch (fence)."
 )
 
+_SOCKET_PATH_MAX: Final = 107
+"""Bytes of the path of a UNIX socket, unix(7)."""
+
 
 def enter_place(*arbiters: str) -> None:
     """Go on in namespaces of its own, or say what is missing for that."""
@@ -32,6 +37,20 @@ def enter_place(*arbiters: str) -> None:
         click.echo(missing, err=True)
         sys.exit(EX_UNAVAILABLE)
     sandbox.enter(["-m", "hafailover", *sys.argv[1:]])
+
+
+def refuse_long_path(directory: Path) -> None:
+    """See to it that the sockets of a lab in ``directory`` find room in their addresses.
+
+    Raises:
+        ClickException: Their paths would be too long.
+    """
+    longest = len(os.fsencode(NodeFiles(root=directory / "gateway").control_door))
+    if longest > _SOCKET_PATH_MAX:
+        raise click.ClickException(
+            f"{directory.parent} is too long a path for a lab: its sockets would have up to {longest} bytes, and "
+            f"{_SOCKET_PATH_MAX} is the most; choose a shorter one with TMPDIR"
+        )
 
 
 @asynccontextmanager

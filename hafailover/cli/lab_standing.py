@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hafailover.cli.lab_place import ARBITER_HELP, ARBITERS, enter_place, standing_world
+from hafailover.cli.lab_place import (
+    ARBITER_HELP,
+    ARBITERS,
+    enter_place,
+    refuse_long_path,
+    standing_world,
+)
 from hafailover.lab import scenario, standing
 from hafailover.lab.configuration import Tuning
 
@@ -44,6 +50,7 @@ def up(arbiter: str, megabytes: int, *, bare: bool) -> None:
     """
     enter_place(arbiter)
     directory = standing.default_directory()
+    refuse_long_path(directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     tuning = Tuning(arbiter=arbiter, image_megabytes=megabytes, metrics_port=9181)

@@ -6,7 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,6 @@ from tests.lab.idle import idle_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hafailover.lab.orders import Answer
 
@@ -89,14 +90,29 @@ def test_a_host_that_resets_itself_comes_back(
     in_own_namespaces(story)
 
 
-def test_a_lab_that_is_told_to_end_from_outside_leaves_nothing(able: None, tmp_path: Path) -> None:
+def test_a_lab_that_is_told_to_end_from_outside_leaves_nothing(able: None) -> None:
     words = (sys.executable, "-m", "hafailover", "lab", "up", "--bare", "--megabytes", "2")
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as lab:
-        assert lab.stdout is not None
-        assert lab.stdout.readline().startswith("The lab stands in ")
-        assert list(tmp_path.iterdir())
-        lab.terminate()
-        lab.communicate(timeout=60)
-        assert lab.returncode == 0
-    assert list(tmp_path.iterdir()) == []
+    with tempfile.TemporaryDirectory(prefix="hl") as place:  # Short: sockets lie deep below it.
+        environment = {**os.environ, "TMPDIR": place}
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as lab:
+            assert lab.stdout is not None
+            assert lab.stdout.readline().startswith("The lab stands in ")
+            assert list(Path(place).iterdir())
+            lab.terminate()
+            lab.communicate(timeout=60)
+            assert lab.returncode == 0
+        assert list(Path(place).iterdir()) == []
+
+
+def test_a_lab_whose_sockets_would_lie_too_deep_says_so(able: None, tmp_path: Path) -> None:
+    place = tmp_path / ("deep" * 20)
+    place.mkdir()
+    words = (sys.executable, "-m", "hafailover", "lab", "up", "--bare", "--megabytes", "2")
+    environment = {**os.environ, "TMPDIR": str(place)}
+
+    ended = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+
+    assert ended.returncode == 1
+    assert f"{place} is too long a path for a lab" in ended.stderr
+    assert "TMPDIR" in ended.stderr
+    assert list(place.iterdir()) == []
