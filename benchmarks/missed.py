@@ -34,7 +34,7 @@ at each start; it would take another way to make classes to get rid of that.""",
 keepalived sends one packet a second. An agent with data also looks at what GEOM shows, writes and syncs a canary
 through both copies, exchanges heartbeats on two networks, and probes: that is what a lost disk, a hung mirror or a
 silent peer is noticed by within a second, and none of it can be left out. The table says how often each agent wakes up
-per second and what one waking costs: what remains is the price of running Python a few dozen times per second. A group
+per second and what one waking costs: what remains is the price of running Python some ten times per second. A group
 without data does none of it, see the virtual routers above.""",
     ),
     (

@@ -35,7 +35,8 @@ def confirms(before: GroupState, turn: Turn, event: Event) -> bool:
         case AdvertisementAccepted(advertisement=advertisement):
             is_known = turn.state.role is Role.STANDBY and advertisement.priority > 0
         case StorageObserved():
-            is_known = turn.state.facts == before.facts
+            # A look that somebody waited for is followed by a whole step, whatever it shows.
+            is_known = not before.must_look and turn.state.facts == before.facts
         case _:
             return False
     return is_known and turn.settings.has_storage and is_calm(turn)
