@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 
 from hafailover.config.checked import Checked
-from hafailover.config.problems import START, Problem, suggestion
+from hafailover.config.problems import Problem, suggestion
 
 ENVIRONMENT = "HAFAILOVER_NODE"
 
@@ -19,7 +19,8 @@ def find_node(root: Checked, wanted: str | None) -> str | Problem:
             return told
         by = "--node" if wanted else ENVIRONMENT
         listed = ", ".join(nodes)
-        return _problem(f'{by} says "{told}", but the nodes are {listed}{suggestion(told, nodes)}')
+        text = f'{by} says "{told}", but the nodes are {listed}{suggestion(told, nodes)}'
+        return _problem(root, text)
     host = socket.gethostname()
     by_name = [name for name, node in nodes.items() if is_named(name, node, host)]
     if len(by_name) == 1:
@@ -28,10 +29,9 @@ def find_node(root: Checked, wanted: str | None) -> str | Problem:
     if len(by_address) == 1:
         return by_address[0]
     if by_address:
-        return _problem(
-            f"this host has the addresses of {' and '.join(by_address)}; say which with --node"
-        )
-    return _problem(_nobody(host, nodes))
+        both = " and ".join(by_address)
+        return _problem(root, f"this host has the addresses of {both}; say which with --node")
+    return _problem(root, _nobody(host, nodes))
 
 
 def is_named(name: str, node: Checked, host: str) -> bool:
@@ -70,5 +70,5 @@ def is_local(address: str) -> bool:
     return True
 
 
-def _problem(text: str) -> Problem:
-    return Problem(mark=START, key="nodes", text=text)
+def _problem(root: Checked, text: str) -> Problem:
+    return Problem(mark=root.place("nodes"), key="nodes", text=text)

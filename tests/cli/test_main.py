@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from hafailover.cli import orders, run
+from hafailover.cli import orders, run, status
 from hafailover.cli.main import COMMANDS
-from hafailover.errors import UnusableConfigurationError, WrongHostError
+from hafailover.errors import RequestRefusedError, UnusableConfigurationError, WrongHostError
 from hafailover.runtime.settings import NodeSettings
 from tests.cli.settings import data_node, plain_node
 
@@ -72,6 +73,39 @@ def test_status_as_json_without_an_agent_is_json(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["groups"] == []
 
 
+def test_what_is_wrong_with_the_command_line_is_unknown_to_monitoring_and_not_down(
+    tmp_path: Path,
+) -> None:
+    config = ("--config", str(tmp_path / "none.yaml"))
+    for words, said in (
+        (("--wat",), "No such option '--wat'"),
+        (("--json", "--watch"), "--watch is for a person"),
+        (("--nagios", *config), "none.yaml:1:1: cannot be read"),
+    ):
+        ended = hafailover("status", *words)
+        assert (ended.returncode, said in ended.stdout + ended.stderr) == (3, True), ended
+
+
+def test_a_group_that_the_agent_does_not_know_is_unknown_and_not_degraded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Refusing:
+        def __init__(self, _socket: Path) -> None:
+            pass
+
+        def ask(self, _word: str, group: str, **_options: object) -> None:
+            raise RequestRefusedError(f"there is no group {group}")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(status, "ControlClient", Refusing)
+    for form in ((), ("--json",), ("--nagios",)):
+        words = ["--socket", str(tmp_path / "sock"), "wob", *form]
+        ended = CliRunner().invoke(status.status, words, standalone_mode=False)
+        assert (ended.return_value, "there is no group wob" in ended.output) == (3, True), ended
+
+
 def test_an_order_without_an_agent_is_unavailable(tmp_path: Path) -> None:
     ended = hafailover("switchover", "--socket", str(tmp_path / "none.sock"), "web")
     assert (ended.returncode, ended.stdout) == (69, "")
@@ -87,14 +121,14 @@ def test_what_cannot_be_written_or_read_is_said_without_a_traceback(tmp_path: Pa
     config = ("--config", str(tmp_path / "none.yaml"))
     text = tmp_path / "text"
     text.write_text("no journal\n")
-    for words, status, said in (
+    for words, code, said in (
         (("support", *config, "--output", "/nowhere/x.tgz"), 71, "/nowhere/x.tgz: No such file"),
         (("drill", "--report", "/nowhere/x.html"), 2, "/nowhere/x.html cannot be written"),
         (("history", "--journal", str(text)), 1, "is no journal of hafailover"),
         (("history", "--journal", "/nowhere"), 1, "--journal names another file"),
     ):
         ended = hafailover(*words)
-        assert (ended.returncode, said in ended.stderr) == (status, True), ended
+        assert (ended.returncode, said in ended.stderr) == (code, True), ended
         assert "Traceback" not in ended.stderr
 
 

@@ -75,7 +75,7 @@ def test_a_stranger_is_told_what_was_compared() -> None:
         read(PAIR).this_node()
 
     assert str(caught.value) == (
-        'f:1:1: nodes: none of the nodes is this host: its name is "stranger", the nodes\' are '
+        'f:3:3: nodes: none of the nodes is this host: its name is "stranger", the nodes\' are '
         "a, b, and none of their addresses is on an interface here; say which with --node or "
         "HAFAILOVER_NODE"
     )
