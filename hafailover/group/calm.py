@@ -69,6 +69,7 @@ def _nothing_is_under_way(state: GroupState) -> bool:
         or state.dropping
         or state.service_call
         or state.resolving
+        or state.giving_up_since is not None
         or state.marking
         or state.withdrawing
         or state.passed

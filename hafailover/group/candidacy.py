@@ -41,6 +41,8 @@ def _copy_refusal(turn: Turn) -> str:
     state = turn.state
     if state.resolving is not None:
         return f"an operator gave this node's copy up: that of {turn.settings.peer} is kept"
+    if state.giving_up_since is not None:
+        return f"this node was given up for a drill: {turn.settings.peer} is to take over"
     for volume, record in state.records:
         if record.copy not in USABLE:
             doubt = f" ({record.doubt})" if record.doubt else ""

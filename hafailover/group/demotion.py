@@ -49,6 +49,7 @@ def begin(
             synced=turn.state.attempt.synced if turn.state.attempt is not None else (),
         ),
         attempt=None,
+        giving_up_since=None,
         # What the arbiter was asked for is carried out, or given up with the grant.
         dropping=turn.state.dropping if arbiters.is_strict(turn) else None,
         intent=0,
@@ -213,8 +214,7 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         if successor != named:
             turn.change_records(lambda _, record: changes.released(record, ""))
         if demotion.gives_up and is_identical:
-            turn.note(f"this copy is given up: that of {turn.settings.peer} was seen identical")
-            turn.change_records(lambda _, record: changes.outrun(record))
+            turn.set(giving_up_since=turn.now)
         guard.disarm(turn)
     if arbiters.released(turn) is not Progress.REACHED or not _may_destroy(turn):
         return

@@ -8,10 +8,12 @@ from hafailover.group import demotion, handover
 from hafailover.group.actions import AlertKind, RaiseAlert, RunStep, Severity
 from hafailover.group.events import OperatorAsked
 from hafailover.group.passing import reply
-from hafailover.group.report import Role
+from hafailover.group.report import GroupReport, Role
 from hafailover.group.state import Marking
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress, pursue, try_again_later
+from hafailover.lineage import changes
+from hafailover.lineage.compare import is_safe_with
 from hafailover.storage.closing import plan_unexported
 from hafailover.storage.steps import FileStep, FileTask, StepOutcome
 from hafailover.storage.view import VolumeView
@@ -62,8 +64,8 @@ def finish_mark(turn: Turn, number: int, outcome: StepOutcome) -> bool:
 def give_up(turn: Turn, order: OperatorAsked) -> None:
     """Let the group go as if this node were lost, without a handover: the peer has to take over alone.
 
-    The copy is given up only once it has been seen, closed, to be identical to the peer's: until then nothing is said
-    that a failure in between could turn into a loss.
+    The copy is given up only once it has been seen, closed, to be identical to the peer's, and once that one is no
+    more exported: until then nothing is said that a failure in between could turn into a loss.
     """
     problem = _obstacle(turn)
     if problem:
@@ -71,6 +73,28 @@ def give_up(turn: Turn, order: OperatorAsked) -> None:
         return
     reply(turn, order.id, f"{turn.settings.node} gives the group up", accepted=True)
     demotion.begin(turn, "a drill: this node is given up", gives_up=True)
+
+
+def advance_giving_up(turn: Turn, report: GroupReport | None) -> None:
+    """Give the copy up as soon as the peer's holds all of it on disk; keep it if the peer does not come to that.
+
+    What a ggated took may be in its host's memory only: a power cut of both would leave two stale copies.
+    """
+    since = turn.state.giving_up_since
+    if since is None:
+        return
+    if report is None or turn.now - since > turn.settings.timers.release_hold:
+        turn.set(giving_up_since=None)
+        turn.note(f"this copy is kept: {turn.settings.peer} did not take over in time")
+        return
+    theirs = dict(report.copies)
+    if all(
+        volume in theirs and is_safe_with(theirs[volume].record, record)
+        for volume, record in turn.state.durable
+    ):
+        turn.set(giving_up_since=None)
+        turn.note(f"this copy is given up: that of {turn.settings.peer} is identical, and closed")
+        turn.change_records(lambda _, record: changes.outrun(record))
 
 
 def withdraw(turn: Turn, order: OperatorAsked) -> None:

@@ -57,6 +57,7 @@ def begin(
     """
     turn.become(Role.PROMOTING, reason)
     turn.set(
+        giving_up_since=None,
         attempt=Attempt(
             epoch=epoch,
             session=turn.mint(),

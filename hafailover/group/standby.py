@@ -23,7 +23,7 @@ from hafailover.group.turn import Turn, first, put
 from hafailover.group.undertakings import Demotion
 from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
-from hafailover.lineage.compare import USABLE, Verdict
+from hafailover.lineage.compare import USABLE, Verdict, is_safe_with
 from hafailover.lineage.record import CopyState
 from hafailover.storage.closing import plan_closed, plan_marked
 from hafailover.storage.exporting import plan_exported
@@ -44,6 +44,7 @@ def advance(turn: Turn) -> None:
     report = turn.peer_report
     if report is not None:
         following.note(turn, report)
+    drilling.advance_giving_up(turn, report)
     candidacy.update(turn)
     if _take_over(turn):
         return
@@ -163,13 +164,12 @@ def yield_copy(turn: Turn) -> None:
         return
     if first(report.wishes, turn.settings.volumes[0].name) is not PeerWish.RECORD_STALE:
         return
-    theirs = {name: copy.record for name, copy in report.copies}
-    for name, record in turn.state.durable:
-        equals = (CopyState.IN_SYNC, CopyState.TOUCHED)
-        is_equal = name in theirs and theirs[name].copy in equals and record.copy in equals
-        if not is_equal or theirs[name].lineage != record.lineage:
-            return
-    turn.change_records(lambda _, record: changes.outrun(record))
+    theirs = dict(report.copies)
+    if all(
+        volume in theirs and is_safe_with(theirs[volume].record, record)
+        for volume, record in turn.state.durable
+    ):
+        turn.change_records(lambda _, record: changes.outrun(record))
 
 
 def _wish(turn: Turn, report: GroupReport | None) -> PeerWish:

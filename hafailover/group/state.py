@@ -125,6 +125,8 @@ class GroupState:
     restarting_since: Instant | None = None
     """When the agent was told to end and to leave everything as it runs."""
     resolving: Resolving | None = None
+    giving_up_since: Instant | None = None
+    """When this node let the group go for a drill; its copy is still good until the peer's is closed or served."""
     wall_s: int = 0
     """Unix seconds at ``started_at``, for people; 0 = not known."""
     minute: int | None = None

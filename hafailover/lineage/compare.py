@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from hafailover.lineage.changes import is_exported
 from hafailover.lineage.record import CopyState, LineageRecord
 
 USABLE: Final = (CopyState.IN_SYNC, CopyState.SOLE, CopyState.TOUCHED)
@@ -63,6 +64,20 @@ def compare(mine: Side, theirs: Side, *, has_token: bool = False) -> Verdict:
     if mine.record.lineage in theirs.record.ancestors:
         return Verdict.DIVERGED if mine.record.doubt else Verdict.THEIRS
     return Verdict.DIVERGED
+
+
+def is_safe_with(keeper: LineageRecord, record: LineageRecord) -> bool:
+    """Whether ``keeper`` has every acknowledged write of ``record`` on its disk, so that the latter may be given up.
+
+    What is exported may be in its host's memory only: with a power cut of both, nothing would be left.
+    """
+    equals = (CopyState.IN_SYNC, CopyState.TOUCHED)
+    return (
+        keeper.lineage == record.lineage
+        and keeper.copy in equals
+        and record.copy in equals
+        and not is_exported(keeper)
+    )
 
 
 def _gave_up(one: LineageRecord, other: LineageRecord) -> bool:

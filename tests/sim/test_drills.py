@@ -1,13 +1,17 @@
 """What a drill does to a pair: one node is lost on purpose, the other serves, everything comes back."""
 
+import pytest
+
 from hafailover.group.actions import Action, AlertKind, RaiseAlert, Reply, Severity
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
+from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.schedule import settle
+from hafailover.sim.striking import strike
 from hafailover.sim.world import World
-from hafailover.units import SECOND
+from hafailover.units import MILLISECOND, SECOND
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running, serving
 
 
@@ -59,6 +63,38 @@ def test_a_primary_is_not_given_up_when_the_peer_is_lost_on_the_way() -> None:
     assert copies(world)["A"] not in (CopyState.STALE, CopyState.SYNCING)
     world.power_on("B")
     assert settle(world, MINUTE)
+    assert_in_order(world)
+
+
+@pytest.mark.parametrize("after_ms", range(20, 120, 10))
+def test_both_may_lose_power_while_a_node_is_given_up(after_ms: int) -> None:
+    """The copy was given up before the other one was closed: what a ggated took may be gone with a power cut."""
+    world = running()
+    world.run_for(2 * SECOND)
+
+    order(world, "A", OrderKind.GIVE_UP)
+    world.run_for(after_ms * MILLISECOND)
+    for node in ("A", "B"):
+        world.power_off(node)
+    world.run_for(SECOND)
+    for node in ("A", "B"):
+        world.power_on(node)
+
+    assert settle(world, MINUTE)
+    assert_in_order(world)
+
+
+def test_a_node_that_was_given_up_serves_again_if_the_peer_does_not_take_over() -> None:
+    world = running()
+    world.run_for(2 * SECOND)
+
+    blind = Fault(kind=FaultKind.BLIND, node="B", wait_ns=0, span_ns=5 * MINUTE)
+    strike(world, blind)
+    order(world, "A", OrderKind.GIVE_UP)
+
+    assert world.run_until(lambda: serving(world) == [], 5 * SECOND)
+    assert world.run_until(lambda: serving(world) == ["A"], 2 * MINUTE)
+    assert settle(world, 10 * MINUTE)
     assert_in_order(world)
 
 

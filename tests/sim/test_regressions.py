@@ -443,3 +443,10 @@ def test_a_copy_that_was_to_be_called_in_sync_is_let_go_only_with_proof() -> Non
     struck = (strikes(FaultKind.FREEZE, "A", 29), strikes(FaultKind.FREEZE, "B", 78))
 
     assert replay(ArbiterKind.FENCE, struck) == []
+
+
+def test_a_copy_that_is_given_up_for_a_drill_is_good_until_the_other_one_is_closed() -> None:
+    """The peer could not see its storage, its export stayed open, and both hosts lost power: both copies were stale."""
+    outcome = run(612081, arbiter=ArbiterKind.FENCE)
+
+    assert outcome.is_good
