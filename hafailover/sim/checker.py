@@ -48,7 +48,7 @@ class Checker:
         self.is_split = False
         """Whether both nodes served in a partition that the arbiter does not guard against."""
         self.was_apart = False
-        """Whether the nodes could not talk on any network at some time."""
+        """Whether the nodes could not talk on any network at some time, or one took over from one that stood still."""
         self._mounted: tuple[str, ...] = ()
         self._is_odd = False
         self._seen: tuple[object, ...] = ()
@@ -172,6 +172,10 @@ class Checker:
 
     def _mounting(self, host: Host) -> None:
         """A volume was just mounted: it must have been clean, and no mixture of old and new."""
+        other = self.world.other(host)
+        if other.is_frozen and self._mounts(other):
+            # When it goes on its kernel may write alone before its agent comes to anything.
+            self.was_apart = True
         if host.name in self._mixtures:
             self._broken("S7", f"{host.name} mounted a copy in the middle of a rebuild")
         if host.kernel is None:

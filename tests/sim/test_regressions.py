@@ -450,3 +450,13 @@ def test_a_copy_that_is_given_up_for_a_drill_is_good_until_the_other_one_is_clos
     outcome = run(612081, arbiter=ArbiterKind.FENCE)
 
     assert outcome.is_good
+
+
+def test_a_host_that_stood_still_may_have_written_alone_and_is_not_overwritten() -> None:
+    """Its kernel let the peer's copy go by itself while it was being forced down: what it wrote then is an operator's."""
+    frozen = fault(FaultKind.FREEZE, "A", 24.803, 1.621)
+
+    outcome = run(40000095, arbiter=ArbiterKind.ETCD, faults=(frozen,))
+
+    assert outcome.is_good
+    assert outcome.is_diverged
