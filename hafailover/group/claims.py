@@ -10,8 +10,8 @@ from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Demotion
 from hafailover.lineage import changes
 from hafailover.lineage.evidence import moved_counters, private_writes
-from hafailover.lineage.record import CopyState
-from hafailover.storage.facts import ComponentState
+from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.storage.facts import Component, ComponentState
 from hafailover.storage.view import VolumeView
 
 
@@ -24,11 +24,7 @@ def see_identical(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         known = record.activation
         if view.mount is not None or view.mirror is None or known is None:
             continue
-        is_unmoved = (view.mirror.mirror_id, view.mirror.genid, view.mirror.syncid) == (
-            known.mirror_id,
-            known.genid,
-            known.syncid,
-        )
+        is_unmoved = not _has_moved(view, record)
         if view.has_two_active and is_unmoved and record.copy is CopyState.IN_SYNC:
             seen = demotion.seen_identical
             if view.settings.name not in seen:
@@ -58,12 +54,11 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             if demotion is not None and all(_has_peer(each) for each in views):
                 turn.set(demotion=replace(demotion, is_local_lost=True))
             return True
-        remote = view.remote
-        has_lost = view.mirror is not None and (
-            remote is None or remote.state is not ComponentState.ACTIVE
-        )
         evidence = private_writes(record, view.image) if view.image is not None else ""
-        if has_lost or evidence:
+        if _is_bare(view) and not evidence and _has_moved(view, record):
+            _judge_bare(turn, view, record)
+            return True
+        if evidence or (_is_active(view.local) and not _has_peer(view)):
             parting.claim(
                 turn,
                 f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} during the demotion",
@@ -73,14 +68,56 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
     return False
 
 
+def _judge_bare(turn: Turn, view: VolumeView, record: LineageRecord) -> None:
+    """The mirror has lost one copy, went on with the other one, and has lost that as well: which one was first?
+
+    Only what the kernel left in this node's own last sector can tell: the counters of before mean that this copy was.
+    """
+    name, image = view.settings.name, view.image
+    known = record.activation
+    is_first = (
+        image is not None
+        and image.metadata is not None
+        and known is not None
+        and image.metadata.mirror_id == known.mirror_id
+    )
+    if is_first:
+        turn.note(f"the copy of {turn.settings.peer} is now the newest of {name}")
+        turn.change_records(lambda _, each: changes.outrun(each))
+        return
+    reason = f"the mirror of {name} has lost both copies, and nothing shows which one it lost first"
+    turn.note(reason)
+    turn.change_records(lambda _, each: changes.diverged(each, reason))
+
+
+def _is_bare(view: VolumeView) -> bool:
+    """Whether the mirror is still there, without any component in service."""
+    return view.mirror is not None and not _is_active(view.local) and not _has_peer(view)
+
+
+def _has_moved(view: VolumeView, record: LineageRecord) -> bool:
+    """Whether the kernel counted a loss since the counters were recorded."""
+    mirror, known = view.mirror, record.activation
+    if mirror is None or known is None:
+        return True
+    return (mirror.mirror_id, mirror.genid, mirror.syncid) != (
+        known.mirror_id,
+        known.genid,
+        known.syncid,
+    )
+
+
 def _goes_on_elsewhere(view: VolumeView) -> bool:
     """Whether the kernel has lost this node's own component and goes on with the peer's alone."""
-    local = view.local
-    return _has_peer(view) and (local is None or local.state is not ComponentState.ACTIVE)
+    return _has_peer(view) and not _is_active(view.local)
 
 
 def _has_peer(view: VolumeView) -> bool:
-    return view.remote is not None and view.remote.state is ComponentState.ACTIVE
+    return _is_active(view.remote)
+
+
+def _is_active(component: Component | None) -> bool:
+    return component is not None and component.state is ComponentState.ACTIVE
 
 
 def soften(turn: Turn, views: tuple[VolumeView, ...]) -> None:

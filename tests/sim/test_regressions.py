@@ -453,10 +453,31 @@ def test_a_copy_that_is_given_up_for_a_drill_is_good_until_the_other_one_is_clos
 
 
 def test_a_host_that_stood_still_may_have_written_alone_and_is_not_overwritten() -> None:
-    """Its kernel let the peer's copy go by itself while it was being forced down: what it wrote then is an operator's."""
+    """Its kernel let the peer's copy go by itself in the forced demotion: what it wrote then is an operator's."""
     frozen = fault(FaultKind.FREEZE, "A", 24.803, 1.621)
 
     outcome = run(40000095, arbiter=ArbiterKind.ETCD, faults=(frozen,))
 
     assert outcome.is_good
     assert outcome.is_diverged
+
+
+@pytest.mark.parametrize("span", [0.2, 2.55])
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_a_mirror_that_lost_both_copies_is_no_reason_to_call_the_first_one_the_newest(
+    span: float, arbiter: ArbiterKind
+) -> None:
+    """The kernel went on with the peer's copy, then somebody destroyed the mirror by hand: A claimed to be the newest.
+
+    If the own sector can be read, it tells that this copy was lost first; else an operator chooses.
+    """
+    faults = (
+        fault(FaultKind.FREEZE, "A", 2.563, 5.958),
+        fault(FaultKind.DISK_ERRORS, "A", span, 3.5),
+        replace(fault(FaultKind.HAND, "A", 14.27, 0.24), choice=213),
+    )
+
+    outcome = run(624760, arbiter=arbiter, faults=faults)
+
+    assert outcome.is_good
+    assert outcome.is_diverged is (span > 1)
