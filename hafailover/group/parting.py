@@ -189,12 +189,25 @@ def _end(turn: Turn, views: tuple[VolumeView, ...], dropping: Dropping) -> None:
 def record_counters(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     """Write down what the mirrors' counters are while nothing is wrong."""
     for view in views:
-        if view.mirror is not None:
-            seen = Activation(
-                boot=turn.state.boot,
-                mirror_id=view.mirror.mirror_id,
-                genid=view.mirror.genid,
-                syncid=view.mirror.syncid,
-            )
+        seen = _counters(turn, view)
+        if seen is not None:
             record = turn.state.record(view.settings.name)
             turn.set_records(((view.settings.name, changes.activated(record, seen)),))
+
+
+def are_counters_recorded(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
+    """Whether the records have the mirrors' present counters."""
+    return all(
+        turn.state.record(view.settings.name).activation == _counters(turn, view) for view in views
+    )
+
+
+def _counters(turn: Turn, view: VolumeView) -> Activation | None:
+    if view.mirror is None:
+        return None
+    return Activation(
+        boot=turn.state.boot,
+        mirror_id=view.mirror.mirror_id,
+        genid=view.mirror.genid,
+        syncid=view.mirror.syncid,
+    )

@@ -9,7 +9,7 @@ from hafailover.group import parting
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.contact import REPLICATION, group_verdict, heard_networks
 from hafailover.group.exports import every_unit, peer_export, sessions_behind, sessions_open
-from hafailover.group.parting import record_counters
+from hafailover.group.parting import are_counters_recorded, record_counters
 from hafailover.group.report import CopyReport, GroupReport, PeerWish, Role
 from hafailover.group.settings import ArbiterKind, Automatism
 from hafailover.group.state import RebuildStart
@@ -137,13 +137,18 @@ def wish(turn: Turn) -> PeerWish:
     if is_in_sync(turn):
         return PeerWish.NOTHING
     views = turn.views()
-    if state.pairing.units and views is not None and all(view.has_two_active for view in views):
+    if state.pairing.units and views is not None and _are_complete(turn, views):
         return PeerWish.RECORD_IN_SYNC
     if state.pairing.units:
         return PeerWish.REBUILD
     if _is_behind(turn, report):
         return PeerWish.RECORD_STALE
     return PeerWish.REBUILD if wants_peer(turn, report) else PeerWish.NOTHING
+
+
+def _are_complete(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
+    """Whether the peer may call its copies in sync: with that it takes over which counters the mirrors have."""
+    return are_counters_recorded(turn, views) and all(view.has_two_active for view in views)
 
 
 def _is_behind(turn: Turn, report: GroupReport) -> bool:
@@ -270,6 +275,9 @@ def _finish(turn: Turn, views: tuple[VolumeView, ...], report: GroupReport) -> N
     """Both copies are ACTIVE everywhere; once the peer has recorded it, this node does."""
     for view in views:
         _note_unit(turn, view)
+    if not are_counters_recorded(turn, views):
+        record_counters(turn, views)
+        return
     copies = dict(report.copies)
     for name, record in turn.state.records:
         theirs = copies[name].record if name in copies else None

@@ -144,7 +144,7 @@ def forced_on(
 
 
 def joined(record: LineageRecord, theirs: LineageRecord) -> LineageRecord:
-    """The copy was seen complete beside the primary's, whose lineage it takes."""
+    """The copy was seen complete beside the primary's, whose lineage it takes, and the counters of their mirror."""
     return replace(
         record,
         lineage=theirs.lineage,
@@ -153,6 +153,7 @@ def joined(record: LineageRecord, theirs: LineageRecord) -> LineageRecord:
         copy=CopyState.IN_SYNC,
         clean=True,
         doubt="",
+        activation=theirs.activation,
     )
 
 

@@ -481,3 +481,11 @@ def test_a_mirror_that_lost_both_copies_is_no_reason_to_call_the_first_one_the_n
 
     assert outcome.is_good
     assert outcome.is_diverged is (span > 1)
+
+
+def test_a_copy_that_has_just_come_into_sync_knows_the_counters_of_its_mirror() -> None:
+    """It had those of before it was let go, its host was fenced a moment later, and the copies were called diverged."""
+    outcome = run(631830, arbiter=ArbiterKind.FENCE)
+
+    assert outcome.is_good
+    assert not outcome.is_diverged
