@@ -48,7 +48,7 @@ class Checker:
         self.is_split = False
         """Whether both nodes served in a partition that the arbiter does not guard against."""
         self.was_apart = False
-        """Whether the nodes could not talk on any network at some time, or one took over from one that stood still."""
+        """Whether the nodes could not talk at some time, or one that had stood still wrote alone when it went on."""
         self._mounted: tuple[str, ...] = ()
         self._is_odd = False
         self._seen: tuple[object, ...] = ()
@@ -58,6 +58,8 @@ class Checker:
         """By node, how many mounts its kernel took away by itself, their device being gone, and when the last one."""
         self._mixtures: set[str] = set()
         """Nodes whose copy is in the middle of a rebuild."""
+        self._outlived: set[str] = set()
+        """Nodes from which the other one took over while they stood still with the volume mounted."""
         self._alone: set[str] = set()
         """Nodes that went on without the peer's copy by a step of their own; the kernel's own drop is none."""
         self._ahead: dict[str, tuple[int, int]] = {}
@@ -174,8 +176,7 @@ class Checker:
         """A volume was just mounted: it must have been clean, and no mixture of old and new."""
         other = self.world.other(host)
         if other.is_frozen and self._mounts(other):
-            # When it goes on its kernel may write alone before its agent comes to anything.
-            self.was_apart = True
+            self._outlived.add(other.name)
         if host.name in self._mixtures:
             self._broken("S7", f"{host.name} mounted a copy in the middle of a rebuild")
         if host.kernel is None:
@@ -198,6 +199,11 @@ class Checker:
         self._mixtures.discard(self.world.other(source).name)
         self._alone.discard(source.name)
         self._ahead.clear()
+
+    def dropped(self, host: Host) -> None:
+        """A kernel let a component go. If that of a host whose time is over did so by itself, it writes alone now."""
+        if host.name in self._outlived - self._alone:
+            self.was_apart = True
 
     def went_alone(self, host: Host) -> None:
         """A mirror was launched with this host's copy only, or the peer's was taken out of it by a step."""

@@ -248,6 +248,8 @@ class Host:
                 self.world.checker.rebuild_ended(self)
             elif not text.endswith("stopped."):
                 self.world.checker.rebuild_began(self)
+        elif text.endswith("disconnected."):
+            self.world.checker.dropped(self)
         elif text.endswith("launched (2/2)."):
             self.world.checker.joined(self)
         elif text.endswith("launched (1/1)."):
