@@ -4,8 +4,9 @@ Each leaves the pair where a real loss would leave it, and the pair comes back b
 loss would not ask first; everything else is: a drill begins in a healthy pair only.
 """
 
-from hafailover.group import demotion, handover
+from hafailover.group import arbiters, demotion, handover
 from hafailover.group.actions import AlertKind, RaiseAlert, RunStep, Severity
+from hafailover.group.contact import is_acting
 from hafailover.group.events import OperatorAsked
 from hafailover.group.passing import reply
 from hafailover.group.report import GroupReport, Role
@@ -17,7 +18,7 @@ from hafailover.lineage.compare import is_safe_with
 from hafailover.storage.closing import plan_unexported
 from hafailover.storage.steps import FileStep, FileTask, StepOutcome
 from hafailover.storage.view import VolumeView
-from hafailover.units import seconds
+from hafailover.units import Instant, seconds
 
 _MARK_DEADLINE = seconds(30)
 """Longer than writes ever wait for a lost copy: how long they wait is what is measured."""
@@ -83,11 +84,11 @@ def advance_giving_up(turn: Turn, report: GroupReport | None) -> None:
     since = turn.state.giving_up_since
     if since is None:
         return
-    if report is None or turn.now - since > turn.settings.timers.release_hold:
+    if _may_keep(turn, report, since):
         turn.set(giving_up_since=None)
         turn.note(f"this copy is kept: {turn.settings.peer} did not take over in time")
         return
-    theirs = dict(report.copies)
+    theirs = dict(report.copies) if report is not None else {}
     if all(
         volume in theirs and is_safe_with(theirs[volume].record, record)
         for volume, record in turn.state.durable
@@ -95,6 +96,13 @@ def advance_giving_up(turn: Turn, report: GroupReport | None) -> None:
         turn.set(giving_up_since=None)
         turn.note(f"this copy is given up: that of {turn.settings.peer} is identical, and closed")
         turn.change_records(lambda _, record: changes.outrun(record))
+
+
+def _may_keep(turn: Turn, report: GroupReport | None, since: Instant) -> bool:
+    """Whether this node may serve again: a peer that is silent may serve by now, and only a strict arbiter knows."""
+    if report is None:
+        return arbiters.is_strict(turn)
+    return not is_acting(report) and turn.now - since > turn.settings.timers.release_hold
 
 
 def withdraw(turn: Turn, order: OperatorAsked) -> None:

@@ -8,6 +8,7 @@ from hafailover.group.report import Role
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
+from hafailover.sim.network import NETWORKS
 from hafailover.sim.schedule import settle
 from hafailover.sim.striking import strike
 from hafailover.sim.world import World
@@ -96,6 +97,28 @@ def test_a_node_that_was_given_up_serves_again_if_the_peer_does_not_take_over() 
     assert world.run_until(lambda: serving(world) == ["A"], 2 * MINUTE)
     assert settle(world, 10 * MINUTE)
     assert_in_order(world)
+
+
+@pytest.mark.parametrize("after_ms", range(40, 130, 10))
+def test_a_node_that_was_given_up_takes_nothing_back_from_a_peer_that_it_does_not_hear(
+    after_ms: int,
+) -> None:
+    """The peer may have taken over in that very moment: without a strict arbiter nobody knows.
+
+    Cut off earlier, before it has seen its copy identical to the peer's, it gives nothing up: that is a plain partition.
+    """
+    world = running()
+    world.run_for(2 * SECOND)
+
+    order(world, "A", OrderKind.GIVE_UP)
+    world.run_for(after_ms * MILLISECOND)
+    for network in NETWORKS:
+        world.network.cut(network, "A", "B")
+        world.network.cut(network, "B", "A")
+    assert world.run_until(lambda: "A" not in serving(world), 10 * SECOND)
+    world.run_for(MINUTE)
+
+    assert "A" not in serving(world)
 
 
 def test_a_primary_is_not_given_up_in_a_pair_that_is_not_healthy() -> None:
