@@ -105,7 +105,7 @@ def test_a_node_that_was_given_up_takes_nothing_back_from_a_peer_that_it_does_no
 ) -> None:
     """The peer may have taken over in that very moment: without a strict arbiter nobody knows.
 
-    Cut off earlier, before it has seen its copy identical to the peer's, it gives nothing up: that is a plain partition.
+    Cut off before it has seen its copy identical to the peer's, it gives nothing up: that is a plain partition.
     """
     world = running()
     world.run_for(2 * SECOND)
