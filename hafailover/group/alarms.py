@@ -135,7 +135,8 @@ def _service_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
     stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
     if stalled and state.role is Role.PRIMARY and state.dropping is None:
-        text = f"no write has been completed for {max(stalled) // SECOND} s: look at this node's own disk"
+        error = f" ({state.canary_problem})" if state.canary_problem else ""
+        text = f"no write has been completed for {max(stalled) // SECOND} s{error}: look at this node's own disk"
         yield AlertKind.LOCAL_COPY_LOST, Severity.CRITICAL, text
 
 

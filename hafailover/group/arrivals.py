@@ -230,7 +230,8 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
         case CanaryWritten(volume=volume, problem=problem, took_ns=took_ns, age_ns=age_ns):
             known = first(turn.state.canaries, volume)
             if problem:
-                turn.set(canary_problem=problem, look_at=turn.now)
+                errors = put(turn.state.canary_errors, volume, later(turn.now, -age_ns))
+                turn.set(canary_problem=problem, canary_errors=errors, look_at=turn.now)
             elif known is not None:
                 written = later(turn.now, -age_ns)
                 latest = put(turn.state.canaries, volume, max(known, written))

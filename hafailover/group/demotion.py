@@ -70,7 +70,8 @@ def stop_watching(turn: Turn) -> None:
     for volume in turn.settings.volumes:
         turn.do(WatchCanary(volume=volume.name, mount_point=volume.mount_point, is_on=False))
         turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=False))
-    turn.set(canaries=(), synced_images=(), image_failed_at=None, canary_problem="")
+    turn.set(canaries=(), canary_errors=(), canary_problem="")
+    turn.set(synced_images=(), image_failed_at=None)
 
 
 def advance(turn: Turn) -> None:

@@ -42,12 +42,14 @@ def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
     """Return when the peer's copy counts as lost because no write is completed, if none is until then.
 
     Peer health is I/O progress. A late canary is borne a little longer while the peer's heartbeats on the replication
-    link are in time, since then it may be this node's own disk that is slow.
+    link are in time, since then it may be this node's own disk that is slow. One that comes back with an error has not
+    waited for the peer's copy: that is kept, and the own one looked at.
     """
     if not state.canaries or not state.pairing.units or state.dropping or state.listen_until:
         return None
     timers = settings.timers
-    oldest = min([at for _, at in state.canaries])
+    errors = dict(state.canary_errors)
+    oldest = min([max(at, errors.get(name, at)) for name, at in state.canaries])
     overdue = later(oldest, timers.canary_period + timers.canary_deadline)
     heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
     due = overdue

@@ -33,8 +33,9 @@ def is_lost(turn: Turn) -> bool:
 def _is_unseen(turn: Turn) -> bool:
     """Give the own copy up that may be lost, when nobody can look and no write is completed.
 
-    The own disk has answered with an error. If the mirror has dropped this node's copy for it, the peer's is the newer
-    one, and to let it go would call the older one the data. If writes fail, it may have dropped both.
+    The own disk has answered with an error, or every write fails. If the mirror has dropped this node's copy for it,
+    the peer's is the newer one, and to let it go would call the older one the data. If writes fail, it may have dropped
+    both, or there is no mount any more.
     """
     state = turn.state
     failed_at = state.image_failed_at
@@ -47,9 +48,10 @@ def _is_unseen(turn: Turn) -> bool:
         return False
     if failed_at is not None and turn.now - failed_at <= turn.settings.timers.canary_deadline:
         return True  # A look was asked for with the error, and is given a moment.
-    reason = (
-        "this node's own disk answers with errors, and what the mirror made of it cannot be seen"
-    )
+    what = "this node's own disk answers with errors"
+    if failed_at is None:
+        what = f"writes fail ({state.canary_problem})"
+    reason = f"{what}, and what the mirror made of it cannot be seen"
     _give_up(turn, turn.last_seen() or (), reason, is_forced=True)
     return True
 
@@ -87,3 +89,5 @@ def _give_up(
             turn.set(demotion=replace(turn.state.demotion, is_local_lost=True))
         return
     demotion.begin(turn, reason, is_forced=is_forced)
+    if is_forced and turn.state.demotion is not None:
+        turn.set(demotion=replace(turn.state.demotion, is_own_doubted=True))

@@ -197,6 +197,8 @@ class GroupState:
     """Export sessions of the peer that were let go: none is used again, a child of theirs may still hold writes."""
     canaries: tuple[tuple[str, Instant], ...] = ()
     canary_problem: str = ""
+    canary_errors: tuple[tuple[str, Instant], ...] = ()
+    """By volume, when a canary last came back with an error: nothing waits for the peer's copy then."""
     progress: tuple[tuple[str, Instant], ...] = ()
     """By volume, the last proof that its writes reach the peer's copy: a canary that came back, or its first ggate."""
     in_sync_since: Instant | None = None

@@ -9,6 +9,7 @@ from hafailover.group.undertakings import Demotion
 from hafailover.group.work import run_urgent
 from hafailover.lineage import changes
 from hafailover.storage.closing import kill_users
+from hafailover.storage.facts import ComponentState
 
 
 def notice_isolation(turn: Turn) -> None:
@@ -81,7 +82,7 @@ def free_stuck(turn: Turn) -> None:
     state, demotion = turn.state, turn.state.demotion
     if demotion is None or demotion.is_isolated or not state.pairing.units:
         return
-    if demotion.is_local_lost:
+    if demotion.is_local_lost or (demotion.is_own_doubted and not _is_own_whole(turn)):
         return
     if state.dropping is None and _is_stuck(turn, demotion):
         report = turn.peer_report
@@ -95,6 +96,14 @@ def free_stuck(turn: Turn) -> None:
             parting.begin(turn, reason)
     if turn.state.dropping is not None and not ends_users(turn):
         parting.let_go(turn)
+
+
+def _is_own_whole(turn: Turn) -> bool:
+    """Whether this node's own copies are seen in service."""
+    views = turn.views()
+    return views is not None and all(
+        view.local is not None and view.local.state is ComponentState.ACTIVE for view in views
+    )
 
 
 def _is_stuck(turn: Turn, demotion: Demotion) -> bool:

@@ -86,14 +86,19 @@ def committed(turn: Turn, record: ArbiterRecord) -> ArbiterRecord:
 
 
 def _dropping(turn: Turn) -> ChangeStanding | None:
-    """Take the peer out of the set, with the lineage that this node goes on under."""
-    dropping = turn.state.dropping
+    """Take the peer out of the set, with the lineage that this node goes on under.
+
+    Not once this node may be reset at any moment: the peer's copy has to go on counting, unless it lacks something.
+    """
+    dropping, demotion = turn.state.dropping, turn.state.demotion
     record = _record(turn)
     if dropping is None or dropping.is_granted or record.phase is not Phase.SERVING:
         return None
+    if demotion is not None and demotion.is_isolated and not dropping.is_claimed:
+        return None
     lineages = tuple((name, dropping.lineage) for name, _ in turn.state.records)
     alone = replace(record, in_sync=(turn.settings.node,), lineages=tuple(sorted(lineages)))
-    return _change(turn, Purpose.DROP, alone)
+    return None if alone == record else _change(turn, Purpose.DROP, alone)
 
 
 def _adding(turn: Turn) -> ChangeStanding | None:

@@ -62,6 +62,7 @@ class Demotion:
         is_isolated: Whether this node may be cut off: then the peer waits for it to stop, and the limit is short.
         gives_up: Whether the copy is given up once it was seen identical to the peer's, for a drill.
         is_local_lost: Whether this node's own copy failed: the peer's is the newest then, and is never let go.
+        is_own_doubted: Whether the own copy may have failed, and nobody can look: then the peer's is not let go either.
         limit: That limit, where it is another than the one for a forced demotion; in nanoseconds.
         is_closed: Whether all is seen closed and recorded, and only the arbiter's grant is left to be given back.
         synced: Volumes whose image was fsynced after its last export ended, by the promotion that is being undone.
@@ -76,6 +77,7 @@ class Demotion:
     is_isolated: bool = False
     gives_up: bool = False
     is_local_lost: bool = False
+    is_own_doubted: bool = False
     limit: Nanoseconds | None = None
     is_closed: bool = False
     synced: tuple[str, ...] = ()

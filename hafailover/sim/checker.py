@@ -16,6 +16,8 @@ from hafailover.sim.network import LAN, NETWORKS
 from hafailover.units import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hafailover.sim.host import Host
     from hafailover.sim.world import World
 
@@ -54,6 +56,8 @@ class Checker:
         self._seen: tuple[object, ...] = ()
         self._parted_at: int | None = None
         self._meddled_at: int | None = None
+        self._typed: list[tuple[str, int]] = []
+        """Host and its life of every command that was typed past an agent and has not ended."""
         self._unmounted: dict[str, tuple[int, int]] = {}
         """By node, how many mounts its kernel took away by itself, their device being gone, and when the last one."""
         self._mixtures: set[str] = set()
@@ -81,6 +85,11 @@ class Checker:
         for host in hosts:
             if host.name in mounted and host.name not in self._mounted:
                 self._mounting(host)
+            is_typed = (host.name, host.life) in self._typed
+            if is_typed and host.name in self._mounted and host.name not in mounted:
+                self._meddled_at = (
+                    self.world.timeline.now
+                )  # An unmount that was typed may have hung until now.
         self._mounted = mounted
         addressed = [host for host in hosts if host.virtual and host.is_on]
         bare = [host.name for host in addressed if host.name not in mounted]
@@ -100,9 +109,16 @@ class Checker:
                 continue
             self._broken("S6", f"the address is up on {name}, where the volume is not mounted")
 
-    def meddled(self) -> None:
-        """A human types a command past the agent: the agent needs a moment to see it."""
+    def meddled(self, host: Host) -> Callable[[object], None]:
+        """A human types a command past the agent, which needs a moment to see it. Return what to call at its end."""
+        typed = (host.name, host.life)
         self._meddled_at = self.world.timeline.now
+        self._typed.append(typed)
+
+        def ended(_: object) -> None:
+            self._typed.remove(typed)
+
+        return ended
 
     def _was_unmounted(self, host: Host) -> bool:
         """Whether the kernel took a mount away by itself a moment ago: its agent has to see that first."""

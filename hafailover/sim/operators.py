@@ -9,7 +9,6 @@ from hafailover.group.report import Role
 from hafailover.units import SECOND
 
 if TYPE_CHECKING:
-    from hafailover.emulation.effects import CommandFinished
     from hafailover.sim.host import Host
     from hafailover.sim.world import World
 
@@ -100,7 +99,7 @@ def type_command(world: World, host: Host, choice: int) -> None:
     }
     line = words.format(mount_point=volume.mount_point, mirror=volume.mirror, **units)
     world.note(host.name, f"BY HAND: {line}")
-    world.checker.meddled()
+    ended = world.checker.meddled(host)
     program, _, rest = line.partition(" ")
     if program == "kill":
         for pid in host.processes.pids(rest):
@@ -108,9 +107,6 @@ def type_command(world: World, host: Host, choice: int) -> None:
     elif program == "ifconfig":
         host.virtual = set()
     else:
-        host.run(tuple(line.split()), _ignore)
-
-
-def _ignore(effect: CommandFinished) -> None:
-    """What it says is read by nobody."""
-    del effect
+        host.run(tuple(line.split()), ended)
+        return
+    ended(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,10 @@ class Workload:
             self.world.timeline.after(WRITE_PERIOD, lambda: self._next(host, volume, token, life))
 
     def write_canary(self, host: Host, volume: VolumeSettings, done: Callable[[int], None]) -> None:
-        """Write and flush the agent's canary into a block of its own."""
+        """Write and flush the agent's canary into a block of its own; like the real one, only where it is mounted."""
+        if not self._is_mounted(host, volume):
+            done(errno.EPERM)
+            return
         self._canary += 1
         data = _RECORD.pack(self._canary, 0).ljust(_BLOCK, b"c")
 

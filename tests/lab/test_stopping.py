@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120
+TALES = (("status",), ("history", "--last", "60"))
 STOP = """
 (exec -a daemon: /bin/sh -c 'trap "service hafailover stop; exit 0" TERM
     echo $$ >{root}/supervisor.pid; while :; do sleep 0.1; done') &
@@ -55,12 +57,21 @@ class Console:
         return await self._world.nodes["A"].run(*words, deadline_s=300)
 
     async def status(self, node: str) -> int:
-        asked = self._world.hafailover("status")
-        return (await self._world.nodes[node].run(*asked)).status
+        return (await self._say(node, "status")).status
 
     async def until(self, node: str, *statuses: int) -> None:
-        while await self.status(node) not in statuses:  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.2)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while await self.status(node) not in statuses:  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            said = [await self._say(each, *words) for each in self._world.nodes for words in TALES]
+            texts = [text for each in said for text in (each.output, each.error) if text]
+            wanted = " or ".join(str(status) for status in statuses)
+            pytest.fail("\n".join((f"the status of {node} did not become {wanted}:", *texts)))
+
+    async def _say(self, node: str, *words: str) -> Ended:
+        return await self._world.nodes[node].run(*self._world.hafailover(*words))
 
 
 def test_a_stop_warns_of_what_would_be_missing_and_waits_for_it(

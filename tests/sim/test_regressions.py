@@ -489,3 +489,47 @@ def test_a_copy_that_has_just_come_into_sync_knows_the_counters_of_its_mirror() 
 
     assert outcome.is_good
     assert not outcome.is_diverged
+
+
+@pytest.mark.parametrize(
+    ("seed", "arbiter"),
+    [(640041, ArbiterKind.FENCE), (644729, ArbiterKind.ETCD), (644729, ArbiterKind.FENCE)],
+)
+def test_an_unmount_by_hand_is_noticed_though_the_storage_cannot_be_seen(
+    seed: int, arbiter: ArbiterKind
+) -> None:
+    """The canary has nothing to write to any more; an unmount that hung until the peer was let go is seen at once."""
+    outcome = run(seed, arbiter=arbiter)
+
+    assert outcome.is_good
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
+@pytest.mark.parametrize(("disk", "hand"), [(0.6, 0.7), (0.9, 1.0)])
+def test_a_copy_that_may_have_failed_unseen_is_not_the_one_that_goes_on_alone(
+    disk: float, hand: float, arbiter: ArbiterKind
+) -> None:
+    """The kernel had lost A's copy while nobody could look, and the unmount by hand made writes fail: B was let go."""
+    faults = (
+        fault(FaultKind.BLIND, "A", 13, 2.5),
+        fault(FaultKind.DISK_ERRORS, "A", 3, disk),
+        replace(fault(FaultKind.HAND, "A", 0.2, hand), choice=1),
+    )
+
+    outcome = run(1, arbiter=arbiter, faults=faults)
+
+    assert outcome.is_good
+
+
+def test_writes_that_fail_are_no_reason_to_let_the_peer_go() -> None:
+    """Somebody unmounts by hand while nobody can look: nothing waits for the peer, whose copy is whole."""
+    told: list[str] = []
+    faults = (
+        fault(FaultKind.BLIND, "A", 13, 1),
+        replace(fault(FaultKind.HAND, "A", 0.2, 0.1), choice=1),
+    )
+
+    outcome = run(1, arbiter=ArbiterKind.FENCE, faults=faults, tell=told.append)
+
+    assert outcome.is_good
+    assert not [line for line in told if "let go" in line]
