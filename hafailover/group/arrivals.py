@@ -303,8 +303,8 @@ def lateness(turn: Turn) -> int:
 def late(turn: Turn, late_ns: int) -> None:
     """This process was away. A peer may have taken over: the address goes first, then this node listens.
 
-    A primary lets nothing go while it listens, since letting go acknowledges what waits. A standby counts the peer's
-    silence from now on.
+    A primary lets nothing go while it listens, since letting go acknowledges what waits; nor does one that stops to
+    serve, whose peer is to go on. A standby counts the peer's silence from now on.
     """
     if late_ns <= turn.settings.timers.lateness:
         return
@@ -330,8 +330,12 @@ def late(turn: Turn, late_ns: int) -> None:
         turn.change_records(
             lambda _, record: changes.isolated(record) if changes.is_exported(record) else record
         )
-    if turn.state.role not in (Role.PRIMARY, Role.PROMOTING):
+    if turn.state.role not in (Role.PRIMARY, Role.PROMOTING, Role.DEMOTING):
         return
     turn.set(listen_until=later(turn.now, turn.settings.silence))
-    if late_ns > turn.settings.takeover_silence // 2 and turn.state.addresses_wanted:
+    if (
+        turn.state.role is not Role.DEMOTING
+        and late_ns > turn.settings.takeover_silence // 2
+        and turn.state.addresses_wanted
+    ):
         addresses.take_down(turn)

@@ -230,6 +230,7 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
         dropping=None,
         unprotected_since=None,
         loss_at=None,
+        listen_until=None,
         ask_openers=(),
     )
     settle(turn)

@@ -77,10 +77,11 @@ def free_stuck(turn: Turn) -> None:
 
     Not when this node may be the isolated one: then what waits must never be acknowledged, and the host is reset. If
     the peer serves already, this node's copy is behind: its users are ended before anything is acknowledged to them.
-    Not when it is this node's own disk that hangs either: the peer's copy is the only whole one.
+    Not when it is this node's own disk that hangs either: the peer's copy is the only whole one. And not before a node
+    that was away itself has listened.
     """
     state, demotion = turn.state, turn.state.demotion
-    if demotion is None or demotion.is_isolated or not state.pairing.units:
+    if demotion is None or demotion.is_isolated or not state.pairing.units or _listens(turn):
         return
     if demotion.is_local_lost or (demotion.is_own_doubted and not _is_own_whole(turn)):
         return
@@ -96,6 +97,17 @@ def free_stuck(turn: Turn) -> None:
             parting.begin(turn, reason)
     if turn.state.dropping is not None and not ends_users(turn):
         parting.let_go(turn)
+
+
+def _listens(turn: Turn) -> bool:
+    """After own lateness: whether the peer has not had the time yet to be heard again."""
+    until = turn.state.listen_until
+    if until is None:
+        return False
+    if turn.now < until and turn.state.dropping is None:
+        return True
+    turn.set(listen_until=None)
+    return False
 
 
 def _is_own_whole(turn: Turn) -> bool:
