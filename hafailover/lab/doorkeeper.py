@@ -30,7 +30,8 @@ def attend(words: Sequence[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD, *_ENDING))
     sys.stdout.flush()
     argv = ("setpriv", "--pdeathsig", "KILL", *words)
-    pid = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=())
+    # What a shell starts with "&" ignores SIGINT, and would be deaf inside.
+    pid = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=(), setsigdef=_ENDING)
     while True:
         heard = signal.sigwaitinfo((signal.SIGCHLD, *_ENDING))
         ended, status = os.waitpid(pid, os.WNOHANG)

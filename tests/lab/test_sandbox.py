@@ -67,9 +67,10 @@ except KeyboardInterrupt:
 
 
 @contextmanager
-def _place() -> Iterator[subprocess.Popen[str]]:
-    """Something that runs in a place of its own."""
-    command = (sys.executable, "-c", INSIDE, INSIDE)
+def _place(*, is_in_background: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Something that runs in a place of its own; in the background as by the "&" of a script."""
+    heed = "trap '' INT; " if is_in_background else ""
+    command = ("sh", "-c", f'{heed}exec "$@"', "sh", sys.executable, "-c", INSIDE, INSIDE)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as place:
         assert place.stdout is not None
         assert place.stdout.readline() == "inside\n"
@@ -88,6 +89,15 @@ def test_who_is_told_to_end_outside_ends_in_order_inside(number: signal.Signals)
         said, _ = place.communicate(timeout=30)
         assert said == "ended in order\n"
         assert place.returncode == 7
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("able")
+def test_what_a_script_has_put_into_the_background_ends_in_order_too() -> None:
+    with _place(is_in_background=True) as place:
+        place.terminate()
+        said, _ = place.communicate(timeout=30)
+        assert said == "ended in order\n"
 
 
 @pytest.mark.lab
