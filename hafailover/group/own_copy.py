@@ -48,11 +48,12 @@ def _is_unseen(turn: Turn) -> bool:
         return False
     if failed_at is not None and turn.now - failed_at <= turn.settings.timers.canary_deadline:
         return True  # A look was asked for with the error, and is given a moment.
-    what = "this node's own disk answers with errors"
+    what, views = "this node's own disk answers with errors", turn.last_seen() or ()
     if failed_at is None:
-        what = f"writes fail ({state.canary_problem})"
+        # Nothing says that it is this node's copy that was lost: neither is called the newest.
+        what, views = f"writes fail ({state.canary_problem})", ()
     reason = f"{what}, and what the mirror made of it cannot be seen"
-    _give_up(turn, turn.last_seen() or (), reason, is_forced=True)
+    _give_up(turn, views, reason, is_forced=True)
     return True
 
 

@@ -37,7 +37,8 @@ class Side:
     def __init__(self, bench: Bench, node: str, directory: Path, port: int) -> None:
         own, other = ("127.0.0.1", "127.0.0.2") if node == "A" else ("127.0.0.2", "127.0.0.1")
         self.image = directory / f"{node}.img"
-        self.image.write_bytes(os.urandom(16) * (SIZE // 16))
+        # No byte is a letter: what a test writes always differs.
+        self.image.write_bytes(bytes(each | 0x80 for each in os.urandom(16)) * (SIZE // 16))
         volume = replace(
             pair.group_settings(node).volumes[0], image=str(self.image), size_bytes=SIZE
         )
