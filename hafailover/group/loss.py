@@ -155,11 +155,12 @@ def _is_looked_into(turn: Turn) -> bool:
     """Whether this node has looked at its mirror since the peer calls its copy stale, or had time enough for that.
 
     An error of the peer's disk makes the kernel drop its copy by itself, and acknowledge alone: that is seen here, or
-    nowhere. A look that hangs is not waited for.
+    nowhere. A look that hangs is not waited for; one that comes late, and had begun before, is followed by another.
     """
     state, timers = turn.state, turn.settings.timers
     since = state.peer.stale_since
-    if since is None or turn.now - since > timers.canary_period + timers.canary_deadline:
+    patience = timers.canary_period + timers.canary_deadline
+    if since is None or turn.now - max(since, state.seen_at) > patience:
         return True
     if state.looked_at >= since and turn.views() is not None and state.work is None:
         return True

@@ -533,3 +533,10 @@ def test_writes_that_fail_are_no_reason_to_let_the_peer_go() -> None:
 
     assert outcome.is_good
     assert not [line for line in told if "let go" in line]
+
+
+def test_a_look_that_comes_late_is_followed_by_one_that_shows_what_the_kernel_did() -> None:
+    """The look had begun just before B called its copy stale: A let it go as if the kernel had not done so before."""
+    outcome = run(662038, arbiter=ArbiterKind.FENCE)
+
+    assert outcome.is_good
