@@ -159,8 +159,11 @@ def _is_looked_into(turn: Turn) -> bool:
     """
     state, timers = turn.state, turn.settings.timers
     since = state.peer.stale_since
-    patience = timers.canary_period + timers.canary_deadline
-    if since is None or turn.now - max(since, state.seen_at) > patience:
+    if since is None:
+        return True
+    # Only one look can have begun before: so this ends, whatever step is under way.
+    since_then = max(since, state.seen_at) if state.looked_at < since else since
+    if turn.now - since_then > timers.canary_period + timers.canary_deadline:
         return True
     if state.looked_at >= since and turn.views() is not None and state.work is None:
         return True
