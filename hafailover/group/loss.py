@@ -43,19 +43,23 @@ def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
 
     Peer health is I/O progress. A late canary is borne a little longer while the peer's heartbeats on the replication
     link are in time, since then it may be this node's own disk that is slow. One that comes back with an error has not
-    waited for the peer's copy: that is kept, and the own one looked at.
+    waited for the peer's copy: that is kept, and the own one looked at. But a peer that is silent is not waited for on
+    that account, if the storage can be seen: other writes may wait for it.
     """
     if not state.canaries or not state.pairing.units or state.dropping or state.listen_until:
         return None
     timers = settings.timers
+    span = timers.canary_period + timers.canary_deadline
     errors = dict(state.canary_errors)
+    written = min([at for _, at in state.canaries])
     oldest = min([max(at, errors.get(name, at)) for name, at in state.canaries])
-    overdue = later(oldest, timers.canary_period + timers.canary_deadline)
     heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
-    due = overdue
+    due = later(oldest, span)
+    silent = later(heard[0], settings.silence) if heard else written
     if heard:
-        silent = later(heard[0], settings.silence)
-        due = min(max(overdue, silent), later(oldest, _patience(state, settings)))
+        due = min(max(due, silent), later(oldest, _patience(state, settings)))
+    if state.facts is not None and state.facts.is_complete and not state.must_look:
+        due = min(due, max(later(written, span), silent))
     stalled = _own_image_overdue(state, settings)
     return None if stalled is not None and stalled <= due else due
 

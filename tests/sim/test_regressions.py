@@ -540,3 +540,22 @@ def test_a_look_that_comes_late_is_followed_by_one_that_shows_what_the_kernel_di
     outcome = run(662038, arbiter=ArbiterKind.FENCE)
 
     assert outcome.is_good
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
+def test_a_canary_that_always_fails_does_not_keep_a_dead_peer(arbiter: ArbiterKind) -> None:
+    """Something is in the way of the canary's file: writes of others wait for the peer all the same."""
+    told: list[str] = []
+    world = running(arbiter=arbiter, tell=told.append)
+    world.workload.write_canary = lambda _host, _volume, done: done(EIO)  # type: ignore[method-assign, assignment]
+    world.run_for(5 * SECOND)
+    assert not [line for line in told if "let go" in line]
+
+    world.power_off("B")
+    world.run_for(8 * SECOND)
+
+    assert [line for line in told if "let go" in line]
+    if (
+        arbiter is not ArbiterKind.ETCD
+    ):  # Without any proof of progress the abort clock has run out there: A is reset.
+        assert role(world, "A") is Role.PRIMARY
