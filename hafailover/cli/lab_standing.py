@@ -114,18 +114,22 @@ _FIRST_STEPS: Final = (
 async def _stand(directory: Path, tuning: Tuning, *, bare: bool) -> None:
     """Bring a lab up, say how it is played with, and wait."""
     async with standing_world(directory, tuning, bare=bare) as world:
-        click.echo(
-            "\n".join(
-                (
-                    f"The lab stands in {directory}.",
-                    *(_FIRST_STEPS if bare else ()),
-                    "  hafailover lab enter A                 a shell in node A",
-                    "  hafailover lab enter A gmirror status  one command there",
-                    "  hafailover lab enter A hafailover status",
-                    "  hafailover lab fault power-off A       break something (and power-on A)",
-                    "  hafailover lab fault cut replication A (and heal replication A)",
-                    "  hafailover lab down                    end it",
-                )
+        await standing.stand(world, lambda: _welcome(directory, bare=bare))
+
+
+def _welcome(directory: Path, *, bare: bool) -> None:
+    """Say how the lab is played with."""
+    click.echo(
+        "\n".join(
+            (
+                f"The lab stands in {directory}.",
+                *(_FIRST_STEPS if bare else ()),
+                "  hafailover lab enter A                 a shell in node A",
+                "  hafailover lab enter A gmirror status  one command there",
+                "  hafailover lab enter A hafailover status",
+                "  hafailover lab fault power-off A       break something (and power-on A)",
+                "  hafailover lab fault cut replication A (and heal replication A)",
+                "  hafailover lab down                    end it",
             )
         )
-        await standing.stand(world)
+    )

@@ -19,6 +19,8 @@ from hafailover.lab import faults, scenario
 from hafailover.lab.node_files import NodeFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hafailover.lab.world import World
 
 DOOR: Final = "lab.sock"
@@ -31,8 +33,11 @@ def default_directory() -> Path:
     return Path(os.environ.get("TMPDIR", "/tmp")) / f"hafailover-lab-{os.getuid()}"  # noqa: S108
 
 
-async def stand(world: World) -> None:
-    """Take faults until somebody says ``down``."""
+async def stand(world: World, welcome: Callable[[], object] = lambda: None) -> None:
+    """Take faults until somebody says ``down``, or until cancelled; ``welcome`` is called once the door is open.
+
+    To be cancelled is the other way to end: from the welcome on it is no failure.
+    """
     over = asyncio.Event()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,6 +56,7 @@ async def stand(world: World) -> None:
 
     async with await asyncio.start_unix_server(take, world.directory / DOOR):
         with contextlib.suppress(asyncio.CancelledError):
+            welcome()
             await over.wait()
 
 

@@ -9,7 +9,8 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -88,6 +89,15 @@ def test_a_host_that_resets_itself_comes_back(
                 return answer
 
     in_own_namespaces(story)
+
+
+def test_a_lab_that_is_interrupted_at_its_first_word_ends_in_order(tmp_path: Path) -> None:
+    async def story() -> None:
+        welcomed = asyncio.current_task()
+        assert welcomed is not None
+        await standing.stand(cast("World", SimpleNamespace(directory=tmp_path)), welcomed.cancel)
+
+    asyncio.run(story())
 
 
 def test_a_lab_that_is_told_to_end_from_outside_leaves_nothing(able: None) -> None:
