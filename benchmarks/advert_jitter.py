@@ -30,16 +30,19 @@ Pairs = dict[str, Lan]
 """The LAN of each kind, with a Master and a backup on it."""
 
 
-def _burn() -> None:
+def _burn(*, behind_everybody: bool) -> None:
+    if behind_everybody:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     while True:
         pass
 
 
 @contextmanager
-def busy() -> Iterator[None]:
-    """Keep all cores computing."""
+def busy(*, behind_everybody: bool = False) -> Iterator[None]:
+    """Keep all cores computing; on request with what gives way to everybody, so that the cores only never sleep."""
     context = multiprocessing.get_context("fork")
-    burners = [context.Process(target=_burn, daemon=True) for _ in range(CORES)]
+    options = {"behind_everybody": behind_everybody}
+    burners = [context.Process(target=_burn, kwargs=options, daemon=True) for _ in range(CORES)]
     for process in burners:
         process.start()
     try:

@@ -3,7 +3,8 @@
     python -m benchmarks.at_rest [--smoke] [--json FILE]
 
 Two agents with one group with data each stand in the lab, beside a keepalived that advertises one address
-at the same interval on the same machine.
+at the same interval on the same machine. What a waking costs depends on whether the core slept deeply before: it
+is measured once as the machine comes, and once with the cores kept awake by loops that give way to everybody.
 """
 
 import asyncio
@@ -11,10 +12,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks import advert_jitter
 from benchmarks.figures import Figure, Scale, main
 from benchmarks.lab_pair import Usage, processes_of_agent, standing, until_settled, usage
 from hafailover.lab import sandbox
@@ -41,95 +43,137 @@ async def _measure(seconds: float, *, settle_s: float) -> list[Figure]:
         async with standing(Tuning(interval="1s")) as world:
             await until_settled(world)
             await asyncio.sleep(settle_s)
-            pids = {node: processes_of_agent(world, node) for node in world.nodes}
-            theirs = _keepalived_pids(lan)
-            watched = [*theirs, *(pid for found in pids.values() for pid in found)]
-            journals = {node: _journal_bytes(world, node) for node in world.nodes}
-            before, began = {pid: usage(pid) for pid in watched}, time.monotonic()
-            await asyncio.sleep(seconds)
-            span = time.monotonic() - began
-            after = {pid: usage(pid) for pid in watched}
-            written = {node: _journal_bytes(world, node) - journals[node] for node in world.nodes}
-    keepalived = _percent(before, after, theirs, span)
-    rows = []
+            watched = _Watched(world, _keepalived_pids(lan))
+            asleep = await watched.spend(seconds)
+            with advert_jitter.busy(behind_everybody=True):
+                await asyncio.sleep(settle_s)
+                awake = await watched.spend(seconds)
+    rows: list[Figure] = []
     for node, role in (("A", "primary"), ("B", "standby")):
-        agent = [pid for pid, what in pids[node].items() if what == "agent"]
-        rows += [
-            Figure(
-                what=f"processor at rest, agent of the {role}, 1 s interval",
-                value=_percent(before, after, agent, span),
-                unit="% core",
-                beside="keepalived",
-                other=keepalived,
-                goal=0.5,
-                bound="looks at the storage, two heartbeats every 250 ms, the canary",
-            ),
-            *_turns(role, before, after, agent, theirs, span),
-            Figure(
-                what=f"processor at rest, agent of the {role} and its workers",
-                value=_percent(before, after, list(pids[node]), span),
-                unit="% core",
-                beside="keepalived",
-                other=keepalived,
-                bound="as above, and the fsync of the canary or of the image",
-            ),
-            Figure(
-                what=f"resident memory, agent of the {role}",
-                value=sum(after[pid].resident_bytes for pid in agent) / MEGABYTE,
-                unit="MB",
-                beside="keepalived",
-                other=sum(after[pid].resident_bytes for pid in theirs) / MEGABYTE,
-                goal=50.0,
-                bound="the Python interpreter",
-            ),
-            Figure(
-                what=f"journal of the {role} at rest",
-                value=written[node] / span * 3600 / 1024,
-                unit="KB/h",
-                bound="only what is news is written",
-            ),
-        ]
+        rows += _rows(node, role, asleep)
+        rows.append(_processor(node, f"{role}, cores kept awake", awake))
     return rows
 
 
-def _keepalived_pids(lan: Lan) -> list[int]:
-    return [int(pid) for pid in ip("netns", "pids", lan.space("a")).split()]
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What the processes used within a span."""
+
+    agents: dict[str, dict[int, str]]
+    """Of each node, by process id, what each of its processes is."""
+    theirs: list[int]
+    before: dict[int, Usage]
+    after: dict[int, Usage]
+    journal_bytes: dict[str, int]
+    span_s: float
+
+    def percent(self, pids: Iterable[int]) -> float:
+        """Return how much of a core these processes used."""
+        spent = sum(self.after[pid].cpu_s - self.before[pid].cpu_s for pid in pids)
+        return 100 * spent / self.span_s
+
+    def turns(self, pids: Iterable[int]) -> int:
+        """Return how often these processes got a processor."""
+        return sum(self.after[pid].turns - self.before[pid].turns for pid in pids)
+
+    def resident_bytes(self, pids: Iterable[int]) -> int:
+        """Return the memory of these processes at the end."""
+        return sum(self.after[pid].resident_bytes for pid in pids)
+
+    def agent(self, node: str) -> list[int]:
+        """Return the agent's own process, its workers aside."""
+        return [pid for pid, what in self.agents[node].items() if what == "agent"]
 
 
-def _percent(
-    before: dict[int, Usage], after: dict[int, Usage], pids: list[int], span: float
-) -> float:
-    return 100 * sum(after[pid].cpu_s - before[pid].cpu_s for pid in pids) / span
+class _Watched:
+    """The processes of a pair, and of a keepalived."""
+
+    def __init__(self, world: World, theirs: list[int]) -> None:
+        self._world = world
+        self._theirs = theirs
+        self._agents = {node: processes_of_agent(world, node) for node in world.nodes}
+
+    async def spend(self, seconds: float) -> _Spent:
+        """Return what they use in so many seconds."""
+        journals, before, began = self._journals(), self._usage(), time.monotonic()
+        await asyncio.sleep(seconds)
+        span = time.monotonic() - began
+        after, written = self._usage(), self._journals()
+        return _Spent(
+            agents=self._agents,
+            theirs=self._theirs,
+            before=before,
+            after=after,
+            journal_bytes={node: written[node] - journals[node] for node in written},
+            span_s=span,
+        )
+
+    def _usage(self) -> dict[int, Usage]:
+        ours = (pid for found in self._agents.values() for pid in found)
+        return {pid: usage(pid) for pid in (*self._theirs, *ours)}
+
+    def _journals(self) -> dict[str, int]:
+        return {node: _journal_bytes(self._world, node) for node in self._world.nodes}
 
 
-def _turns(
-    role: str,
-    before: dict[int, Usage],
-    after: dict[int, Usage],
-    ours: list[int],
-    theirs: list[int],
-    span: float,
-) -> Iterator[Figure]:
-    """Yield how often an agent wakes up, and what one waking costs."""
-    turns = {
-        name: sum(after[pid].turns - before[pid].turns for pid in pids)
-        for name, pids in (("ours", ours), ("theirs", theirs))
-    }
-    spent = _percent(before, after, ours, span) / 100 * span
+def _rows(node: str, role: str, spent: _Spent) -> Iterator[Figure]:
+    """Yield what one agent costs."""
+    agent = spent.agent(node)
+    yield _processor(node, f"{role}, 1 s interval", spent)
     yield Figure(
         what=f"wake-ups at rest, agent of the {role}",
-        value=turns["ours"] / span,
+        value=spent.turns(agent) / spent.span_s,
         unit="1/s",
         beside="keepalived",
-        other=turns["theirs"] / span,
+        other=spent.turns(spent.theirs) / spent.span_s,
         bound="heartbeats, looks, probes and commands that end",
     )
     yield Figure(
         what=f"one waking of the agent of the {role}",
-        value=spent / max(1, turns["ours"]) * 1e6,
+        value=spent.percent(agent) / 100 * spent.span_s / max(1, spent.turns(agent)) * 1e6,
         unit="µs",
         bound="asyncio, one decision, Python",
     )
+    yield Figure(
+        what=f"processor at rest, agent of the {role} and its workers",
+        value=spent.percent(spent.agents[node]),
+        unit="% core",
+        beside="keepalived",
+        other=spent.percent(spent.theirs),
+        bound="as above, and the fsync of the canary or of the image",
+    )
+    yield Figure(
+        what=f"resident memory, agent of the {role}",
+        value=spent.resident_bytes(agent) / MEGABYTE,
+        unit="MB",
+        beside="keepalived",
+        other=spent.resident_bytes(spent.theirs) / MEGABYTE,
+        goal=50.0,
+        bound="the Python interpreter",
+    )
+    yield Figure(
+        what=f"journal of the {role} at rest",
+        value=spent.journal_bytes[node] / spent.span_s * 3600 / 1024,
+        unit="KB/h",
+        bound="only what is news is written",
+    )
+
+
+def _processor(node: str, whose: str, spent: _Spent) -> Figure:
+    """Return how much of a core one agent uses."""
+    return Figure(
+        what=f"processor at rest, agent of the {whose}",
+        value=spent.percent(spent.agent(node)),
+        unit="% core",
+        beside="keepalived",
+        other=spent.percent(spent.theirs),
+        goal=0.5,
+        bound="looks at the storage, two heartbeats every 250 ms, the canary",
+    )
+
+
+def _keepalived_pids(lan: Lan) -> list[int]:
+    return [int(pid) for pid in ip("netns", "pids", lan.space("a")).split()]
 
 
 def _journal_bytes(world: World, node: str) -> int:

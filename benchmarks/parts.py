@@ -56,7 +56,7 @@ PARTS: Final = (
     Part(
         name="at_rest",
         title="Cost of a pair with data that has nothing to do",
-        minutes=1.5,
+        minutes=2.8,
         pictured=("processor", "wake-ups", "resident"),
     ),
     Part(
