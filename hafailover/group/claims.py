@@ -43,6 +43,8 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         return (
             False  # A look that falls into a step of this demotion's own shows what the step does.
         )
+    if withdraw_claim(turn, views):
+        return True
     for view in views:
         record = turn.state.record(view.settings.name)
         if record.copy is not CopyState.IN_SYNC or not changes.is_active(record):
@@ -66,6 +68,22 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             )
             return True
     return False
+
+
+def withdraw_claim(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
+    """Take back that only this node's copies count, if a mirror goes on with the peer's alone; return whether one does.
+
+    The peer's copy was to be let go, or was not counted yet, and has newer writes now. It was told to be behind, too:
+    an operator chooses.
+    """
+    names = [view.settings.name for view in views if _goes_on_elsewhere(view)]
+    if not any(turn.state.record(name).copy is CopyState.SOLE for name in names):
+        return False
+    peer = turn.settings.peer
+    reason = f"the mirror of {names[0]} lost this node's copy while it had that of {peer}, which has newer writes"
+    turn.note(reason)
+    turn.change_records(lambda _, each: changes.diverged(each, reason))
+    return True
 
 
 def _judge_bare(turn: Turn, view: VolumeView, record: LineageRecord) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hafailover.emulation.errors import EIO
 from hafailover.group.actions import AlertKind, RaiseAlert
+from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
@@ -14,7 +15,7 @@ from hafailover.sim.explore import Struck, replay
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
-from hafailover.sim.schedule import run, settle
+from hafailover.sim.schedule import play, run, settle, start, start_of
 from hafailover.units import MILLISECOND, SECOND
 from tests.sim.worlds import MINUTE, assert_in_order, copies, role, running
 
@@ -540,6 +541,25 @@ def test_a_look_that_comes_late_is_followed_by_one_that_shows_what_the_kernel_di
     outcome = run(662038, arbiter=ArbiterKind.FENCE)
 
     assert outcome.is_good
+
+
+def test_a_mirror_that_loses_the_own_copy_while_the_peers_is_to_be_let_go_leaves_the_choice_to_an_operator() -> None:
+    """The record that B's copy goes could not be written, B woke up, and the mirror dropped A's: B has newer writes."""
+    told: list[str] = []
+    world = start(start_of(722826), arbiter=ArbiterKind.ETCD, tell=told.append)
+
+    outcome = play(world, 722826)
+
+    assert outcome.is_good
+    assert outcome.is_diverged
+    assert any("while it had that of B, which has newer writes" in line for line in told)
+
+    agent = world.host("A").agent
+    assert agent is not None
+    agent.order(OrderKind.RESOLVE, keep="B", reason="it has the newer writes")
+
+    assert settle(world, 2 * MINUTE)
+    assert_in_order(world)
 
 
 @pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
