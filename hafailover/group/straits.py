@@ -37,8 +37,9 @@ def notice_successor(turn: Turn) -> None:
     demotion, report = turn.state.demotion, turn.peer_report
     if demotion is None or demotion.is_forced or report is None or report.role is not Role.PRIMARY:
         return
-    if report.epoch <= turn.state.epoch:
-        return
+    is_up = any(changes.is_active(record) for _, record in turn.state.records)
+    if report.epoch <= turn.state.epoch or not is_up:
+        return  # What is closed, or was never up, was written by nobody here since.
     parting.give_way(turn, report)
     turn.set(demotion=replace(demotion, is_forced=True))
 

@@ -543,7 +543,9 @@ def test_a_look_that_comes_late_is_followed_by_one_that_shows_what_the_kernel_di
     assert outcome.is_good
 
 
-def test_a_mirror_that_loses_the_own_copy_while_the_peers_is_to_be_let_go_leaves_the_choice_to_an_operator() -> None:
+def test_a_mirror_that_loses_the_own_copy_while_the_peers_is_to_be_let_go_leaves_the_choice_to_an_operator() -> (
+    None
+):
     """The record that B's copy goes could not be written, B woke up, and the mirror dropped A's: B has newer writes."""
     told: list[str] = []
     world = start(start_of(722826), arbiter=ArbiterKind.ETCD, tell=told.append)
@@ -560,6 +562,17 @@ def test_a_mirror_that_loses_the_own_copy_while_the_peers_is_to_be_let_go_leaves
 
     assert settle(world, 2 * MINUTE)
     assert_in_order(world)
+
+
+def test_a_standby_that_stops_while_the_peer_has_begun_to_serve_stays_what_it_is() -> None:
+    """Its copy was closed, and stale on record: it has no writes of its own, and no users to be ended."""
+    told: list[str] = []
+
+    outcome = run(725067, arbiter=ArbiterKind.FENCE, tell=told.append)
+
+    assert outcome.is_good
+    assert not outcome.is_diverged
+    assert not [line for line in told if "KILL_USERS" in line]
 
 
 @pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.ETCD, ArbiterKind.FENCE])
