@@ -109,6 +109,8 @@ class NotUnderstood:
     """An authentic payload that is none of the above."""
 
     problem: str
+    group: str = ""
+    """Whose report it seems to be; empty if it is none."""
 
 
 Question = HashQuestion | FilesQuestion
@@ -163,11 +165,13 @@ def encode_ack(count: int) -> bytes:
 @lru_cache(maxsize=64)
 def _read(text: bytes, *, strict: bool) -> PeerMessage:
     """Read a payload; a healthy peer says the same again and again but for the number of its report."""
+    group = ""
     try:
         document = json.loads(text)
         if isinstance(document, dict) and isinstance(document.get("group"), str):
+            group = document["group"]
             report = decode(GroupReport, document.get("report"), strict=strict)
-            return ReportMessage(group=document["group"], report=report)
+            return ReportMessage(group=group, report=report)
         if isinstance(document, dict) and type(document.get("ack")) is int:
             return AckMessage(count=document["ack"])
         if isinstance(document, dict) and "question" in document:
@@ -177,7 +181,7 @@ def _read(text: bytes, *, strict: bool) -> PeerMessage:
             answer: PeerAnswer = decode_any(PeerAnswer, document["answer"], strict=strict)
             return answer
     except (CodecError, ValueError, RecursionError) as error:
-        return NotUnderstood(problem=str(error))
+        return NotUnderstood(problem=str(error), group=group)
     return NotUnderstood(problem="neither a report nor an acknowledgement")
 
 

@@ -196,18 +196,6 @@ def full_check(settings: VolumeSettings) -> CommandStep:
     )
 
 
-def dump_superblock(settings: VolumeSettings) -> CommandStep:
-    """Print the superblock, its clean byte included (dumpfs(8)); the groups follow, at length."""
-    return CommandStep(
-        verb="dumpfs",
-        argv=("dumpfs", settings.device),
-        deadline=settings.deadlines.observe,
-        destroys=False,
-        seen_by="its line with the word clean",
-        volume=settings.name,
-    )
-
-
 def mount(settings: VolumeSettings) -> CommandStep:
     """Mount the volume read-write (mount(8)). Never ``-f``: that throws the journal away."""
     options = ("-o", ",".join(settings.mount_options)) if settings.mount_options else ()

@@ -24,7 +24,8 @@ _State = TypeVar("_State", bound=Enum)
 SYNC_SUFFIX: Final = ".sync"
 """Name of the helper geom through which gmirror reads while it synchronises; it is no mirror."""
 _NO_FLAGS: Final = frozenset({"", "NONE", "(null)"})
-_UNIT: Final = re.compile(r"(?:md|ggate)([0-9]{1,9})")
+_DISK: Final = re.compile(r"md([0-9]{1,9})")
+_GATE: Final = re.compile(r"ggate([0-9]{1,9})")
 _PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 
 
@@ -61,8 +62,13 @@ def memory_disks(mesh: Mesh) -> tuple[MemoryDisk, ...]:
 
 
 def gates(mesh: Mesh) -> tuple[Gate, ...]:
-    """Return the ggate units, lowest first (class GATE; its keys stand in the geom's config)."""
-    return tuple(sorted((_gate(geom) for geom in mesh.geoms("GATE")), key=lambda gate: gate.unit))
+    """Return the ggate units, lowest first (class GATE; its keys stand in the geom's config).
+
+    Whoever creates a gate may give it a name of its own, as hastd(8) does: such a one is none of ours.
+    """
+    named = ((_GATE.fullmatch(geom.name), geom) for geom in mesh.geoms("GATE"))
+    found = (_gate(int(name[1]), geom) for name, geom in named if name is not None)
+    return tuple(sorted(found, key=lambda gate: gate.unit))
 
 
 def mirrors(mesh: Mesh) -> tuple[Mirror, ...]:
@@ -82,7 +88,10 @@ def label_providers(mesh: Mesh) -> tuple[str, ...]:
 
 
 def _memory_disk(geom: Geom) -> MemoryDisk:
-    unit = _unit(geom)
+    name = _DISK.fullmatch(geom.name)
+    if name is None:
+        raise ObservationError("the name of a unit", geom.name)
+    unit = int(name[1])
     if geom.is_withering or not geom.providers:
         return MemoryDisk(
             unit=unit, file="", is_read_only=False, size_bytes=0, open_mode="", is_withering=True
@@ -102,8 +111,7 @@ def _memory_disk(geom: Geom) -> MemoryDisk:
     )
 
 
-def _gate(geom: Geom) -> Gate:
-    unit = _unit(geom)
+def _gate(unit: int, geom: Geom) -> Gate:
     mode = geom.providers[0].mode if geom.providers else ""
     if geom.is_withering:
         return Gate(unit=unit, info="", timeout_s=0, open_mode=mode, is_withering=True)
@@ -163,13 +171,6 @@ def _component(consumer: Consumer, mirror: str) -> Component:
         synchronized_percent=_percent(config, what),
         bytes_synced=_count(config, "BytesSynced", what) if "BytesSynced" in config else 0,
     )
-
-
-def _unit(geom: Geom) -> int:
-    match = _UNIT.fullmatch(geom.name)
-    if match is None:
-        raise ObservationError("the name of a unit", geom.name)
-    return int(match[1])
 
 
 def _path(text: str) -> str:

@@ -1,17 +1,7 @@
-"""What does a UFS say of itself: through dumpfs(8), and in its first bytes?
+"""What does a UFS2 say of itself, in its first bytes?"""
 
-One of the lines of dumpfs is ``cgrotor N fmod N ronly N clean N``.
-"""
-
-import re
 from dataclasses import dataclass
 from typing import Final
-
-from hafailover.storage.observation import ObservationError
-
-_CLEAN: Final = re.compile(
-    r"^cgrotor\t[0-9]+\tfmod\t[0-9]+\tronly\t[0-9]+\tclean\t([0-9]+)$", re.MULTILINE
-)
 
 OFFSET: Final = 65536
 """Where the superblock of UFS2 begins."""
@@ -23,18 +13,6 @@ _AT_LABEL: Final = 680
 _AT_COUNT: Final = 1080
 _AT_MAGIC: Final = 1372
 _MAGIC: Final = (0x19540119).to_bytes(4, "little")
-
-
-def parse_clean(text: str) -> bool:
-    """Return whether the clean byte is set: it is zeroed by a read-write mount, set by an unmount.
-
-    Raises:
-        ObservationError: If the line is not there exactly once (no superblock, or a cut text).
-    """
-    found = _CLEAN.findall(text)
-    if len(found) != 1:
-        raise ObservationError("dumpfs(8), clean", f"{len(found)} such lines")
-    return bool(found[0] != "0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

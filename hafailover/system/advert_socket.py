@@ -151,6 +151,8 @@ class AdvertSocket:
         self._socket.setsockopt(level, socket.IP_HDRINCL, 1)
         self._socket.setsockopt(level, socket.IP_ADD_MEMBERSHIP, membership)
         self._socket.setsockopt(level, socket.IP_MULTICAST_IF, interface)
+        # FreeBSD writes it into the header of every multicast packet, into one of ours too; it is 1 unless set.
+        self._socket.setsockopt(level, socket.IP_MULTICAST_TTL, TTL)
         self._socket.setsockopt(level, socket.IP_MULTICAST_LOOP, 0)
         if sys.platform != "linux":
             self._socket.setsockopt(level, _FREEBSD_IP_RECVIF, 1)

@@ -75,6 +75,8 @@ class _Member:
 
     place: Place
     idle: list[EtcdConnection] = field(default_factory=list)
+    address: str = ""
+    """Where it answered last: of several addresses this one is tried first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,7 @@ class EtcdGateway:
         try:
             answer = await connection.post(path, body, token=token)
             is_whole = True
+            member.address = connection.address
         finally:
             if is_whole and connection.is_reusable and len(member.idle) < _IDLE_MAX:
                 member.idle.append(connection)
@@ -211,7 +214,8 @@ class EtcdGateway:
                 return connection
             connection.close()
         place = member.place
-        return await connect(place.endpoint, await place.addresses(), place.tls)
+        addresses = sorted(await place.addresses(), key=lambda each: each != member.address)
+        return await connect(place.endpoint, tuple(addresses), place.tls)
 
 
 async def _first_of(

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 Interface: TypeAlias = IPv4Interface | IPv6Interface
 """An address with its prefix length."""
 
-_HEAD: Final = re.compile(r"^(?P<name>[\w.]+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>")
+_HEAD: Final = re.compile(r"^(?P<name>\S+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>")
 _DESTINATION: Final = r"(?: --> \S+)?"
 _INET: Final = re.compile(
     rf"^\tinet (?P<address>[0-9.]+){_DESTINATION} netmask 0x(?P<mask>[0-9a-f]{{8}})"

@@ -6,7 +6,7 @@ Nothing but the device number tells a mounted directory from a bare one: it diff
 
 # Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
 # than everything that it needs.
-# ruff: noqa: PTH102, PTH116
+# ruff: noqa: PTH116
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import os
 import stat
 import time
 
-from hafailover.system.work import Refusal, run_program, sync_directory, write_whole
+from hafailover.system.work import Refusal, run_program, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,21 +100,16 @@ def canary(*, mount_point: str, sequence: int) -> dict[str, Any]:
 
     The file keeps its one block, so every write but the first changes only that block.
     """
-    if not is_mounted(mount_point):
-        raise Refusal(f"nothing is mounted on {mount_point}")
-    directory = f"{mount_point}/{CANARY_DIRECTORY}"
-    _make_directory(directory, 0o700)
-    descriptor = os.open(
-        f"{directory}/{CANARY_FILE}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600
-    )
+    directory, descriptor = _open_own_file(mount_point, CANARY_FILE)
     try:
         is_fresh = os.fstat(descriptor).st_size == 0
         write_whole(descriptor, f"{sequence}\n".encode().ljust(_CANARY_SIZE, b"\0"), 0)
         os.fsync(descriptor)
+        if is_fresh:
+            os.fsync(directory)
     finally:
         os.close(descriptor)
-    if is_fresh:
-        sync_directory(directory)
+        os.close(directory)
     return {"sequence": sequence}
 
 
@@ -123,24 +118,20 @@ def append_mark(*, mount_point: str, line: str) -> dict[str, Any]:
 
     A drill's first line begins with ``begin`` and empties the file; a file that has grown too large takes no more.
     """
-    if not is_mounted(mount_point):
-        raise Refusal(f"nothing is mounted on {mount_point}")
-    directory = f"{mount_point}/{CANARY_DIRECTORY}"
-    _make_directory(directory, 0o700)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
-    descriptor = os.open(f"{directory}/{MARKS_FILE}", flags, 0o600)
+    directory, descriptor = _open_own_file(mount_point, MARKS_FILE)
     try:
         if line.startswith("begin "):
             os.ftruncate(descriptor, 0)
         size = os.fstat(descriptor).st_size
         if size > _MARKS_SIZE_MAX:
-            raise Refusal(f"{directory}/{MARKS_FILE} has grown too large")
+            raise Refusal(f"{mount_point}/{CANARY_DIRECTORY}/{MARKS_FILE} has grown too large")
         write_whole(descriptor, f"{line}\n".encode(), size)
         os.fsync(descriptor)
+        if size == 0:
+            os.fsync(directory)
     finally:
         os.close(descriptor)
-    if size == 0:
-        sync_directory(directory)
+        os.close(directory)
     return {"size": size}
 
 
@@ -154,9 +145,37 @@ def _has_no_flags() -> bool:
     return not hasattr(os, "chflags")
 
 
-def _make_directory(path: str, mode: int) -> None:
+def _open_own_file(mount_point: str, name: str) -> tuple[int, int]:
+    """Open the agent's directory in the volume and a file in it; what is missing is made."""
+    if not is_mounted(mount_point):
+        raise Refusal(f"nothing is mounted on {mount_point}")
+    directory = _open_own_directory(mount_point)
     try:
-        os.mkdir(path, mode)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        return directory, os.open(name, flags, 0o600, dir_fd=directory)
+    except OSError:
+        os.close(directory)
+        raise
+
+
+def _open_own_directory(mount_point: str) -> int:
+    """Open it only where it seems to be: the volume belongs to others, who must not choose where root writes."""
+    root = os.open(mount_point, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _make_directory(CANARY_DIRECTORY, 0o700, root)
+        found = os.stat(CANARY_DIRECTORY, dir_fd=root, follow_symlinks=False)
+        if not stat.S_ISDIR(found.st_mode) or found.st_dev != os.fstat(root).st_dev:
+            what = "is a link or a file, or something else is mounted on it"
+            raise Refusal(f"{mount_point}/{CANARY_DIRECTORY} {what}: nothing is written there")
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        return os.open(CANARY_DIRECTORY, flags, dir_fd=root)
+    finally:
+        os.close(root)
+
+
+def _make_directory(path: str, mode: int, within: int | None = None) -> None:
+    try:
+        os.mkdir(path, mode, dir_fd=within)
     except FileExistsError:
         return
 

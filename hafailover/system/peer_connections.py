@@ -1,10 +1,9 @@
 """How does one connection of the peer channel behave, the one that goes out and the one that comes in?
 
-Only the newest report matters. Of each group at most one report is on its way without having been
-acknowledged, and at most one waits: the next one replaces it. So nothing old ever queues up behind a
-slow link, and a link that stalls is noticed by who sends, on any operating system. What only repeats the
-report before it is said in a few bytes, and acknowledged in those that go the other way: that is all a healthy
-pair says.
+Only the newest report matters. Of each group at most one report is on its way without having been acknowledged, and
+at most one waits: the next one replaces it. So nothing old ever queues up behind a slow link, and a link that stalls
+is noticed by who sends, on any operating system. What only repeats the report before it is said in a few bytes, and
+acknowledged in those that go the other way: that is all a healthy pair says.
 """
 
 import asyncio
@@ -289,35 +288,38 @@ class IncomingConnection(PeerConnection):
         """Take a report, and say so."""
         assert self.agreed is not None  # noqa: S101
         message = decode_payload(payload, strict=self.agreed.is_same_age)
+        if isinstance(message, ReportMessage | NotUnderstood):
+            # The latter too: who sent it must not believe that the link has stalled.
+            self._taken += 1
+            self._acknowledge()
         match message:
             case ReportMessage(group=group, report=report):
                 self._said[group] = report
-                self._taken += 1
-                self._acknowledge()
                 self._on_report(message)
-            case AgainMessage(group=group, sequence=sequence) if group in self._said:
-                if message.taken is not None:
-                    self._on_taken(message.taken)
-                self._taken += 1
-                self._owed[group] += 1
-                is_late = self._loop.time() - self._acknowledged_at >= ACK_LATEST_S
-                if is_late or self._owed[group] >= AGAIN_MAX // 2:
-                    self._acknowledge()
-                report = renumbered(self._said[group], sequence)
-                self._on_report(ReportMessage(group=group, report=report))
             case AgainMessage():
-                self._taken += 1
-                self._acknowledge()
-                self._on_garbage("a repetition of nothing")
-            case NotUnderstood(problem=problem):
-                # Counted too: who sent it must not believe that the link has stalled.
-                self._taken += 1
-                self._acknowledge()
+                self._take_again(message)
+            case NotUnderstood(group=group, problem=problem):
+                # It replaced the report before it: what repeats it must not revive that one.
+                self._said.pop(group, None)
                 self._on_garbage(problem)
             case HashQuestion() | FilesQuestion():
                 self._on_question(message, self._answer)
             case AckMessage() | HashAnswer() | FilesAnswer():
                 self._on_garbage("an answer to nothing")
+
+    def _take_again(self, message: AgainMessage) -> None:
+        group, said = message.group, self._said.get(message.group)
+        if message.taken is not None:
+            self._on_taken(message.taken)
+        self._taken += 1
+        self._owed[group] += 1
+        is_late = self._loop.time() - self._acknowledged_at >= ACK_LATEST_S
+        if is_late or self._owed[group] >= AGAIN_MAX // 2:
+            self._acknowledge()
+        if said is None:
+            self._on_garbage("a repetition of nothing")
+        else:
+            self._on_report(ReportMessage(group=group, report=renumbered(said, message.sequence)))
 
     def owed(self) -> Taken | None:
         """Return what has not been acknowledged yet, for a repetition that takes it along; None = nothing."""

@@ -40,3 +40,11 @@ def test_what_is_said_every_moment_comes_as_it_was_said(payload: bytes, said: Pe
 )
 def test_half_a_repetition_is_none(payload: bytes) -> None:
     assert isinstance(decode_payload(payload, strict=True), NotUnderstood)
+
+
+def test_what_is_not_understood_still_tells_whose_report_it_would_be() -> None:
+    newer = decode_payload(b'{"group":"g","report":{"of":"another kind"}}', strict=False)
+    other = decode_payload(b'{"question":{"group":"g","kind":"another"}}', strict=False)
+    assert isinstance(newer, NotUnderstood)
+    assert isinstance(other, NotUnderstood)
+    assert (newer.group, other.group) == ("g", "")

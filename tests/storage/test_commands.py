@@ -34,7 +34,6 @@ ALL: list[CommandStep] = [
     commands.destroy_mirror(SETTINGS),
     commands.preen(SETTINGS),
     commands.full_check(SETTINGS),
-    commands.dump_superblock(SETTINGS),
     commands.mount(SETTINGS),
     commands.unmount(SETTINGS, force=False),
     commands.unmount(SETTINGS, force=True),

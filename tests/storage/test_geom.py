@@ -207,6 +207,14 @@ def test_a_withering_gate_is_kept_and_marked() -> None:
     assert (gate.unit, gate.is_withering) == (1, True)
 
 
+@pytest.mark.parametrize("keys", [GATE, "<wither/>"])
+def test_a_gate_with_a_name_of_its_own_is_none_of_ours(keys: str) -> None:
+    text = document(component("0x31"), gate=keys)
+    foreign = see_geom(text.replace("<name>ggate1<", "<name>hast/data<"))
+    assert foreign.gates == ()
+    assert foreign.mirrors[0].components[0].provider == "hast/data"
+
+
 def test_a_withering_mirror_and_memory_disk_are_kept_and_marked() -> None:
     text = """<mesh><class><name>MIRROR</name><geom><name>data</name><wither/></geom></class>
       <class><name>MD</name><geom><name>md10</name><wither/></geom></class></mesh>"""
@@ -258,6 +266,7 @@ def test_a_ggate_whose_info_the_kernel_prints_as_it_came_blinds_nobody(path: str
         (document().replace("<GenID>1</GenID>", "<GenID>-1</GenID>"), "-1"),
         (document().replace("<GenID>1</GenID>", "<GenID>\u0661</GenID>"), "\u0661"),
         (document(gate="<config></config>"), "no info"),
+        (document().replace(">GATE<", ">MD<"), "ggate1"),
     ],
 )
 def test_what_is_not_understood_is_named(text: str, word: str) -> None:

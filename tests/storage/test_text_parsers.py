@@ -11,7 +11,6 @@ from hafailover.storage.mounts import parse_mounts
 from hafailover.storage.observation import ObservationError
 from hafailover.storage.openers import parse_openers
 from hafailover.storage.processes import parse_processes
-from hafailover.storage.superblock import parse_clean
 
 RECORDED = Path(__file__).parents[1] / "data" / "freebsd-14.0" / "confxml"
 
@@ -141,18 +140,6 @@ def test_an_opener_line_of_another_form_is_refused() -> None:
         parse_openers(f"{OPEN.partition(chr(10))[0]}\nfstat: cannot read the kernel\n")
 
 
-def test_the_clean_byte_is_read() -> None:
-    text = "magic\t19540119\ncgrotor\t0\tfmod\t0\tronly\t0\tclean\t1\nflags\tnone\n"
-    assert parse_clean(text) is True
-    assert parse_clean(text.replace("clean\t1", "clean\t0")) is False
-
-
-@pytest.mark.parametrize("text", ["", "clean\t1\n", "cgrotor\t0\tfmod\t0\tronly\t0\tclean\tx\n"])
-def test_without_its_line_the_clean_byte_is_unknown(text: str) -> None:
-    with pytest.raises(ObservationError):
-        parse_clean(text)
-
-
 LINES = st.lists(
     st.sampled_from([*MOUNTED.splitlines(), *PROCESSES.splitlines(), *OPEN.splitlines()])
     | st.text(max_size=60)
@@ -161,7 +148,7 @@ LINES = st.lists(
 
 @given(LINES)
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for parse in (parse_mounts, parse_processes, parse_openers, parse_clean):
+    for parse in (parse_mounts, parse_processes, parse_openers):
         try:
             parse(text)
         except ObservationError as error:

@@ -98,6 +98,14 @@ def test_what_an_interface_has() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["lan-0", "igb0.100", "to_b"])
+def test_an_interface_may_have_any_name_that_can_be_configured(name: str) -> None:
+    """The kernel refuses an empty name and one that is taken, nothing else (SIOCSIFNAME)."""
+    view = parse_interface(VTNET1.replace("vtnet1: flags", f"{name}: flags"))
+    assert isinstance(view, InterfaceView)
+    assert (view.name, view.is_up) == (name, True)
+
+
 def test_no_carrier_and_down() -> None:
     text = VTNET1.replace("RUNNING,", "").replace("active", "no carrier")
     view = parse_interface(text)

@@ -5,7 +5,8 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,51 @@ def test_the_canary_writes_only_where_something_is_mounted(
         mount_work.canary(mount_point=str(tmp_path), sequence=sequence)
         content = (tmp_path / ".hafailover" / "canary").read_bytes()
         assert content == f"{sequence}\n".encode().ljust(512, b"\0")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        partial(mount_work.canary, sequence=1),
+        partial(mount_work.append_mark, line="begin 1"),
+    ],
+    ids=["canary", "mark"],
+)
+def test_nothing_is_written_where_a_link_in_the_volume_leads(
+    write: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mount_work, "is_mounted", lambda _path: True)
+    volume, elsewhere = tmp_path / "volume", tmp_path / "elsewhere"
+    volume.mkdir()
+    elsewhere.mkdir()
+    (volume / ".hafailover").symlink_to(elsewhere)
+    with pytest.raises(Refusal, match=r"volume/\.hafailover is a link or a file"):
+        write(mount_point=str(volume))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_link_that_comes_in_between_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mount_work, "is_mounted", lambda _path: True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / ".hafailover").symlink_to(elsewhere)
+    before = elsewhere.lstat()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda *_, **__: before)
+        with pytest.raises(OSError, match=r"\.hafailover"):
+            mount_work.canary(mount_point=str(tmp_path), sequence=1)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_what_is_mounted_inside_the_volume_proves_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mount_work, "is_mounted", lambda _path: True)
+    monkeypatch.setattr(mount_work, "CANARY_DIRECTORY", "proc")
+    with pytest.raises(Refusal, match="something else is mounted on it"):
+        mount_work.canary(mount_point="/", sequence=1)
 
 
 FSTAT = """#!/bin/sh

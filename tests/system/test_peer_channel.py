@@ -12,7 +12,7 @@ import pytest
 from hafailover.errors import AddressError, KeyFileError
 from hafailover.group.events import Event, ReportReceived, SignOfLife
 from hafailover.group.report import GroupReport, Role
-from hafailover.runtime.peer_messages import Taken
+from hafailover.runtime.peer_messages import Taken, encode_report
 from hafailover.runtime.peer_wire import Fault
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_channel import SIGN_PERIOD_S, STRANGERS_MAX, PeerNetwork
@@ -250,6 +250,60 @@ def test_repetitions_do_not_queue_up_without_acknowledgements(rig: Rig) -> None:
         one.network.send("g", numbered(sequence))
     rig.until(partial(has, other, 100))
     assert len(other.reports) <= 2 + AGAIN_MAX
+
+
+def said_in_new_words(group: str, report: GroupReport) -> bytes:
+    """Say of everything in epoch 2 a role that no agent knows yet."""
+    payload = encode_report(group, report)
+    return (
+        payload.replace(b'"role":"standby"', b'"role":"dozing"') if report.epoch == 2 else payload
+    )
+
+
+def test_a_report_that_is_not_understood_ends_the_one_before_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACK_PERIOD_S", "ACK_LATEST_S"):
+        monkeypatch.setattr(f"hafailover.system.peer_connections.{name}", 3600.0)
+    monkeypatch.setattr("hafailover.system.peer_connections.encode_report", said_in_new_words)
+    one, other = rig.both()
+    for group in ("g", "h"):
+        one.network.send(group, numbered(1))
+    rig.until(lambda: len(other.reports) == 2)
+    given_up = replace(numbered(2), epoch=2)
+    one.network.send("g", given_up)
+    rig.until(lambda: other.network.refused)
+
+    for sequence in (3, 4):
+        one.network.send("g", replace(given_up, sequence=sequence))
+        one.network.send("h", numbered(sequence))
+        rig.until(partial(lambda sequence: ("h", sequence) in other.reports, sequence))
+    assert [each for each in other.reports if each[0] == "g"] == [("g", 1)]
+    assert other.network.refused["a repetition of nothing"] == 2
+    assert other.signs
+
+    one.network.send("g", numbered(5))
+    rig.until(partial(has, other, 5))
+
+
+def test_an_acknowledgement_rides_on_a_repetition_of_what_was_not_understood(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACK_PERIOD_S", "ACK_LATEST_S"):
+        monkeypatch.setattr(f"hafailover.system.peer_connections.{name}", 3600.0)
+    monkeypatch.setattr("hafailover.system.peer_connections.encode_report", said_in_new_words)
+    one, other = rig.both()
+    one.network.send("g", replace(numbered(1), epoch=2))
+    other.network.send("g", numbered(1))
+    rig.until(lambda: has(one, 1) and other.network.refused)
+    other.network.send("g", numbered(2))
+    rig.until(partial(has, one, 2))
+    outgoing = other.network._outgoing
+    assert outgoing is not None
+    assert len(outgoing._flying) == 1
+    one.network.send("g", replace(numbered(2), epoch=2))
+    rig.until(lambda: not outgoing._flying)
+    assert other.network.is_connected_out
 
 
 def test_a_fresh_connection_begins_with_a_whole_report(rig: Rig) -> None:
