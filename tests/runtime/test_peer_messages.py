@@ -2,15 +2,18 @@
 
 import pytest
 
+from hafailover.group.report import GroupReport, Role
 from hafailover.runtime.peer_messages import (
     AckMessage,
     AgainMessage,
     NotUnderstood,
     PeerMessage,
+    ReportMessage,
     Taken,
     decode_payload,
     encode_ack,
     encode_again,
+    encode_report,
 )
 
 
@@ -40,3 +43,19 @@ def test_what_is_said_every_moment_comes_as_it_was_said(payload: bytes, said: Pe
 )
 def test_half_a_repetition_is_none(payload: bytes) -> None:
     assert isinstance(decode_payload(payload, strict=True), NotUnderstood)
+
+
+def test_a_text_of_a_report_can_be_written_everywhere() -> None:
+    report = GroupReport(
+        node="B\udcfc",
+        boot="b",
+        incarnation="i",
+        sequence=7,
+        role=Role.STANDBY,
+        epoch=1,
+        priority=100,
+        candidate=True,
+    )
+    said = decode_payload(encode_report("g", report), strict=True)
+    assert isinstance(said, ReportMessage)
+    assert (said.report.node, said.report.sequence) == ("B\ufffd", 7)
