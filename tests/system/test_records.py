@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hafailover.group.events import Event, RecordsWritten
-from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.lineage.record import CopyState, LineageRecord, OperatorChoice
 from hafailover.runtime.record_slots import SLOT_BYTES, encode_slot, read_slots
 from hafailover.system import records as records_module
 from hafailover.system.pauses import PauseStore
@@ -155,7 +155,14 @@ def test_a_write_that_hangs_is_abandoned_and_cannot_land_later(
 
 def test_a_record_too_long_is_a_problem(rig: Rig) -> None:
     rig.store.load()
-    assert "needs" in rig.write(("v", replace(FIRST, doubt="x" * 5000)))
+    assert "needs" in rig.write(("v", replace(FIRST, lineage="x" * 5000)))
+
+
+def test_a_reason_in_any_letters_can_be_written(rig: Rig) -> None:
+    rig.store.load()
+    choice = OperatorChoice(kept="b", lineage="aa", reason="\U0001f4be" * 500)
+    assert rig.write(("v", replace(FIRST, choice=choice))) == ""
+    assert rig.on_disk().choice is not None
 
 
 def test_the_test_write_tells_of_a_broken_disk_until_it_is_mended(rig: Rig) -> None:
