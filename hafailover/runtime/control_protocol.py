@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hafailover.group.events import OperatorAsked, OrderKind
+from hafailover.runtime.sound_json import read_sound
 
 VERSION: Final = 1
 REASON_MAX: Final = 500
-"""Characters of a reason that are kept: it has to fit into a record."""
+"""Characters of a reason that are kept; a record keeps as much of it as fits."""
 LINE_BYTES_MAX: Final = 65_536
 DIVERGENCE: Final = "divergence"
 _FLAGS: Final = ("force_copy", "peer_is_off", "accept_mixture")
@@ -83,7 +84,7 @@ def parse_request(line: bytes, *, order_id: int) -> Request:
         order_id: The id that the order gets, if it is one.
     """
     try:
-        document = json.loads(line)
+        document = read_sound(line)
     except (ValueError, RecursionError):
         return BadRequest(problem="the request is not JSON")
     if not isinstance(document, dict):

@@ -11,7 +11,8 @@ The journal is JSON lines, each with a key ``line`` that says what it is:
 A group at rest costs nothing: its last steps stand in a ring in memory, with the state before
 each, and are written when something happens that is news. What the ring lost in between is a gap,
 after which a snapshot stands. Values are immutable, so that encoding can wait: ``pump`` encodes one
-step at a time when the loop has nothing better to do, and writing is the sink's business.
+step at a time when the loop has nothing better to do, and writing is the sink's business. If the
+sink loses lines, the journal begins anew in the same file, with its first line and snapshots.
 """
 
 import json
@@ -35,8 +36,26 @@ BACKLOG_LINES_MAX: Final = 20_000
 """Beyond it the newest steps are dropped, and counted: a hung disk must not eat the memory."""
 
 
+ANEW_PERIOD: Final = SECOND
+"""While the sink loses lines, the journal begins anew at most so often: a snapshot costs time."""
+
+
+class Loss(NamedTuple):
+    """How much a sink has taken and lost, all in all."""
+
+    lines: int = 0
+    bytes: int = 0
+    gaps: int = 0
+    """How often lines began to be lost."""
+
+
 class Sink(Protocol):
     """Where finished lines go; returns at once."""
+
+    @property
+    def loss(self) -> Loss:
+        """What was taken and yet is not on the disk; then what follows it is lost too, until ``resume``."""
+        ...
 
     def write(self, line: bytes) -> bool:
         """Take a line (with its newline); False = it had to be dropped."""
@@ -44,6 +63,10 @@ class Sink(Protocol):
 
     def rotate(self) -> None:
         """Begin a new file with the next line; the one before it is kept, older ones are not."""
+        ...
+
+    def resume(self) -> None:
+        """Write what follows, which rests on nothing that was lost."""
         ...
 
 
@@ -109,8 +132,14 @@ class Journal:
         self._begun: set[str] = set()
         """Groups of which a later step fits what stands in the present file."""
         self._backlog: deque[_Line] = deque()
-        self.dropped = 0
-        """Lines lost to a full backlog or a sink that did not keep up."""
+        self._dropped = 0
+        self._known_loss = sink.loss
+        self._anew_at: int | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Lines lost to a full backlog, to a sink that did not keep up, or to the disk."""
+        return self._dropped + self._sink.loss.lines
 
     @property
     def is_idle(self) -> bool:
@@ -139,7 +168,7 @@ class Journal:
         """Have everything written that is remembered of this group."""
         track = self._tracks[group]
         if len(self._backlog) + len(track.ring) >= BACKLOG_LINES_MAX:
-            self.dropped += len(track.ring)
+            self._dropped += len(track.ring)
             track.is_continuous = False
         else:
             for entry in track.ring:
@@ -154,6 +183,9 @@ class Journal:
         return bool(self._backlog)
 
     def _hand_over(self, line: _Line) -> None:
+        if self._sink.loss.gaps != self._known_loss.gaps and not self._begins_anew(line.entry.now):
+            self._dropped += 1
+            return
         if self._file_bytes >= self._file_bytes_max:
             self._sink.rotate()
             self._has_header = False
@@ -172,6 +204,18 @@ class Journal:
         if line.group in self._begun and not self._write(self._step(line)):
             # Whatever follows of this group would not fit what is on the disk.
             self._begun.discard(line.group)
+
+    def _begins_anew(self, now: int) -> bool:
+        """Leave what was lost behind, unless that was tried a moment ago."""
+        if self._anew_at is not None and 0 <= now - self._anew_at < ANEW_PERIOD:
+            return False
+        self._anew_at = now
+        loss = self._sink.loss
+        self._file_bytes = max(0, self._file_bytes - (loss.bytes - self._known_loss.bytes))
+        self._known_loss = loss
+        self._has_header = False
+        self._sink.resume()
+        return True
 
     def _tell_clock(self, now: int) -> None:
         if self._offset is None:
@@ -198,7 +242,7 @@ class Journal:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
         encoded = text.encode() + b"\n"
         if not self._sink.write(encoded):
-            self.dropped += 1
+            self._dropped += 1
             return False
         self._file_bytes += len(encoded)
         return True

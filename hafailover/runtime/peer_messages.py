@@ -18,6 +18,7 @@ from typing import Final
 from hafailover.group.report import GroupReport
 from hafailover.runtime.codec import decode, decode_any, encode
 from hafailover.runtime.shapes import CodecError
+from hafailover.runtime.sound_json import read_sound
 
 PLACE_BYTES: Final = 4096
 _PLACE: Final = struct.Struct(">II")
@@ -167,7 +168,7 @@ def _read(text: bytes, *, strict: bool) -> PeerMessage:
     """Read a payload; a healthy peer says the same again and again but for the number of its report."""
     group = ""
     try:
-        document = json.loads(text)
+        document = read_sound(text)
         if isinstance(document, dict) and isinstance(document.get("group"), str):
             group = document["group"]
             report = decode(GroupReport, document.get("report"), strict=strict)

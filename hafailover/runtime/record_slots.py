@@ -14,7 +14,8 @@ that is whole and yet not understood makes the record unknown, and unknown is da
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 from hafailover.lineage.record import FORMAT_VERSION, LineageRecord
@@ -56,20 +57,40 @@ class RecordTooLongError(ValueError):
 
 
 def encode_slot(group: str, volume: str, record: LineageRecord) -> bytes:
-    """Return the bytes of one slot.
+    """Return the bytes of one slot; sentences for people are cut where it would not fit otherwise.
 
     Raises:
-        RecordTooLongError: The record does not fit.
+        RecordTooLongError: Not even then does the record fit.
     """
+    content = _content(group, volume, record)
+    if len(content) > SLOT_BYTES:
+        bare = _content(group, volume, _with_sentences_of(record, 0))
+        # In halves, for the doubt and the reason of a choice.
+        content = _content(group, volume, _with_sentences_of(record, (SLOT_BYTES - len(bare)) // 2))
+    if len(content) > SLOT_BYTES:
+        raise RecordTooLongError(
+            f"the record of {volume} needs {len(content)} bytes of {SLOT_BYTES}"
+        )
+    return content.ljust(SLOT_BYTES, b"\0")
+
+
+def _content(group: str, volume: str, record: LineageRecord) -> bytes:
     document = {"group": group, "volume": volume, "record": encode(LineageRecord, record)}
     payload = json.dumps(document, separators=(",", ":")).encode()
     digest = hashlib.sha256(payload).hexdigest()
-    head = b"%s %d %d %s\n" % (_MAGIC, FORMAT_VERSION, len(payload), digest.encode())
-    if len(head) + len(payload) > SLOT_BYTES:
-        raise RecordTooLongError(
-            f"the record of {volume} needs {len(head) + len(payload)} bytes of {SLOT_BYTES}"
-        )
-    return (head + payload).ljust(SLOT_BYTES, b"\0")
+    return b"%s %d %d %s\n" % (_MAGIC, FORMAT_VERSION, len(payload), digest.encode()) + payload
+
+
+def _with_sentences_of(record: LineageRecord, size: int) -> LineageRecord:
+    """Cut each sentence to so many bytes; everything else is what decisions rest on."""
+    choice = record.choice and replace(record.choice, reason=_cut(record.choice.reason, size))
+    return replace(record, doubt=_cut(record.doubt, size), choice=choice)
+
+
+def _cut(text: str, size: int) -> str:
+    """Cut a text to so many bytes as JSON writes it, but never to nothing: that a doubt is there decides."""
+    lengths = accumulate(len(json.dumps(character)) - 2 for character in text)
+    return text[: max(1, sum(length <= size for length in lengths))]
 
 
 def read_slots(content: bytes, *, group: str, volume: str) -> Reading:

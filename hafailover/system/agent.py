@@ -28,6 +28,7 @@ from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.loop_clock import LoopAlarm, MonotonicClock, wall_offset
+from hafailover.system.loop_errors import LoopErrors
 from hafailover.system.memory_lock import keep_stacks_small, lock_memory
 from hafailover.system.writer_thread import LineWriter, RotatedFile
 
@@ -119,7 +120,7 @@ class Agent:
         records = self._edges.records.load()
         try:
             await self._edges.open(await frames)
-            loop.set_exception_handler(lambda _, context: self._fail(context))
+            loop.set_exception_handler(LoopErrors(self._log.say, self._fail))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._shut_down, number)
             loop.add_signal_handler(signal.SIGUSR1, self._make_way)

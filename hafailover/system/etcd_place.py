@@ -1,13 +1,13 @@
 """Where is a member, and how is it told from an impostor?"""
 
 import asyncio
-import socket
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
 
 from hafailover.errors import StoreError
 from hafailover.system.etcd_connection import Endpoint, NoAnswerError
+from hafailover.system.name_lookup import look_up
 
 
 class Place:
@@ -42,15 +42,10 @@ class Place:
         return self._known
 
     async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(
-                self.endpoint.host, self.endpoint.port, type=socket.SOCK_STREAM
-            )
+            self._known = await look_up(self.endpoint.host, self.endpoint.port)
         except OSError as error:
             self._problem = f"the name is not found: {error.strerror or error}"
-            return
-        self._known = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def tls_context(

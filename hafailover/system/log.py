@@ -2,24 +2,19 @@
 
 One line per thing worth saying, with the time, on standard error (daemon(8) puts it into a file) and
 to syslog(3)'s socket. Neither may ever hold up the loop: standard error is written by a thread, the
-socket does not block, and lines that find no room are counted.
+socket does not block, and lines that find no room are counted. A text that is no Unicode is written
+with escapes: nothing that is said may end the agent.
 """
 
-import contextlib
-import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from hafailover.system.syslog import CRITICAL, NOTICE, WARNING, Syslog
 from hafailover.system.writer_thread import LineWriter
 
-_SOCKETS: Final = ("/var/run/log", "/dev/log")
-_FACILITY_DAEMON: Final = 3
+__all__ = ["CRITICAL", "NOTICE", "WARNING", "Limit", "Log"]
 _LINE_MAX: Final = 2000
-NOTICE: Final = 5
-WARNING: Final = 4
-CRITICAL: Final = 2
 LIMIT_LINES: Final = 50
 LIMIT_SPAN_S: Final = 10.0
 """Syslog gets at most so many lines in so many seconds; standard error gets all."""
@@ -53,9 +48,8 @@ class Log:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._writer = writer
-        self._node = node
         self._wall = wall
-        self._syslog = _open_syslog()
+        self._syslog = Syslog(node)
         self._limit = Limit()
 
     def say(self, text: str, level: int = NOTICE) -> None:
@@ -63,33 +57,12 @@ class Log:
         line = " ".join(text.split("\n"))[:_LINE_MAX]
         now = self._wall()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        self._writer.write(f"{stamp}.{int(now * 1000) % 1000:03}Z {line}\n".encode())
-        for each in self._limit.let(line, now) if self._syslog is not None else ():
-            self._send(each, level)
-
-    def _send(self, line: str, level: int) -> None:
-        packet = f"<{_FACILITY_DAEMON * 8 + level}>hafailover[{self._node}]: {line}"
-        if self._syslog is not None:
-            with contextlib.suppress(OSError):
-                self._syslog.send(packet.encode())
+        whole = f"{stamp}.{int(now * 1000) % 1000:03}Z {line}\n"
+        self._writer.write(whole.encode(errors="backslashreplace"))
+        for each in self._limit.let(line, now):
+            self._syslog.send(each, level)
 
     def close(self, patience_s: float) -> None:
         """Write what waits, for at most so long."""
-        if self._syslog is not None:
-            self._syslog.close()
+        self._syslog.close()
         self._writer.close(patience_s)
-
-
-def _open_syslog() -> socket.socket | None:
-    for path in _SOCKETS:
-        if not Path(path).is_socket():
-            continue
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        link.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        try:
-            link.connect(path)
-        except OSError:
-            link.close()
-            continue
-        return link
-    return None

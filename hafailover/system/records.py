@@ -73,7 +73,8 @@ class RecordStore:
             directory: Where the record files are.
             volumes: The names of the volumes of each group.
             feed: Takes the ``RecordsWritten`` of each group.
-            trouble: Told, per group, what a test write came back with; empty = all is well.
+            trouble: Told, per group, what a write that nobody waits for came back with; empty = every record was
+                written.
         """
         self._loop = loop
         self._worker = worker
@@ -110,15 +111,19 @@ class RecordStore:
         self._start(self._write(group, write_id, records))
 
     async def test(self) -> None:
-        """Write every record again where it stands already, and tell what came of it."""
-        problems: dict[str, list[str]] = {}
+        """Write every record again, and tell what came of it; without a record there is nothing to tell.
+
+        A file that must be replaced is: a disk that failed is well once it takes a whole new file.
+        """
+        results: dict[str, list[str | None]] = {}
         for file in self._files.values():
-            noted = problems.setdefault(file.group, [])
             async with self._turn:
-                if file.record is not None and not file.must_be_replaced:
-                    noted.append(await self._put(file, file.record))
-        for group, found in problems.items():
-            self._trouble(group, "; ".join(problem for problem in found if problem))
+                result = await self._put(file, file.record) if file.record is not None else None
+            results.setdefault(file.group, []).append(result)
+        for group, found in results.items():
+            problem = "; ".join(each for each in found if each)
+            if problem or None not in found:
+                self._trouble(group, problem)
 
     async def watch(self, period: Nanoseconds) -> None:
         """Test again and again, for as long as the agent lives."""
@@ -148,11 +153,14 @@ class RecordStore:
             await self._mirror(group, records)
 
     async def _mirror(self, group: str, records: Records) -> None:
+        problems = []
         for volume, record in records:
             file = self._files[group, volume]
             async with self._turn:
                 if file.record == record and not file.must_be_replaced:
-                    await self._put(file, record)
+                    problems.append(await self._put(file, record))
+        if problem := "; ".join(found for found in problems if found):
+            self._trouble(group, problem)
 
     async def _put(self, file: _File, record: LineageRecord) -> str:
         """Write one record; returns what is wrong, or nothing."""

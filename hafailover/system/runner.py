@@ -15,6 +15,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from hafailover.system.child import Child, Ended, StuckChild
@@ -158,10 +159,11 @@ def _spawn(
     program: str, argv: Sequence[str], environment: Mapping[str, str], given: bytes
 ) -> tuple[int, tuple[int, int]]:
     """Start a program; returns its pid, and where its two outputs are read."""
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
-    stdin = _filled_pipe(given) if given else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with ExitStack() as ours, ExitStack() as theirs:
+        out_read, out_write = _pipe(ours, theirs)
+        err_read, err_write = _pipe(ours, theirs)
+        stdin = _filled_pipe(given) if given else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        theirs.callback(os.close, stdin)
         pid = spawn(
             program,
             argv,
@@ -172,21 +174,28 @@ def _spawn(
                 (os.POSIX_SPAWN_DUP2, err_write, 2),
             ],
         )
-    except OSError:
-        os.close(out_read)
-        os.close(err_read)
-        raise
-    finally:
-        os.close(stdin)
-        os.close(out_write)
-        os.close(err_write)
+        # The program runs: whoever reads them closes them.
+        ours.pop_all()
     return pid, (out_read, err_read)
+
+
+def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    """Make a pipe from the child to us, of which each end is closed with its stack."""
+    read, write = os.pipe()
+    ours.callback(os.close, read)
+    theirs.callback(os.close, write)
+    return read, write
 
 
 def _filled_pipe(data: bytes) -> int:
     """Return the reading end of a pipe that holds ``data`` and then ends."""
     assert len(data) <= GIVEN_BYTES_MAX, len(data)  # noqa: S101
     read, write = os.pipe()
-    os.write(write, data)
-    os.close(write)
+    try:
+        os.write(write, data)
+    except OSError:
+        os.close(read)
+        raise
+    finally:
+        os.close(write)
     return read

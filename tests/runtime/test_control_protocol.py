@@ -88,6 +88,20 @@ def test_rubbish_is_refused(line: bytes, problem: str) -> None:
     assert parse_request(line, order_id=1) == BadRequest(problem=problem)
 
 
+def test_a_reason_typed_in_another_encoding_can_be_written_everywhere() -> None:
+    line = encode_request(
+        "pause", "g", reason=b"f\xfcr \xf0\x9f\x92\xbe".decode(errors="surrogateescape")
+    )
+    parsed = parse_request(line, order_id=1)
+    assert isinstance(parsed, OrderRequest)
+    assert parsed.order.reason == "f\ufffdr \U0001f4be"
+
+
+def test_bytes_that_are_no_unicode_are_no_request() -> None:
+    line = b'{"version":1,"request":"pause","group":"g","reason":"\xed\xb3\xbc"}'
+    assert parse_request(line, order_id=1) == BadRequest(problem="the request is not JSON")
+
+
 KEYS = st.sampled_from(["version", "request", "group", "reason"])
 VALUES = st.none() | st.integers(0, 2) | st.sampled_from(["status", "pause", "x"])
 

@@ -19,7 +19,7 @@ from hafailover.group.events import (
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.driver import Driver
-from hafailover.runtime.journal import RING_STEPS, Journal
+from hafailover.runtime.journal import ANEW_PERIOD, RING_STEPS, Journal
 from hafailover.runtime.replay import JournalError, replay
 from hafailover.storage.facts import GateProcess, StorageFacts
 from tests.runtime.toy import ListSink, ToyState, World, toy_core
@@ -140,6 +140,46 @@ def test_lines_the_sink_refused_leave_a_journal_that_still_replays() -> None:
     assert bench.journal.dropped > 0
     assert all(step.is_same for step in replay(bench.sink.files[0], bench.cores))
     assert bench.lines()[-1]["actions"] == [{"is": "Note", "text": "link at 3"}]
+
+
+def test_lines_the_disk_lost_leave_a_journal_that_still_replays() -> None:
+    bench = Bench(groups=("g", "h"))
+    bench.driver.feed_all(STARTED)
+    bench.pump()
+    bench.sink.loses = True
+    bench.driver.feed_all(ASKED)
+    bench.pump()
+    bench.sink.loses = False
+    bench.driver.feed("g", ASKED)
+    bench.pump()
+    before = bench.journal.dropped
+    assert before > bench.sink.loss.lines > 0
+    bench.world.time += ANEW_PERIOD
+    bench.driver.feed("h", ASKED)
+    bench.driver.feed("g", LinkChanged(is_up=True))
+    bench.pump()
+    assert bench.journal.dropped == before
+    assert kinds(bench).count("journal") == 2
+    steps = list(replay(bench.sink.files[0], bench.cores))
+    assert all(step.is_same for step in steps)
+    assert (steps[-1].group, steps[-1].event) == ("g", LinkChanged(is_up=True))
+
+
+def test_a_disk_that_stays_full_costs_a_snapshot_a_second_and_no_room_in_the_file() -> None:
+    bench = Bench(bytes_max=20_000)
+    bench.driver.feed("g", STARTED)
+    bench.pump()
+    bench.sink.loses = True
+    for _ in range(500):
+        bench.driver.feed("g", ASKED)
+        bench.pump()
+    assert bench.sink.loss.lines < 10
+    assert bench.journal.dropped >= 500
+    for _ in range(50):
+        bench.world.time += ANEW_PERIOD
+        bench.driver.feed("g", ASKED)
+        bench.pump()
+    assert len(bench.sink.files) == 1
 
 
 def test_a_last_line_that_was_cut_off_is_passed_over() -> None:

@@ -2,15 +2,18 @@
 
 import pytest
 
+from hafailover.group.report import GroupReport, Role
 from hafailover.runtime.peer_messages import (
     AckMessage,
     AgainMessage,
     NotUnderstood,
     PeerMessage,
+    ReportMessage,
     Taken,
     decode_payload,
     encode_ack,
     encode_again,
+    encode_report,
 )
 
 
@@ -48,3 +51,19 @@ def test_what_is_not_understood_still_tells_whose_report_it_would_be() -> None:
     assert isinstance(newer, NotUnderstood)
     assert isinstance(other, NotUnderstood)
     assert (newer.group, other.group) == ("g", "")
+
+
+def test_a_text_of_a_report_can_be_written_everywhere() -> None:
+    report = GroupReport(
+        node="B\udcfc",
+        boot="b",
+        incarnation="i",
+        sequence=7,
+        role=Role.STANDBY,
+        epoch=1,
+        priority=100,
+        candidate=True,
+    )
+    said = decode_payload(encode_report("g", report), strict=True)
+    assert isinstance(said, ReportMessage)
+    assert (said.report.node, said.report.sequence) == ("B\ufffd", 7)

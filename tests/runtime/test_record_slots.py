@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hafailover.lineage.record import ANCESTORS_MAX, CopyState, LineageRecord
+from hafailover.lineage.record import ANCESTORS_MAX, CopyState, LineageRecord, OperatorChoice
 from hafailover.runtime import record_slots
 from hafailover.runtime.codec import encode
 from hafailover.runtime.record_slots import (
@@ -115,7 +115,32 @@ def test_the_longest_chain_of_ancestors_fits() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(RecordTooLongError, match="the record of v needs"):
-        slot(replace(NEW, doubt="x" * SLOT_BYTES))
+        slot(replace(NEW, lineage="x" * SLOT_BYTES, doubt="because"))
+
+
+LONG_TEXT = st.text(max_size=20) | st.sampled_from(["\U0001f4be" * 500, 'ä\n"' * 500, "x" * 5000])
+
+
+@given(LONG_TEXT, LONG_TEXT, st.integers(0, ANCESTORS_MAX), st.integers(0, 65))
+def test_a_record_fits_whatever_people_have_written(
+    reason: str, doubt: str, links: int, kept: int
+) -> None:
+    chain = tuple(f"{number:032x}" for number in range(links))
+    choice = OperatorChoice(kept="a" * kept, lineage="bb", reason=reason)
+    record = replace(NEW, ancestors=chain, choice=choice, doubt=doubt)
+    found = read(slot(record), EMPTY).record
+    assert found.choice is not None
+    assert reason.startswith(found.choice.reason)
+    assert doubt.startswith(found.doubt)
+    assert bool(found.doubt) == bool(doubt)
+    assert replace(found, choice=choice, doubt=doubt) == record
+
+
+def test_a_sentence_is_cut_only_as_far_as_it_must_be() -> None:
+    found = read(slot(replace(NEW, doubt="\U0001f4be" * 500)), EMPTY).record
+    assert len(found.doubt) > 100
+    short = replace(NEW, doubt="\U0001f4be" * 200)
+    assert read(slot(short), EMPTY).record == short
 
 
 def test_a_record_can_be_read_by_people() -> None:

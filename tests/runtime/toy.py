@@ -21,6 +21,7 @@ from hafailover.group.events import (
     Started,
 )
 from hafailover.runtime.core import Core
+from hafailover.runtime.journal import Loss
 from hafailover.runtime.ports import Ports
 from hafailover.units import Instant, Nanoseconds
 
@@ -107,16 +108,28 @@ class World:
 
 
 class ListSink:
-    """Keeps journal files as lists of lines; refuses when told to."""
+    """Keeps journal files as lists of lines; refuses or loses them when told to."""
 
     def __init__(self) -> None:
         self.files: list[list[bytes]] = [[]]
         self.refuses = False
+        self.loses = False
+        self.loss = Loss()
+        self._has_gap = False
 
     def write(self, line: bytes) -> bool:
-        if not self.refuses:
+        if self.loses and not self._has_gap:
+            self._has_gap = True
+            self.loss = self.loss._replace(gaps=self.loss.gaps + 1)
+        if self._has_gap:
+            lines, size, gaps = self.loss
+            self.loss = Loss(lines + 1, size + len(line), gaps)
+        elif not self.refuses:
             self.files[-1].append(line)
         return not self.refuses
 
     def rotate(self) -> None:
         self.files.append([])
+
+    def resume(self) -> None:
+        self._has_gap = False

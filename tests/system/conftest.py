@@ -1,7 +1,10 @@
 """A loop for each test, and a way to wait for a condition instead of for a time."""
 
 import asyncio
+import os
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -47,3 +50,17 @@ def runner(bench: Bench) -> Iterator[Runner]:
     subject = Runner(bench.loop)
     yield subject
     subject.close()
+
+
+@contextmanager
+def few_descriptors(spare: int = 0) -> Iterator[None]:
+    """Leave this process only so many descriptors more than it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.dup(0) for _ in range(spare + 1)]
+    for descriptor in held:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

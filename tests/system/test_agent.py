@@ -2,8 +2,10 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import pytest
 
 from hafailover.config.load import load
 from hafailover.group.events import Event, LinkChanged
+from hafailover.runtime.control_protocol import encode_request
 from hafailover.runtime.core import core_of
 from hafailover.runtime.replay import Replayed, replay
 
@@ -172,6 +175,23 @@ def test_an_agent_killed_and_started_again_goes_on(host: Host) -> None:
     host.start()
     host.until(lambda: host.status()["exit_status"] == 0, "health")
     assert "192.0.2.1/24" in host.addresses()
+
+
+def test_an_agent_short_of_descriptors_lets_in_whoever_knocks_later(host: Host) -> None:
+    host.start()
+    host.until(lambda: host.status()["exit_status"] == 0, "health")
+    limits = resource.prlimit(host.pid, resource.RLIMIT_NOFILE)
+    held = {int(each.name) for each in Path(f"/proc/{host.pid}/fd").iterdir()}
+    free = next(number for number in range(3, limits[0]) if number not in held)
+    resource.prlimit(host.pid, resource.RLIMIT_NOFILE, (free, limits[1]))
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(host.directory / "run/control.sock"))
+        host.until(lambda: "a connection has to wait" in host.log(), "the shortage")
+        resource.prlimit(host.pid, resource.RLIMIT_NOFILE, limits)
+        visitor.sendall(encode_request("status", None))
+        visitor.settimeout(PATIENCE_S)
+        assert visitor.recv(1 << 16).startswith(b'{"version":1,"ok":true')
+    assert "internal error" not in host.log()
 
 
 def test_a_second_agent_is_refused(host: Host) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hafailover.group.events import Event, RecordsWritten
-from hafailover.lineage.record import CopyState, LineageRecord
+from hafailover.lineage.record import CopyState, LineageRecord, OperatorChoice
 from hafailover.runtime.record_slots import SLOT_BYTES, encode_slot, read_slots
 from hafailover.system import records as records_module
 from hafailover.system.pauses import PauseStore
@@ -58,6 +58,9 @@ class Rig:
         assert isinstance(event, RecordsWritten)
         assert (group, event.id) == ("g", write_id)
         return event.problem
+
+    def test(self) -> None:
+        self.bench.loop.run_until_complete(self.store.test())
 
     def on_disk(self) -> LineageRecord:
         return read_slots(self.file.read_bytes(), group="g", volume="v").record
@@ -152,17 +155,58 @@ def test_a_write_that_hangs_is_abandoned_and_cannot_land_later(
 
 def test_a_record_too_long_is_a_problem(rig: Rig) -> None:
     rig.store.load()
-    assert "needs" in rig.write(("v", replace(FIRST, doubt="x" * 5000)))
+    assert "needs" in rig.write(("v", replace(FIRST, lineage="x" * 5000)))
 
 
-def test_the_test_write_tells_of_a_broken_disk_and_of_a_mended_one(rig: Rig) -> None:
+def test_a_reason_in_any_letters_can_be_written(rig: Rig) -> None:
+    rig.store.load()
+    choice = OperatorChoice(kept="b", lineage="aa", reason="\U0001f4be" * 500)
+    assert rig.write(("v", replace(FIRST, choice=choice))) == ""
+    assert rig.on_disk().choice is not None
+
+
+def test_the_test_write_tells_of_a_broken_disk_until_it_is_mended(rig: Rig) -> None:
+    rig.store.load()
+    rig.write(("v", FIRST), ("w", FIRST))
+    rig.test()
+    assert rig.troubles == [("g", "")]
+    good = rig.file.parent
+    good.rename(good.with_suffix(".away"))
+    for _ in range(3):
+        rig.test()
+        group, problem = rig.troubles[-1]
+        assert group == "g"
+        assert problem.count("No such file") == 2
+    good.with_suffix(".away").rename(good)
+    rig.test()
+    assert rig.troubles[-1] == ("g", "")
+    assert rig.on_disk() == FIRST
+
+
+def test_a_record_that_was_never_written_is_not_called_well(rig: Rig) -> None:
+    rig.store.load()
+    rig.file.parent.rename(rig.file.parent.with_suffix(".away"))
+    assert rig.write(("v", FIRST))
+    rig.test()
+    assert rig.troubles == []
+
+
+def test_the_test_write_puts_no_record_down_that_failed_before(rig: Rig) -> None:
+    rig.store.load()
+    rig.write(("v", FIRST), ("w", FIRST))
+    rig.file.unlink()
+    assert rig.write(("v", SECOND))
+    rig.test()
+    assert rig.troubles[-1] == ("g", "")
+    assert rig.on_disk() == FIRST
+
+
+def test_a_second_slot_that_cannot_be_written_is_told(rig: Rig) -> None:
     rig.store.load()
     rig.write(("v", FIRST))
-    rig.bench.loop.run_until_complete(rig.store.test())
-    assert rig.troubles == [("g", "")]
-    rig.file.rename(rig.file.with_suffix(".away"))
-    rig.bench.loop.run_until_complete(rig.store.test())
-    group, problem = rig.troubles[-1]
+    rig.file.unlink()
+    rig.bench.until(lambda: rig.troubles, "the trouble")
+    [(group, problem)] = rig.troubles
     assert group == "g"
     assert "No such file" in problem
 
@@ -171,7 +215,7 @@ def test_the_test_write_changes_no_record(rig: Rig) -> None:
     rig.store.load()
     rig.write(("v", SECOND))
     for _ in range(3):
-        rig.bench.loop.run_until_complete(rig.store.test())
+        rig.test()
     assert rig.on_disk() == SECOND
 
 

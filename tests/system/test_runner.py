@@ -4,11 +4,13 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from hafailover.system.child import Ended
 from hafailover.system.python_child import SEARCH_PATH
 from hafailover.system.runner import KEEP_BYTES, PATH_VARIABLE, Runner, search_path
 from hafailover.units import seconds
-from tests.system.conftest import Bench
+from tests.system.conftest import Bench, few_descriptors
 
 LONG = seconds(60)
 
@@ -73,6 +75,20 @@ def test_a_missing_program_is_answered_for(bench: Bench, runner: Runner) -> None
     assert ended.problem == f"no-such-program: no such program in {SEARCH_PATH}"
 
 
+@pytest.mark.parametrize("spare", range(6))
+def test_a_start_that_fails_for_want_of_descriptors_keeps_none(
+    bench: Bench, runner: Runner, spare: int
+) -> None:
+    ended: list[Ended] = []
+    before = descriptors()
+    with few_descriptors(spare):
+        child = runner.start(["true"], deadline=LONG, done=ended.append, given=b"x")
+    assert child is None
+    bench.until(lambda: ended)
+    assert ended[0].problem == "true: cannot be started: Too many open files"
+    assert descriptors() == before
+
+
 def test_what_cannot_be_executed_is_answered_for(
     bench: Bench, runner: Runner, tmp_path: Path
 ) -> None:
@@ -130,6 +146,10 @@ def test_what_the_variable_names_is_searched_first(bench: Bench, tmp_path: Path)
     subject = Runner(bench.loop, path=search_path({PATH_VARIABLE: str(tmp_path)}))
     assert run(bench, subject, "gmirror").stdout == b"emulated\n"
     subject.close()
+
+
+def descriptors() -> set[str]:
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
 
 
 def is_gone(pid: int) -> bool:
