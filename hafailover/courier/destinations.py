@@ -8,11 +8,14 @@ import signal
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from http.client import HTTPException
 from typing import Any, Final, Protocol
 from urllib import error, request
+from urllib.parse import urljoin
 
 from hafailover import __version__
 from hafailover.group.actions import Severity
+from hafailover.override import override
 from hafailover.runtime.alerting import Alert
 from hafailover.runtime.settings import (
     AlertHookSettings,
@@ -20,6 +23,7 @@ from hafailover.runtime.settings import (
     MailSettings,
     WebhookSettings,
 )
+from hafailover.system.child import Tail
 from hafailover.system.python_child import SEARCH_PATH
 from hafailover.units import SECOND
 
@@ -32,6 +36,8 @@ _NOT_THIS_ONE: Final = frozenset({400, 406, 411, 413, 414, 415, 422, 431})
 """Answers about what was sent (RFC 9110 section 15.5, RFC 6585); all others tell of who should take it."""
 _LATER: Final = frozenset({401, 403, 404, 408, 421, 425, 429, 502, 503, 504})
 """Answers that any other letter would get, too: nobody is there, has time, or knows this sender."""
+_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
+"""Answers that send whoever asks to another address, with every other letter, too."""
 _SUBJECT_MAX: Final = 120
 
 
@@ -211,28 +217,38 @@ def environment_of(alert: Alert) -> dict[str, str]:
 async def run_program(
     command: tuple[str, ...], data: bytes, deadline_s: float, environment: dict[str, str]
 ) -> Failure | None:
-    """Run a program with something on its standard input; at its deadline its group is killed."""
+    """Run a program with something on its standard input; at its deadline its group is killed.
+
+    Its exit counts, and not the end of its output: what it leaves running may hold that for ever.
+    """
+    loop = asyncio.get_running_loop()
+    read, write = os.pipe()
+    output = Tail(loop, read, _SAID_BYTES)
+    # What it leaves running may speak for a while yet, and is not to die of SIGPIPE at once.
+    loop.call_later(2 * deadline_s, output.close)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=write,
+            stderr=write,
             env={"PATH": SEARCH_PATH, "HOME": "/", "LC_ALL": "C.UTF-8", **environment},
             start_new_session=True,
         )
     except OSError as problem:
         return Failure(text=f"{command[0]} cannot be started: {problem.strerror}", is_away=True)
+    finally:
+        os.close(write)
     try:
         async with asyncio.timeout(deadline_s):
-            output, _ = await process.communicate(data)
+            await process.communicate(data)
     except TimeoutError:
         return Failure(text=f"{command[0]} did not end within {deadline_s:g} s and was killed")
     finally:
         await _end(process)
     if process.returncode == 0:
         return None
-    said = output.decode(errors="replace").strip()[-_SAID_BYTES:]
+    said = output.close().decode(errors="replace").strip()
     return Failure(text=f"{command[0]} ended with {process.returncode}: {said}")
 
 
@@ -247,14 +263,26 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
+class _Posting(request.HTTPRedirectHandler):
+    """Follows no redirection of a POST.
+
+    urllib would make a GET without the data of it, and give secret headers to whomever the answer names.
+    """
+
+    @override
+    def redirect_request(self, req: request.Request, *answer: Any) -> request.Request | None:
+        return None if req.data is not None else super().redirect_request(req, *answer)
+
+
 async def fetch(
     url: str, deadline_s: float, data: bytes | None = None, headers: dict[str, str] | None = None
 ) -> Failure | None:
-    """Ask a web address, with POST if there is data; any answer below 400 is a yes."""
+    """Ask a web address, with POST if there is data; any answer below 300 is a yes."""
     asked = request.Request(url, data=data, headers={"User-Agent": _AGENT, **(headers or {})})  # noqa: S310
 
     def ask() -> None:
-        with request.urlopen(asked, timeout=deadline_s) as answer:  # noqa: S310 - checked when read
+        opener = request.build_opener(_Posting)
+        with opener.open(asked, timeout=deadline_s) as answer:
             answer.read(_SAID_BYTES)
 
     try:
@@ -263,14 +291,26 @@ async def fetch(
             await asyncio.to_thread(ask)
     except error.HTTPError as problem:
         problem.close()
-        return Failure(
-            text=f"{_bare(url)} answered {problem.code}",
-            is_final=problem.code in _NOT_THIS_ONE,
-            is_away=problem.code in _LATER,
-        )
+        return _refused(url, problem)
     except TimeoutError:
         return Failure(text=f"{_bare(url)} did not answer within {deadline_s:g} s", is_away=True)
+    except HTTPException as problem:
+        said = repr(problem)[:_SAID_BYTES]
+        return Failure(text=f"{_bare(url)} gave no proper answer: {said}", is_away=True)
     except (OSError, ValueError) as problem:
         reason: Any = getattr(problem, "reason", problem)
         return Failure(text=f"{_bare(url)}: {reason}", is_away=True)
     return None
+
+
+def _refused(url: str, answer: error.HTTPError) -> Failure:
+    text = f"{_bare(url)} answered {answer.code}"
+    location = answer.headers.get("Location")
+    if answer.code in _ELSEWHERE and location:
+        there = _bare(urljoin(url, location))
+        text += f" and points to {there}: write the address that it names into the configuration"
+    return Failure(
+        text=text,
+        is_final=answer.code in _NOT_THIS_ONE,
+        is_away=answer.code in _LATER | _ELSEWHERE,
+    )

@@ -1,6 +1,7 @@
 """Which alerts are open, which are said again, and which need not be said?
 
-Pure: time comes in as milliseconds since 1970.
+Pure: time comes in as milliseconds since 1970. The clock may be set back: what then lies in the future says nothing
+of how long ago it was.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ class OpenAlerts:
         """
         self._repeat_ms = repeat_ms
         self._life_ms = life_ms
+        self._grace_from_ms = life_ms
         self._open = {each.alert.key: each for each in known}
 
     @property
@@ -71,12 +73,14 @@ class OpenAlerts:
 
     def due(self, now_ms: int) -> Iterator[Alert]:
         """Yield what has to be said now: repetitions, and ends that nobody reported."""
+        # Not over at once: the agent may not have had the time to raise it again.
+        self._grace_from_ms = min(self._grace_from_ms, now_ms)
         for key, each in tuple(self._open.items()):
-            if self._is_doubtful(each) and now_ms - self._life_ms >= GRACE_MS:
+            if self._is_doubtful(each) and now_ms - self._grace_from_ms >= GRACE_MS:
                 del self._open[key]
                 text = f"not reported since the agent was restarted: {each.alert.text}"
                 yield replace(each.alert, state="resolved", text=text, time_ms=now_ms)
-            elif now_ms - each.told_ms >= self._repeat_ms:
+            elif not 0 <= now_ms - each.told_ms < self._repeat_ms:
                 self._open[key] = replace(each, told_ms=now_ms)
                 yield replace(each.alert, state="repeated", time_ms=now_ms)
 
@@ -84,7 +88,7 @@ class OpenAlerts:
         """Return when ``due`` may have something next; None: never, as things stand."""
         times = [each.told_ms + self._repeat_ms for each in self._open.values()]
         if any(self._is_doubtful(each) for each in self._open.values()):
-            times.append(self._life_ms + GRACE_MS)
+            times.append(self._grace_from_ms + GRACE_MS)
         return min(times, default=None)
 
     def _is_doubtful(self, opened: OpenAlert) -> bool:

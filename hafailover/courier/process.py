@@ -14,7 +14,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,21 +82,32 @@ class Courier:
 
     async def run(self, lines: asyncio.StreamReader) -> None:
         """Serve until the agent is gone."""
-        tasks = [asyncio.create_task(each.run()) for each in self._rounds]
-        tasks += [asyncio.create_task(self._repeat()), asyncio.create_task(self._report())]
+        # A duty that fails ends all of them: the agent hears of it, and starts another courier.
+        async with asyncio.TaskGroup() as group:
+            duties = [group.create_task(each) for each in self._duties()]
+            # A reset is an end too: the agent went before it had read everything.
+            with contextlib.suppress(ConnectionError):
+                while line := await lines.readline():
+                    self.take(json.loads(line))
+            await self._finish()
+            for duty in duties:
+                duty.cancel()
+
+    def _duties(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what goes on for as long as the agent lives."""
+        for each in self._rounds:
+            yield each.run()
+        yield self._repeat()
+        yield self._report()
         if self._settings.dead_man is not None:
-            tasks.append(asyncio.create_task(self._sign_of_life(self._settings.dead_man)))
-        # A reset is an end too: the agent went before it had read everything.
-        with contextlib.suppress(ConnectionError):
-            while line := await lines.readline():
-                self.take(json.loads(line))
-        # What was just raised, perhaps because the agent ends, gets its chance.
+            yield self._sign_of_life(self._settings.dead_man)
+
+    async def _finish(self) -> None:
+        """Give what was just raised, perhaps because the agent ends, its chance."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_ROUND_S):
                 while len(self._spool) and not any(each.trouble for each in self._rounds):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
 
     async def _repeat(self) -> None:
         """Say again what lasts."""
@@ -174,11 +186,16 @@ def main() -> None:
     """Be the courier: quietly, behind everything that matters more."""
     with contextlib.suppress(OSError):
         os.nice(_NICE)
-    asyncio.run(serve())
-    # A thread that waits for a resolver must not keep the process.
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    os._exit(0)
+    status = 1
+    try:
+        # Not asyncio.run, which waits for its threads, as the end of Python does: one that asks a web
+        # server, or waits for a resolver, must not keep the process.
+        asyncio.new_event_loop().run_until_complete(serve())
+        status = 0
+    except Exception:  # noqa: BLE001 - whatever it is, the agent reads it
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from hafailover.group.actions import Severity
 from hafailover.runtime.alerting import Alert
 from hafailover.runtime.codec import encode
 from hafailover.runtime.settings import AlertSettings
+from hafailover.system.child import Tail
 from hafailover.system.child_stream import ChildStream
 from hafailover.system.log import NOTICE, WARNING, Log
 from hafailover.system.spawning import spawn
@@ -32,8 +33,18 @@ ALIVE_S: Final = 5.0
 _AGAIN_S: Final = 1.0
 _AGAIN_MAX_S: Final = 60.0
 _LINE_MAX: Final = 1 << 20
+_WORDS_MAX: Final = 1000
 _DROPPABLE: Final = (Severity.NOTE, Severity.WARNING)
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
+_WANTED: Final = (
+    "PATH",
+    "HAFAILOVER_PATH",
+    "SSL_CERT_FILE",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+)
+"""Variables of the agent's that the courier gets, too."""
 
 
 class CourierLink:
@@ -60,13 +71,15 @@ class CourierLink:
         self._settings = settings
         self._directory = directory
         self._log = log
-        self._environment = environment
+        self._environment = {name: environment[name] for name in _WANTED if name in environment}
+        self._environment |= {"PYTHONPATH": _ROOT, "LC_ALL": "C.UTF-8", "HOME": "/"}
         self._life_ms = time.time_ns() // MILLISECOND
         self._kept: OrderedDict[int, Alert] = OrderedDict()
         self._numbers: dict[Severity, deque[int]] = {each: deque() for each in Severity}
         self._sent: set[int] = set()
         self._next = 1
         self._stream: ChildStream | None = None
+        self._words: Tail | None = None
         self._again_s = _AGAIN_S
         self._timers: list[asyncio.TimerHandle] = []
         self._dropped = 0
@@ -111,37 +124,14 @@ class CourierLink:
 
     def _start(self) -> None:
         self._reap()
-        ours, theirs = socket.socketpair()
         self._sent.clear()
-        wanted = (
-            "PATH",
-            "HAFAILOVER_PATH",
-            "SSL_CERT_FILE",
-            "https_proxy",
-            "http_proxy",
-            "no_proxy",
-        )
-        environment = {
-            name: self._environment[name] for name in wanted if name in self._environment
-        }
-        program = (sys.executable, "-m", "hafailover.courier.process")
         try:
-            self.pid = spawn(
-                sys.executable,
-                program,
-                {**environment, "PYTHONPATH": _ROOT, "LC_ALL": "C.UTF-8", "HOME": "/"},
-                [
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
-                ],
-            )
+            ours = self._spawn()
         except OSError as error:
             self._log.say(f"the courier of alerts cannot be started: {error.strerror}", WARNING)
-            ours.close()
+            self._hang_up()
             self._try_again()
             return
-        finally:
-            theirs.close()
         self._stream = ChildStream(
             self._loop, ours, took=self._took, lost=self._lost, most=_LINE_MAX
         )
@@ -149,6 +139,35 @@ class CourierLink:
         self._send({"settings": settings, "directory": str(self._directory), "life": self._life_ms})
         self._timers.append(self._loop.call_later(ALIVE_S, self._say_alive))
         self._fill()
+
+    def _spawn(self) -> socket.socket:
+        """Start the process; returns our end of what is said.
+
+        It outlives the agent for a moment, so it must not hold the agent's standard error: daemon(8) reads that
+        to its end before it starts the next agent.
+        """
+        program = (sys.executable, "-m", "hafailover.courier.process")
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        self._words = Tail(self._loop, read, _WORDS_MAX)
+        try:
+            self.pid = spawn(
+                sys.executable,
+                program,
+                self._environment,
+                [
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
+                    (os.POSIX_SPAWN_DUP2, write, 2),
+                ],
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(write)
+        return ours
 
     def _say_alive(self) -> None:
         self._timers.clear()
@@ -213,12 +232,14 @@ class CourierLink:
             self._counts = message["counts"]
 
     def _lost(self) -> None:
-        self._log.say(
-            f"the courier of alerts (pid {self.pid}) has ended; it is started again", WARNING
-        )
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._hang_up()
+        said = self._hang_up()
+        last_words = f"; its last words: {said}" if said else ""
+        self._log.say(
+            f"the courier of alerts (pid {self.pid}) has ended; it is started again{last_words}",
+            WARNING,
+        )
         self._try_again()
 
     def _reap(self) -> None:
@@ -232,7 +253,10 @@ class CourierLink:
         self._timers = [self._loop.call_later(self._again_s, self._start)]
         self._again_s = min(self._again_s * 2, _AGAIN_MAX_S)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self) -> str:
+        """Close everything to and from the process; returns its last words."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        words, self._words = self._words, None
+        return words.close().decode(errors="replace").strip() if words is not None else ""

@@ -118,18 +118,21 @@ def main() -> int:
         return 1
     _give_privileges_up()
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-    threading.Thread(target=_listen, args=(client, listener), name="agent", daemon=True).start()
-    # Nothing ever comes: the end of file does, when the agent has ended, however it ended.
-    while os.read(0, 4096):
-        pass
-    return 0
-
-
-def _listen(client: ControlClient, listener: Listener) -> None:
-    """Take in what the agent says until it hangs up; then the state grows old, and says so."""
-    with contextlib.suppress(HaFailoverError):
+    threading.Thread(target=_end_with_the_agent, name="leash", daemon=True).start()
+    # One that hears nothing any more would call a healthy agent silent for ever: it ends, and is started again.
+    try:
         for message in client.subscribe(None, patience_s=_FOREVER_S):
             listener.take(message)
+    except HaFailoverError as error:
+        print(f"status over HTTP hears nothing of the agent: {error}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _end_with_the_agent() -> None:
+    """End the process at the end of its input: nothing ever comes, and the end does however the agent ends."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 def _earlier(journal: Path) -> Iterator[Moment]:

@@ -15,6 +15,7 @@ class Web:
 
     def __init__(self) -> None:
         self.status = 200
+        self.location = ""
         self.hangs = threading.Event()
         self.posted: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -37,7 +38,7 @@ def web_server(web: Web, port: int = 0) -> Iterator[Web]:
                 web.hangs.wait(0)
                 threading.Event().wait(3)
                 return
-            if web.status < 400:
+            if web.status < 300:
                 web.posted.append(json.loads(body))
                 web.headers.append(dict(self.headers))
             self._answer()
@@ -48,6 +49,8 @@ def web_server(web: Web, port: int = 0) -> Iterator[Web]:
 
         def _answer(self) -> None:
             self.send_response(web.status)
+            if web.location:
+                self.send_header("Location", web.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

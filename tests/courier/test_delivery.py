@@ -1,7 +1,10 @@
 """Delivery to real programs, a real web server and a sendmail of our own, when they work and when not."""
 
 import asyncio
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from email import message_from_bytes
 from email.policy import default
@@ -18,6 +21,7 @@ from hafailover.courier.destinations import (
     Mail,
     Webhook,
     destinations_of,
+    fetch,
 )
 from hafailover.courier.spool import Spool
 from hafailover.group.actions import Severity
@@ -87,6 +91,24 @@ def test_a_command_that_fails_hangs_or_is_missing_is_told_apart(tmp_path: Path) 
     assert "cannot be started: No such file" in missing.text
 
 
+def test_what_a_command_leaves_running_is_no_failure_of_it(tmp_path: Path) -> None:
+    """It may speak on, too: who is told may be told in the background."""
+    left = f"(sleep 0.5; echo more; echo done >{tmp_path}/done; sleep 9) &"
+    deadline = seconds(8)
+
+    async def story() -> None:
+        good = hook(script(tmp_path, "good", f"{left} exit 0"), deadline=deadline)
+        bad = hook(script(tmp_path, "bad", f"{left} echo no route; exit 3"), deadline=deadline)
+        assert await good.deliver(alert()) is None
+        while not (tmp_path / "done").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        failed = await bad.deliver(alert())
+        assert failed is not None
+        assert failed.text.endswith("ended with 3: no route")
+
+    asyncio.run(asyncio.wait_for(story(), LIMIT_S))
+
+
 def test_a_webhook_is_posted_json_with_its_headers(web: Web) -> None:
     assert deliver(webhook(web, headers=(("Authorization", "Bearer x"),))) is None
 
@@ -118,6 +140,48 @@ def test_a_webhook_that_says_no_hangs_or_is_down_is_told_apart(web: Web) -> None
     assert "0.3 s" in hung.text or "timed out" in hung.text
     assert down is not None
     assert "secret" not in down.text
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_webhook_that_has_moved_is_not_followed(web: Web, status: int) -> None:
+    """Where it points nothing would be posted to, and the headers are not for everybody."""
+    with web_server(Web()) as elsewhere:
+        web.status, web.location = status, f"{elsewhere.url}/new?token=secret"
+        failed = deliver(webhook(web, headers=(("Authorization", "Bearer x"),)))
+        web.location = "/new/"
+        nearby = deliver(webhook(web))
+        assert elsewhere.got == []
+
+    hint = "write the address that it names into the configuration"
+    moved = f"{web.url} answered {status} and points to"
+    assert failed == Failure(text=f"{moved} {elsewhere.url}: {hint}", is_away=True)
+    assert nearby == Failure(text=f"{moved} {web.url}: {hint}", is_away=True)
+
+
+def test_who_is_asked_without_data_may_send_elsewhere() -> None:
+    with web_server(Web()) as here, web_server(Web()) as there:
+        here.status, here.location = 302, f"{there.url}/alive"
+        assert asyncio.run(fetch(here.url, 30)) is None
+        assert there.got == ["/alive"]
+
+
+@pytest.mark.parametrize("words", [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\n" + b"x" * 100_000, b""])
+def test_who_does_not_speak_http_is_a_failure_and_nothing_worse(words: bytes) -> None:
+    def answer(door: socket.socket) -> None:
+        link, _ = door.accept()
+        with link:
+            link.recv(65_536)
+            with contextlib.suppress(OSError):
+                link.sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(target=answer, args=(door,), daemon=True).start()
+        failed = asyncio.run(fetch(f"http://127.0.0.1:{door.getsockname()[1]}/?token=secret", 30))
+
+    assert failed is not None
+    assert "gave no proper answer" in failed.text
+    assert failed.is_away
+    assert "secret" not in failed.text
 
 
 def test_a_mail_is_one_that_mail_programs_understand(tmp_path: Path) -> None:

@@ -84,3 +84,22 @@ def test_an_end_that_came_while_no_agent_ran_is_told() -> None:
     assert {each.alert.kind for each in after.all} == {"diverged", "peer-lost"}
     # And it is waited for without being asked for all the time.
     assert after.next_ms() == HOUR
+
+
+def test_a_clock_that_is_set_back_silences_nothing() -> None:
+    opened = OpenAlerts(HOUR)
+    opened.take(alert(at=100 * HOUR))
+
+    assert [each.state for each in opened.due(HOUR)] == ["repeated"]
+    assert list(opened.due(HOUR + 1)) == []
+    assert [each.state for each in opened.due(2 * HOUR)] == ["repeated"]
+
+
+def test_a_clock_that_is_set_back_lets_the_grace_begin_anew() -> None:
+    before = OpenAlerts(100 * HOUR)
+    before.take(alert())
+    after = OpenAlerts(100 * HOUR, before.all, 10 * HOUR)
+
+    assert list(after.due(HOUR)) == []
+    assert after.next_ms() == HOUR + GRACE_MS
+    assert [each.state for each in after.due(HOUR + GRACE_MS)] == ["resolved"]

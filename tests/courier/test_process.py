@@ -3,9 +3,13 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +28,7 @@ from tests.courier.server import Web, web_server
 from tests.courier.swift import run_swiftly
 from tests.courier.test_open_alerts import alert
 
+ROOT = Path(__file__).parents[2]
 MINUTE_S = 60.0
 BEGIN_MS = 1_700_000_000_000
 
@@ -263,3 +268,54 @@ def test_a_letter_that_nobody_takes_delays_no_other(tmp_path: Path) -> None:
     run_swiftly(story())
 
     assert [letter.alert.text for letter in spool] == ["poison"]
+
+
+@contextlib.contextmanager
+def started(settings: AlertSettings, directory: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Yield a real process that has been given its settings."""
+    words = [sys.executable, "-m", "hafailover.courier.process"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT) as courier:
+        document = encode(AlertSettings, settings)
+        give(courier, {"settings": document, "directory": str(directory), "life": BEGIN_MS})
+        try:
+            yield courier
+        finally:
+            courier.kill()
+
+
+def give(courier: "subprocess.Popen[bytes]", message: dict[str, Any]) -> None:
+    assert courier.stdin is not None
+    courier.stdin.write(json.dumps(message).encode() + b"\n")
+    courier.stdin.flush()
+
+
+def test_a_courier_ends_with_its_agent_though_nobody_answers_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hooks = (WebhookSettings(url=url, deadline=seconds(100)),)
+        with started(AlertSettings(webhooks=hooks), tmp_path / "spool") as courier:
+            give(courier, {"alert": encode(Alert, alert()), "id": 1})
+            asked, _ = silent.accept()
+            with asked:
+                assert courier.stdin is not None
+                courier.stdin.close()
+                assert courier.wait(20) == 0
+
+
+def test_a_duty_that_fails_ends_the_courier_which_says_why(tmp_path: Path) -> None:
+    async def story() -> None:
+        courier = Courier(AlertSettings(), tmp_path / "spool", BEGIN_MS)
+        courier._open.next_ms = lambda: "never"  # type: ignore[method-assign, return-value, assignment]
+        with pytest.raises(ExceptionGroup, match="TaskGroup"):
+            async with asyncio.timeout(60):
+                await courier.run(asyncio.StreamReader())
+
+    run_swiftly(story())
+
+    with started(AlertSettings(), tmp_path / "spool") as courier:
+        give(courier, {"alert": "no alert", "id": 1})
+        _, said = courier.communicate(timeout=20)
+        assert courier.returncode == 1
+        assert b"Traceback" in said

@@ -4,6 +4,9 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +33,7 @@ from hafailover.units import milliseconds, seconds
 from tests.courier.server import Web, web_server
 from tests.system.conftest import Bench
 
+ROOT = Path(__file__).parents[2]
 NOW_NS = 1_700_000_000_123_456_789
 
 
@@ -237,3 +241,51 @@ def test_somebody_is_called_while_all_is_well_and_not_otherwise(rig: Rig, tmp_pa
         port.resolve_alert("g", AlertKind.DIVERGED, "over")
         count = len(web.got)
         rig.until(lambda: len(web.got) > count)
+
+
+AGENT = """
+import asyncio, os, sys
+from pathlib import Path
+from types import SimpleNamespace
+from hafailover.runtime.settings import AlertSettings, WebhookSettings
+from hafailover.system.courier_link import CourierLink
+from hafailover.units import seconds
+from tests.courier.test_open_alerts import alert
+loop = asyncio.new_event_loop()
+settings = AlertSettings(webhooks=(WebhookSettings(url=sys.argv[1], deadline=seconds(20)),))
+log = SimpleNamespace(say=lambda *_: None)
+link = CourierLink(loop, settings, Path(sys.argv[2]), log, os.environ)
+link.give(alert())
+loop.run_until_complete(loop.run_in_executor(None, sys.stdin.read))
+link.close()
+"""
+
+
+def test_a_courier_that_hangs_does_not_hold_the_log_of_an_agent_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    """As daemon(8) does: it reads the agent's standard error to its end, then starts the next agent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        agent = subprocess.Popen(
+            [sys.executable, "-c", AGENT, url, str(tmp_path / "spool")],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        asked, _ = silent.accept()
+        with asked, agent:
+            assert agent.stdin is not None
+            agent.stdin.close()
+            assert agent.wait(60) == 0
+            began = time.monotonic()
+            assert agent.stderr is not None
+            assert agent.stderr.read() == b""
+            assert time.monotonic() - began < 1
+
+
+def test_the_last_words_of_a_courier_are_in_the_log(rig: Rig) -> None:
+    rig.link(rig.hook("hook"))._send({"alert": "no alert", "id": 1})
+    rig.until(lambda: "it is started again; its last words: " in rig.written())
+    assert "Error" in rig.written().rpartition("its last words: ")[2]

@@ -42,6 +42,7 @@ class Agent:
             except OSError:
                 return
             self.connections += 1
+            self.link = link
             assert json.loads(link.recv(65_536))["request"] == "subscribe"
             line = json.dumps({"version": 1, "status": STATUS}).encode() + b"\n"
             note = {"group": "web", "text": "standby -> promoting"}
@@ -132,6 +133,14 @@ def test_a_server_lives_beside_its_agent(served: Served) -> None:
     assert served.process.stdin is not None
     served.process.stdin.close()
     assert served.process.wait(10) == 0
+
+
+def test_a_server_that_hears_nothing_any_more_ends_so_that_the_agent_starts_another(
+    served: Served,
+) -> None:
+    served.until("/primary", 200)
+    served.agent.link.shutdown(socket.SHUT_RDWR)
+    assert served.process.wait(20) == 1
 
 
 def test_the_page_is_drawn_by_a_browser(served: Served, tmp_path: Path) -> None:
