@@ -2,10 +2,16 @@
 
 from hafailover.group import routers
 from hafailover.group.actions import AssignAddresses, ReleaseAddresses
+from hafailover.group.settings import GroupSettings
+from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.storage.steps import StepOutcome
+from hafailover.units import SECOND, Instant, later
 
 DUPLICATED = "duplicated"
+_AGAIN = SECOND
+_CHECK = 2 * SECOND
+"""Then duplicate address detection has come to its end (RFC 4862 section 5.4), which tells nobody of it."""
 
 
 def bring_up(turn: Turn) -> None:
@@ -31,6 +37,39 @@ def finish(turn: Turn, outcome: StepOutcome) -> None:
         turn.note(f"addresses: {outcome.problem}")
     if turn.state.addresses_wanted:
         routers.begin_announcing(turn)
+    if not turn.settings.has_storage:
+        _come_back(turn, outcome)
+
+
+def _come_back(turn: Turn, outcome: StepOutcome) -> None:
+    """A plain router never looks at its interface: what failed is tried again, and what went well is checked once.
+
+    To take away what is not there fails, too: only what did not end is tried again then.
+    """
+    is_wanted, is_first = turn.state.addresses_wanted, turn.state.look_at is None
+    if outcome.status is None or (is_wanted and outcome.status != 0):
+        if is_first:
+            reason = outcome.stderr or outcome.problem or f"exit status {outcome.status}"
+            turn.note(f"the addresses are tried again every second: {reason}")
+        turn.set(look_at=later(turn.now, _AGAIN))
+    else:
+        turn.set(look_at=later(turn.now, _CHECK) if is_wanted and is_first else None)
+
+
+def next_try(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when a plain router comes back to its addresses; None while a command runs, or if all is well."""
+    return state.look_at if not settings.has_storage and state.addressing is None else None
+
+
+def try_again(turn: Turn) -> None:
+    """Come back to the addresses of a plain router, if it is time: put on again, only what is missing is put on."""
+    due = next_try(turn.state, turn.settings)
+    if due is None or turn.now < due:
+        return
+    if turn.state.addresses_wanted:
+        _assign(turn)
+    else:
+        take_down(turn)
 
 
 def are_up(turn: Turn) -> bool | None:

@@ -86,7 +86,7 @@ def deadline(state: GroupState, settings: GroupSettings) -> Instant | None:
     if settings.has_storage:
         due += _own_deadlines(state, settings)
     else:
-        due.append(services.next_check(state, settings))
+        due += [services.next_check(state, settings), addresses.next_try(state, settings)]
     return min([each for each in due if each is not None], default=None)
 
 

@@ -14,21 +14,33 @@ def advance(turn: Turn) -> None:
     if state.is_stopping:
         _stop(turn)
         return
+    if state.role is Role.STARTING:
+        # An earlier life that was killed as Master has left them up.
+        addresses.take_down(turn)
     _follow_link(turn)
     routers.set_candidacy(turn, is_candidate=state.pause is None)
     if routers.is_any_master(turn):
         if state.role is not Role.PRIMARY:
             turn.become(Role.PRIMARY, "this node is Master")
         if not state.addresses_wanted:
+            turn.set(look_at=None)
             addresses.bring_up(turn)
+        addresses.try_again(turn)
         services.start_all(turn)
         services.check_due(turn)
         return
     if state.role is not Role.STANDBY:
         turn.become(Role.STANDBY, "another node is Master, or nobody yet")
-    if state.addresses_wanted:
-        addresses.take_down(turn)
+    _withdraw(turn)
     services.stop_all(turn)
+
+
+def _withdraw(turn: Turn) -> None:
+    """Take the addresses away, again and again if need be."""
+    if turn.state.addresses_wanted:
+        turn.set(look_at=None)
+        addresses.take_down(turn)
+    addresses.try_again(turn)
 
 
 def _follow_link(turn: Turn) -> None:
@@ -42,8 +54,7 @@ def _follow_link(turn: Turn) -> None:
 
 def _stop(turn: Turn) -> None:
     routers.stop(turn)
-    if turn.state.addresses_wanted:
-        addresses.take_down(turn)
+    _withdraw(turn)
     is_done = services.stop_all(turn) is Progress.REACHED and turn.state.addressing is None
     if is_done and turn.state.role is not Role.STOPPED:
         turn.become(Role.STOPPED, "the agent is stopping")

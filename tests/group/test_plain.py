@@ -184,3 +184,62 @@ def test_it_resigns_and_ends_when_told_to_stop() -> None:
     story.feed(StepFinished(id=story.state.addressing.id, outcome=StepOutcome(status=0)))
 
     assert "Stop" in story.kinds()
+
+
+def answer(story: Story, status: int | None, stderr: str = "") -> None:
+    """Have the command for the addresses end."""
+    assert story.state.addressing is not None
+    outcome = StepOutcome(status=status, stderr=stderr)
+    story.feed(StepFinished(id=story.state.addressing.id, outcome=outcome))
+
+
+def test_what_an_earlier_life_has_left_up_is_taken_away_at_once() -> None:
+    story = Story()
+
+    story.start()
+
+    assert story.kinds().count("ReleaseAddresses") == 1
+    answer(story, 1)  # There was none.
+    story.pass_time(2 * SECOND)
+    assert story.state.addressing is None
+
+
+def test_addresses_that_cannot_be_put_up_are_tried_again_until_they_are() -> None:
+    story = master()
+    said: list[str] = []
+    for _ in range(3):
+        answer(story, 1, "ifconfig: no memory")
+        said += [action.text for action in story.done if isinstance(action, actions.Note)]
+        assert story.state.addressing is None
+        story.pass_time(story.now + SECOND)
+        assert "AssignAddresses" in story.kinds()
+
+    answer(story, 0)
+    story.pass_time(story.now + 5 * SECOND)
+
+    assert story.state.addressing is None
+    assert said == ["the addresses are tried again every second: ifconfig: no memory"]
+
+
+def test_a_while_after_they_were_put_up_the_addresses_are_looked_at_once_more() -> None:
+    """Another host may have answered for one of them (duplicate address detection)."""
+    story = master()
+    answer(story, 0)
+    story.pass_time(story.now + 2 * SECOND)
+    assert "AssignAddresses" in story.kinds()
+    answer(story, 0)
+
+    story.pass_time(story.now + 20 * SECOND)
+
+    assert story.state.addressing is None
+
+
+def test_addresses_that_are_not_known_to_be_away_are_taken_away_again() -> None:
+    story = master()
+    answer(story, 0)
+    story.feed(advertisement(200))
+    answer(story, None)
+
+    story.pass_time(story.now + SECOND)
+
+    assert "ReleaseAddresses" in story.kinds()
