@@ -12,6 +12,7 @@ from hafailover.group.events import ArbiterAnswered
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
+from hafailover.group.undertakings import Attempt
 from hafailover.group.work import Progress
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState
@@ -183,9 +184,19 @@ def granted(turn: Turn) -> Progress:
         case ArbiterKind.ETCD:
             return _granted_by_etcd(turn, attempt.epoch, attempt.since)
         case ArbiterKind.FENCE:
-            return fencing.proved(turn) if attempt.needs_off else Progress.REACHED
+            return _proved_once(turn, attempt)
         case ArbiterKind.PING | ArbiterKind.NONE:
             return Progress.REACHED
+
+
+def _proved_once(turn: Turn, attempt: Attempt) -> Progress:
+    """Whether the peer was off, if it had to be: one that has come back since is not shot for it again."""
+    if not attempt.needs_off:
+        return Progress.REACHED
+    progress = fencing.proved(turn)
+    if progress is Progress.REACHED:
+        turn.set(attempt=replace(attempt, needs_off=False))
+    return progress
 
 
 def _granted_by_etcd(turn: Turn, epoch: int, since: Instant) -> Progress:

@@ -199,7 +199,7 @@ def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
     if state.urgent is not None and state.urgent.id == number:
         turn.set(urgent=None)
         turn.look_again()
-        _note_users_ended(turn, state.urgent.step)
+        _note_users_ended(turn, state.urgent.step, outcome)
         turn.note(f"{state.urgent.what}: {outcome.problem or f'exit status {outcome.status}'}")
         return
     if state.work is None or state.work.id != number:
@@ -217,10 +217,14 @@ def step_finished(turn: Turn, number: int, outcome: StepOutcome) -> None:
             turn.set(demotion=replace(demotion, is_forced=True))
 
 
-def _note_users_ended(turn: Turn, step: Step | None) -> None:
+def _note_users_ended(turn: Turn, step: Step | None, outcome: StepOutcome) -> None:
+    """Take in that the users of a volume were ended; if one of them may live, nothing may rest on their end."""
     demotion = turn.state.demotion
-    is_last = demotion is not None and len(demotion.ended_users) == len(turn.settings.volumes)
-    if demotion is not None and is_last and isinstance(step, FileStep):
+    if demotion is None or not isinstance(step, FileStep):
+        return
+    if outcome.status != 0:
+        turn.set(demotion=replace(demotion, has_users_left=True))
+    elif len(demotion.ended_users) == len(turn.settings.volumes) and not demotion.has_users_left:
         turn.set(demotion=replace(demotion, users_ended_at=turn.now))
 
 

@@ -89,7 +89,7 @@ def advance(turn: Turn) -> None:
     straits.free_stuck(turn)
     if turn.state.addressing is not None or turn.state.must_look:
         return
-    if addresses.are_down(turn) is False:
+    if addresses.are_down(turn) is False and not _gives_addresses_up(turn, demotion):
         addresses.take_down(turn)
         return
     if not demotion.is_forced and services.stop_all(turn) is not Progress.REACHED:
@@ -111,6 +111,14 @@ def advance(turn: Turn) -> None:
         if progress is not Progress.REACHED:
             return
     _finish(turn, views)
+
+
+def _gives_addresses_up(turn: Turn, demotion: Demotion) -> bool:
+    """Whether an address stays, whatever is done: what is behind it is closed all the same, or nobody could serve."""
+    if turn.now - demotion.since <= turn.settings.timers.demote_deadline // 2:
+        return False
+    turn.set(refusal="a virtual address cannot be taken off the interface")
+    return True
 
 
 def _begin_storage(turn: Turn) -> None:

@@ -200,6 +200,9 @@ def _advance_role(turn: Turn) -> None:
             case Role.STARTING:
                 starting.advance(turn)
             case Role.STANDBY:
+                services.stop_all(
+                    turn
+                )  # A start that outlived its promotion may have come to its end.
                 standby.advance(turn)
             case Role.PROMOTING:
                 promotion.advance(turn)

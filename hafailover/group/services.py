@@ -28,7 +28,14 @@ def start_all(turn: Turn) -> Progress:
 
 
 def stop_all(turn: Turn) -> Progress:
-    """Stop what runs, in reverse order. A service that fails to stop is not waited for: unmount deals with it."""
+    """Stop what runs, in reverse order. A service that fails to stop is not waited for: unmount deals with it.
+
+    A start that is under way is waited for, unless everything ends by force: what it begins has to be stopped, too.
+    """
+    call, demotion = turn.state.service_call, turn.state.demotion
+    is_in_haste = demotion is not None and demotion.is_forced
+    if call is not None and call.verb is ServiceVerb.START and not is_in_haste:
+        return Progress.BUSY
     for settings in reversed(turn.settings.services):
         if _state(turn, settings.name).is_running:
             _call(turn, settings, ServiceVerb.STOP)

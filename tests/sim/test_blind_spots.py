@@ -1,0 +1,84 @@
+"""What the drawn faults do not do: users that live on, slow services, an address that stays."""
+
+import pytest
+
+from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
+from hafailover.sim import stepping
+from hafailover.sim.agent import Agent
+from hafailover.sim.faults import Fault, FaultKind
+from hafailover.sim.network import LAN
+from hafailover.sim.operators import switch_over
+from hafailover.sim.striking import strike
+from hafailover.storage.steps import FileStep, FileTask
+from hafailover.units import SECOND
+from tests.sim.worlds import MINUTE, copies, role, running
+
+
+def test_users_that_cannot_be_ended_leave_the_copy_diverged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may hold writes that only this copy has: it is not called stale, and never overwritten without an order."""
+    plain = stepping._file
+
+    def cannot(agent: Agent, step: FileStep) -> str:
+        if step.task is FileTask.KILL_USERS:
+            return "the users did not end in time"
+        return plain(agent, step)
+
+    monkeypatch.setattr(stepping, "_file", cannot)
+    world = running(arbiter=ArbiterKind.PING)
+    world.run_for(2 * SECOND)
+
+    strike(world, Fault(kind=FaultKind.FREEZE, node="A", span_ns=8 * SECOND))
+    world.run_for(45 * SECOND)
+
+    assert role(world, "B") is Role.PRIMARY
+    assert copies(world)["A"] is CopyState.DIVERGED
+
+
+def test_a_peer_that_comes_back_while_services_start_is_not_shot_again() -> None:
+    world = running(arbiter=ArbiterKind.FENCE)
+    world.service_ns = 40 * SECOND
+    world.fence.span_ns = SECOND
+
+    world.power_off("A")
+    world.run_for(2 * MINUTE)
+
+    assert role(world, "B") is Role.PRIMARY
+    assert world.fence.shots == [("B", "A")]
+
+
+def test_an_address_that_stays_does_not_keep_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old script puts it back again and again: the other node can serve all the same, and an alert tells of it."""
+    told: list[str] = []
+    world = running(arbiter=ArbiterKind.ETCD, tell=told.append)
+    plain = Agent._change_addresses
+
+    def cannot(agent: Agent, number: int, addresses: set[str]) -> None:
+        is_stuck = agent.host.name == "A" and not addresses
+        plain(agent, number, agent.host.virtual if is_stuck else addresses)
+
+    monkeypatch.setattr(Agent, "_change_addresses", cannot)
+    world.run_for(3 * SECOND)
+    switch_over(world)
+
+    assert world.run_until(lambda: role(world, "B") is Role.PRIMARY, 2 * MINUTE)
+    assert [line for line in told if "a virtual address cannot be taken off the interface" in line]
+
+
+def test_a_service_whose_start_outlives_its_promotion_is_stopped() -> None:
+    world = running(arbiter=ArbiterKind.PING)
+    world.service_ns = 25 * SECOND
+    world.power_off("A")
+    agent = world.host("B").agent
+    assert agent is not None
+    assert world.run_until(lambda: agent.state.service_call is not None, MINUTE)
+    world.run_for(2 * SECOND)
+
+    world.isolate("B", LAN)
+    world.run_for(MINUTE)
+
+    assert role(world, "B") is not Role.PRIMARY
+    assert not any(each.is_running for each in agent.state.services)
