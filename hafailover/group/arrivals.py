@@ -283,7 +283,7 @@ def shutdown(turn: Turn, event: ShutdownAsked) -> None:
             turn.note("the agent is restarted and leaves what runs to its next life")
             turn.set(restarting_since=turn.now)
     elif turn.state.stopping_since is None:
-        turn.set(stopping_since=turn.now, restarting_since=None)
+        turn.set(stopping_since=turn.now, restarting_since=None, has_left=False)
 
 
 def clock(turn: Turn, minute: int) -> None:

@@ -12,10 +12,13 @@ _SETTLED = (Role.STARTING, Role.STANDBY, Role.PRIMARY, Role.STOPPED)
 
 
 def leave(turn: Turn) -> None:
-    """End this life of the agent once nothing is under way and the peer has been told."""
+    """End this life of the agent once nothing is under way and the peer has been told.
+
+    The process ends with the last of its groups: until then this one goes on, or nobody would renew its grant.
+    """
     state = turn.state
     since = state.restarting_since
-    if since is None or state.is_stopping:
+    if since is None or state.is_stopping or state.has_left:
         return
     timers = turn.settings.timers
     is_told = state.sent is not None and state.sent.restart_hold_ns > 0
@@ -24,7 +27,7 @@ def leave(turn: Turn) -> None:
     # What does not come to an end is left half done: the next life undoes it.
     is_overdue = turn.now - since > timers.demote_deadline
     if is_overdue or (is_time and _is_settled(turn)):
-        turn.set(restarting_since=None, incarnation="")
+        turn.set(has_left=True)
         turn.do(Stop())
 
 

@@ -124,6 +124,8 @@ class GroupState:
     stopping_since: Instant | None = None
     restarting_since: Instant | None = None
     """When the agent was told to end and to leave everything as it runs."""
+    has_left: bool = False
+    """Whether this group has said that the agent may end for that."""
     resolving: Resolving | None = None
     giving_up_since: Instant | None = None
     """When this node let the group go for a drill; its copy is still good until the peer's is closed or served."""

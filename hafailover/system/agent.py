@@ -210,6 +210,7 @@ class Agent:
 
     def _shut_down(self, number: signal.Signals) -> None:
         self._log.say(f"{number.name}: the agent stops")
+        self._edges.host.wait_for_all()
         for name in self._groups:
             self._feed(name, ShutdownAsked())
 

@@ -178,7 +178,7 @@ class AgentEdges:
         )
         self._arbiter = arbiter_for(settings, loop, runner, feed)
         self._watchdog = watchdog_for(settings, loop, environment, feed=feed, say=self._alarm)
-        self._host = HostPort(
+        self.host = HostPort(
             loop,
             runner,
             frozenset(group.name for group in groups),
@@ -211,7 +211,7 @@ class AgentEdges:
             alerts=self.alerts,
             operators=self._operators,
             differences=self.comparer,
-            host=self._host,
+            host=self.host,
         )
 
     async def open(self, frames: Frames) -> None:

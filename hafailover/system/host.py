@@ -75,6 +75,7 @@ class HostPort:
     ) -> None:
         self._loop = loop
         self._runner = runner
+        self._groups = groups
         self._waiting = set(groups)
         self._say = say
         self._alarm = alarm
@@ -90,6 +91,10 @@ class HostPort:
             self._runner.start(
                 ("reboot", "-nq"), deadline=_RESET_DEADLINE, done=lambda _: self._not_reset()
             )
+
+    def wait_for_all(self) -> None:
+        """Wait anew for every group, also for those that were ready to leave everything up."""
+        self._waiting = set(self._groups)
 
     def stop(self, group: str) -> None:
         """Take note that the group has nothing left to do."""

@@ -1,7 +1,8 @@
-"""What the drawn faults do not do: users that live on, slow services, an address that stays."""
+"""What the drawn faults do not do: users that live on, slow services, an address that stays, groups that end later."""
 
 import pytest
 
+from hafailover.group.actions import Action, Stop
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
@@ -82,3 +83,28 @@ def test_a_service_whose_start_outlives_its_promotion_is_stopped() -> None:
 
     assert role(world, "B") is not Role.PRIMARY
     assert not any(each.is_running for each in agent.state.services)
+
+
+def test_a_group_that_may_leave_goes_on_until_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other group of its process promotes for a minute: nobody else renews the grant of this one."""
+    told: list[str] = []
+    ended: list[Agent] = []
+    world = running(arbiter=ArbiterKind.ETCD, tell=told.append)
+    world.run_for(3 * SECOND)
+    plain = Agent._perform
+
+    def waiting(agent: Agent, action: Action) -> None:
+        if isinstance(action, Stop):
+            ended.append(agent)
+        else:
+            plain(agent, action)
+
+    monkeypatch.setattr(Agent, "_perform", waiting)
+    world.restart_agent("A")
+    world.run_for(MINUTE)
+
+    assert len(ended) == 1
+    assert role(world, "A") is Role.PRIMARY
+    assert not [line for line in told if "RESET" in line]
