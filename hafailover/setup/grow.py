@@ -161,7 +161,7 @@ def _grow(
         )
     if not view.disks:
         yield _run(commands.attach_memory_disk(settings, unit))
-    if view.mirror is None:
+    if view.local is None:
         yield _run(commands.label_mirror(settings, md_unit=unit, ggate_unit=None))
     block = facts.superblock
     is_grown = block is not None and block.size_bytes > growth.file_system
@@ -192,7 +192,7 @@ def _fsck(settings: VolumeSettings, how: str, why: str, after: Growth) -> Growth
 
 
 def _take_down(settings: VolumeSettings, view: VolumeView) -> Iterator[GrowthStep]:
-    if view.mirror is not None:
+    if view.local is not None:
         yield _run(commands.destroy_mirror(settings))
     for disk in view.disks:
         yield _run(commands.detach_memory_disk(settings, disk.unit))

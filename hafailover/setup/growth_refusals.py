@@ -4,7 +4,7 @@ from typing import Final
 
 from hafailover.lineage.record import CopyState
 from hafailover.setup.growth import Growth, GrowthFacts, GrowthPhase
-from hafailover.setup.refusals import Refused
+from hafailover.setup.refusals import Refused, mirror_refusal
 from hafailover.storage.view import VolumeView, view_volume
 
 ALIGNMENT: Final = 4096
@@ -63,12 +63,7 @@ def _in_use(facts: GrowthFacts, view: VolumeView) -> Refused | None:
             f"{facts.settings.image} is attached",
             "stop the agent in order: service hafailover stop; then look at mdconfig -lv",
         )
-    if view.mirror is not None and len(view.mirror.components) != 1:
-        return Refused(
-            f"mirror {facts.settings.mirror} has more than the one component of this node",
-            "look at gmirror status",
-        )
-    return None
+    return mirror_refusal(view, is_written=True)
 
 
 def _of_record(facts: GrowthFacts) -> Refused | None:

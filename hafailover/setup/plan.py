@@ -154,7 +154,7 @@ def _format(volume: VolumeFacts, view: VolumeView, intent: Intent) -> Iterator[S
         (unit for unit in settings.md_units if f"md{unit}" not in view.taken_units),
         settings.md_units[0],
     )
-    if view.mirror is None:
+    if view.local is None:
         if not view.disks:
             tail = view.image.tail if view.image is not None else TailKind.ZERO
             if tail not in (TailKind.ZERO, TailKind.UNREAD):
@@ -182,7 +182,7 @@ def _format(volume: VolumeFacts, view: VolumeView, intent: Intent) -> Iterator[S
 
 def _take_down(settings: VolumeSettings, view: VolumeView) -> Iterator[SetupStep]:
     """End a mirror of the image with all that it stands on."""
-    if view.mirror is not None:
+    if view.mirror is not None and view.local is not None:
         yield _run(commands.destroy_mirror(settings))
         for component in view.mirror.components:
             if component.provider.startswith("ggate"):

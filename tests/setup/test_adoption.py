@@ -61,6 +61,52 @@ def test_it_can_be_cut_off_anywhere(bench: Bench, at: int) -> None:
     assert bench.image.read_bytes()[:-512] == before
 
 
+@pytest.mark.parametrize("part", list(Part))
+@pytest.mark.parametrize("has_image", [False, True])
+def test_a_mirror_of_another_image_is_not_touched(
+    bench: Bench, part: Part, *, has_image: bool
+) -> None:
+    bench.key()
+    old = bench.image.rename(bench.image.with_name("old.img"))
+    bench.host.ok("gmirror destroy data", "mdconfig -d -u 0", f"mdconfig -a -t vnode -f {old} -u 0")
+    bench.host.ok("gmirror label -b prefer data md0")
+    if has_image:
+        bench.image.write_bytes(bytes(SIZE))
+
+    assert f"does not stand on {bench.image}, but on md0" in refusal(bench, part)
+
+
+def test_a_file_system_is_not_made_on_two_components(bench: Bench) -> None:
+    bench.host.ok("gmirror destroy data", "mdconfig -d -u 0")
+    bench.image.write_bytes(bytes(SIZE))
+    other = bench.image.with_name("other.img")
+    other.write_bytes(bytes(SIZE))
+    bench.host.ok(
+        f"mdconfig -a -t vnode -f {bench.image} -u 0",
+        f"mdconfig -a -t vnode -f {other} -u 1",
+        "gmirror label -b prefer data md0 md1",
+    )
+
+    assert "more than the one component of this node: md0, md1" in refusal(bench)
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_nothing_is_done_to_a_mirror_that_is_set_up_beside_a_begun_setup(
+    bench: Bench, part: Part
+) -> None:
+    bench.key()
+    bench.host.ok("gmirror destroy data", "mdconfig -d -u 0")
+    bench.image.unlink()
+    while not bench.image.exists():
+        with pytest.raises(PowerCutError):
+            bench.set_up(bench.plan_of(part), Cut(at=0, is_after=True))
+    other = bench.image.with_name("other.img")
+    other.write_bytes(bytes(SIZE))
+    bench.host.ok(f"mdconfig -a -t vnode -f {other} -u 1", "gmirror label -b prefer data md1")
+
+    assert "but on md1" in refusal(bench, part)
+
+
 def test_a_file_system_without_room_for_the_last_sector_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.image.parent.mkdir()

@@ -358,6 +358,16 @@ def test_what_is_in_use_is_refused(source: Grower) -> None:
     assert "is attached" in source.refusal()
 
 
+def test_the_mirror_of_another_image_is_not_grown(source: Grower) -> None:
+    with pytest.raises(PowerCutError):
+        source.grow(cut=2)
+    other = source.bench.image.with_name("other.img")
+    other.write_bytes(bytes(WANTED))
+    source.bench.host.ok(f"mdconfig -a -t vnode -f {other} -u 1", "gmirror label data md1")
+
+    assert f"does not stand on {source.bench.image}, but on md1" in source.refusal()
+
+
 def test_a_node_that_was_not_set_up_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     (tmp_path / "etc").mkdir()
