@@ -1,5 +1,6 @@
 """An image, or a mirror, that was there before is taken over without being touched."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from hafailover.lineage.record import CopyState
 from hafailover.setup.facts import Part
 from hafailover.setup.refusals import Refused
+from hafailover.setup.steps import Task
 from hafailover.storage.superblock import LENGTH, OFFSET, decode_superblock
+from hafailover.system.setup_looks import note_path
+from tests.emulation.hosts import Host, wait_status
 from tests.setup.bench import SIZE, Bench, Cut, PowerCutError
 from tests.setup.test_first_setup import assert_set_up, refusal
 
@@ -59,6 +63,57 @@ def test_it_can_be_cut_off_anywhere(bench: Bench, at: int) -> None:
 
     assert_set_up(bench, CopyState.SOLE)
     assert bench.image.read_bytes()[:-512] == before
+
+
+@pytest.fixture
+def half(bench: Bench) -> Bench:
+    """The same host, with the other one's image in the mirror."""
+    other = Host("nodeB", 2)
+    other.files.create("/img/old", SIZE)
+    bench.host.connect(other, "/img/old", 0)
+    bench.host.ok("gmirror insert -p 0 data ggate0")
+    wait_status(bench.host, "COMPLETE", "ggate0 (ACTIVE)")
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [(Part.SOURCE, {"adopts": True}), (Part.TARGET, {"gives_up": True})]
+)
+def test_all_that_the_plan_shows_is_done(half: Bench, part: Part, words: dict[str, bool]) -> None:
+    half.key()
+    plan_of = half.plan_of(part, **words)
+    shown = [step.text for step in half.steps(plan_of)]
+    assert "ggatec destroy -u 0" in shown
+
+    half.set_up(plan_of)
+
+    assert half.done == shown
+    assert half.look().storage.gates == ()
+
+
+def test_the_gates_of_a_mirror_are_known_to_a_setup_that_was_begun_without_it(half: Bench) -> None:
+    plan_of = half.plan_of(adopts=True)
+    noted = [step.task for step in half.steps(plan_of)].index(Task.NOTE)
+    with pytest.raises(PowerCutError):
+        half.set_up(plan_of, Cut(at=noted, is_after=True))
+    note = note_path(half.settings, "web", "data")
+    said = json.loads(note.read_text())
+    assert said.pop("gates") == [[0, "10.77.0.2:3080 /img/old"]]
+    note.write_text(json.dumps(said))
+
+    half.set_up(plan_of)
+
+    assert_set_up(half, CopyState.SOLE)
+
+
+def test_a_gate_that_is_none_of_the_mirrors_stays(bench: Bench) -> None:
+    other = Host("nodeB", 2)
+    other.files.create("/img/other", SIZE)
+    bench.host.connect(other, "/img/other", 0)
+
+    bench.set_up(bench.plan_of(adopts=True))
+
+    assert [gate.unit for gate in bench.look().storage.gates or ()] == [0]
 
 
 @pytest.mark.parametrize("part", list(Part))
