@@ -136,6 +136,8 @@ class GrowthWork(SteppedWork[GrowthStep]):
                 f"{step.text}: {error}",
                 hint=f"put it in by hand: size: {step.size}B; and run hafailover grow again",
             ) from error
+        # Where the file is a link, into a repository perhaps, the link stays.
+        path = path.resolve()
         replace_file(str(path), text.encode(), stat.S_IMODE(path.stat().st_mode))
 
 

@@ -22,6 +22,7 @@ from hafailover.system.growth_notes import growth_path, refuse_unfinished
 from hafailover.system.growth_work import GrowthWork
 from hafailover.system.setup_looks import Said, record_path, see_image
 from hafailover.system.setup_run import carry_out, steps_of
+from hafailover.system.work import replace_file
 from tests.setup.bench import SIZE, Bench, PowerCutError, text_of
 
 WANTED = 7 << 20
@@ -319,6 +320,27 @@ def test_only_the_one_size_changes_in_the_file(source: Grower) -> None:
     source.grow()
 
     assert source.config.read_text() == before.replace(f"size: {SIZE}B", f"size: {WANTED}B")
+
+
+def test_a_configuration_that_is_a_link_stays_one(source: Grower) -> None:
+    kept = source.bench.root / "kept.yaml"
+    source.config.rename(kept)
+    source.config.symlink_to(kept)
+
+    source.grow()
+
+    assert source.config.readlink() == kept
+    assert f"size: {WANTED}B" in kept.read_text()
+
+
+def test_a_file_in_the_working_directory_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    replace_file("hafailover.yaml", b"new", 0o600)
+
+    assert (tmp_path / "hafailover.yaml").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
