@@ -65,11 +65,11 @@ def grow(
 ) -> None:
     """Enlarge VOLUME to SIZE, such as 20G, on this node: image, file system, record, configuration.
 
-    VOLUME is a volume's name, or GROUP/VOLUME. With --plan it shows, at any time, the whole order over both
-    nodes and how long nobody serves. The agent must not run here when it acts: first the node that does not serve is
-    stopped and enlarged, then the one that serves; its copy is the one whose file system grows, and
-    the other one is rebuilt from it. It asks before it acts. Where it is interrupted, run it
-    again with the same size; until it has finished, no agent starts on this node.
+    VOLUME is a volume's name, or GROUP/VOLUME. With --plan it shows, at any time, the whole order over both nodes
+    and how long nobody serves. The agent must not run here when it acts: first the node that does not serve is
+    stopped and enlarged, then the one that serves; its copy is the one whose file system grows, and the other one
+    is rebuilt from it. It asks before it acts. Where it is interrupted, run it again with the same size; until it
+    has finished, no agent starts on this node. While the image is still being enlarged, its old size gives it up.
 
     Exit status: 0 if this node is done, 1 if something speaks against it, 75 if the agent runs.
     """
@@ -99,7 +99,7 @@ def grow(
         ) from None
     with growing:
         steps = growing.steps()
-        procedure = _procedure(target, source=growing.source())
+        procedure = _procedure(target, source=growing.source(), goes_back=growing.goes_back())
         if as_json:
             click.echo(
                 json.dumps(_document(target, procedure, steps, is_agent_running=False), indent=2)
@@ -136,7 +136,7 @@ def _target(config: Path, settings: NodeSettings, name: str, size: str) -> Targe
     return Target(config=config, settings=settings, group=found[0], volume=found[1], wanted=wanted)
 
 
-def _procedure(target: Target, *, source: str) -> Procedure:
+def _procedure(target: Target, *, source: str, goes_back: bool = False) -> Procedure:
     settings = target.settings
     other = settings.peer if source == settings.node else settings.node
     group = next(each for each in settings.groups if each.name == target.group)
@@ -148,6 +148,7 @@ def _procedure(target: Target, *, source: str) -> Procedure:
         volume=f"{target.group}/{target.volume}",
         size=render_size(target.wanted),
         more_bytes=max(0, target.wanted - _bytes_of(volume.image, volume.size_bytes)),
+        goes_back=goes_back,
     )
 
 

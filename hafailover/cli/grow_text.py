@@ -30,6 +30,8 @@ class Procedure:
     volume: str
     size: str
     more_bytes: int
+    goes_back: bool = False
+    """Whether an enlarging that was begun is given up: that concerns this node alone."""
 
     @property
     def grow(self) -> str:
@@ -38,9 +40,9 @@ class Procedure:
 
     def order(self) -> tuple[Move, ...]:
         """Return what is done where, first things first."""
-        source, other = self.source, self.other
+        source, other, node = self.source, self.other, self.node
         writes = f"writes {_megabytes(self.more_bytes)}"
-        rows = (
+        rows: tuple[tuple[str, str, str, bool], ...] = (
             (other, "service hafailover stop", f"{source} goes on alone", True),
             (other, self.grow, f"{writes}; {source} serves meanwhile", True),
             (source, "service hafailover stop", "nobody serves from here on", False),
@@ -48,6 +50,11 @@ class Procedure:
             (other, "service hafailover start", f"waits for {source}", False),
             (source, "service hafailover start", f"serves again; {other} is rebuilt", True),
         )
+        if self.goes_back:
+            rows = (
+                (node, self.grow, "the image is cut back to what it was", node != source),
+                (node, "service hafailover start", "all is as it was", True),
+            )
         return tuple(
             Move(node=node, command=command, text=text, is_served=is_served)
             for node, command, text, is_served in rows
@@ -64,6 +71,8 @@ def render_procedure(procedure: Procedure) -> str:
         f"  {number}. {row.node:{node}}  {row.command:{command}}  {row.text}"
         for number, row in enumerate(rows, start=1)
     ]
+    if procedure.goes_back:
+        return "\n".join(lines)
     seconds = max(1, procedure.more_bytes // _RATE)
     lines += [
         f"Nobody serves from 3 to 6: {seconds} s of writing at 200 MB/s, the check, and the start. From 1 on",
@@ -75,6 +84,8 @@ def render_procedure(procedure: Procedure) -> str:
 
 def what_follows(procedure: Procedure) -> str:
     """Return what comes after this node's part."""
+    if procedure.goes_back:
+        return f"{procedure.node} is as it was. Next: service hafailover start"
     if procedure.node == procedure.other:
         return (
             f"{procedure.node} is done. Next, on {procedure.source}: service hafailover stop; "

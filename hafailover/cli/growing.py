@@ -13,6 +13,7 @@ from hafailover.errors import ControlError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.grow import holds_data, plan_growth
 from hafailover.setup.growth import GrowthFacts, GrowthPlan, GrowthStep
+from hafailover.setup.growth_refusals import way_back
 from hafailover.system.control_client import STATUS_S, ControlClient
 from hafailover.system.growth_looks import edited, look_at_growth
 from hafailover.system.growth_work import GrowthWork
@@ -46,6 +47,10 @@ class Growing(Locked):
         """Return the node whose copy holds the data."""
         settings = self._target.settings
         return settings.node if holds_data(self._look()) else settings.peer
+
+    def goes_back(self) -> bool:
+        """Whether an enlarging that was begun is given up."""
+        return self._target.wanted == way_back(self._look())
 
     def steps(self) -> tuple[GrowthStep, ...]:
         """Return what is left to do."""

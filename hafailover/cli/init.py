@@ -18,6 +18,7 @@ from hafailover.setup.facts import Part, SetupFacts
 from hafailover.setup.plan import Plan, plan
 from hafailover.setup.refusals import Wishes
 from hafailover.setup.steps import SetupStep
+from hafailover.system.growth_notes import refuse_unfinished
 
 JSON_VERSION: Final = 1
 
@@ -75,6 +76,7 @@ def init(
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())
     refuse_without_volumes(settings)
+    refuse_unfinished(settings)
     wishes = Wishes(
         part=Part(part) if part else preferred_part(settings),
         adopts=adopt,

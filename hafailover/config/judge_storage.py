@@ -25,6 +25,7 @@ def judge_storage(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]
         where = f"groups.{group}.volumes.{volume.name}"
         yield from _image(volume, facts, where)
         yield from _units(volume, facts, where)
+        yield from _mirror(volume, facts, where)
         yield from _mount_point(volume, facts, where)
         yield from _file_system(volume, facts, where)
         yield from _fstab(volume, facts)
@@ -162,6 +163,22 @@ def _units(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Fin
                 f"ggate{gate.unit} exists while the agent is not running ({gate.info})",
                 f"{where}.ggate_units",
                 f"if it is nobody's: ggatec destroy -f -u {gate.unit}",
+            )
+
+
+def _mirror(volume: VolumeSettings, facts: HostFacts, where: str) -> Iterator[Finding]:
+    """Yield a mirror that only shares the name; a running agent may have lost its own component."""
+    if facts.geom is None or facts.is_agent_running:
+        return
+    own = {f"md{disk.unit}" for disk in facts.geom.memory_disks if disk.file == volume.image}
+    for mirror in facts.geom.mirrors:
+        parts = {part.provider for part in mirror.components}
+        if mirror.name == volume.mirror and parts and not parts & own:
+            yield error(
+                f"mirror {mirror.name} is there and does not stand on {volume.image}, "
+                f"but on {', '.join(sorted(parts))}",
+                f"{where}.mirror",
+                "put the path of its image into the configuration, or give the volume another mirror name",
             )
 
 

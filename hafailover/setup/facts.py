@@ -42,6 +42,8 @@ class Intent:
     lineage: str
     close_id: str
     """Of the marker that the image gets at the end."""
+    gates: tuple[tuple[int, str], ...] = ()
+    """Unit and info of the mirror's ggates: once the mirror has gone, nothing else says that they belonged to it."""
 
 
 class Holding(Enum):

@@ -21,7 +21,7 @@ from hafailover.setup.growth import (
     GrowthStep,
     GrowthTask,
 )
-from hafailover.setup.growth_refusals import growth_refusal
+from hafailover.setup.growth_refusals import bound_size, growth_refusal, way_back
 from hafailover.storage import commands
 from hafailover.storage.settings import VolumeSettings
 from hafailover.storage.steps import CommandStep
@@ -43,6 +43,8 @@ def plan_growth(facts: GrowthFacts, wanted: int, new_id: str) -> GrowthPlan:
     if growth is not None and _is_finished(facts, view, growth):
         steps.append(GrowthStep(task=GrowthTask.FORGET_NOTE, text="tidy up"))
         growth = None
+    if growth is not None and wanted == way_back(facts):
+        return tuple(_go_back(facts, view, growth))
     return (*steps, *_steps(facts, view, growth, wanted, new_id))
 
 
@@ -55,14 +57,9 @@ def _is_finished(facts: GrowthFacts, view: VolumeView, growth: Growth) -> bool:
     image = view.image
     return (
         image is not None
-        and image.size_bytes == growth.wanted == facts.settings.size_bytes == _bound_size(facts)
+        and image.size_bytes == growth.wanted == facts.settings.size_bytes == bound_size(facts)
         and view.is_untouched
     )
-
-
-def _bound_size(facts: GrowthFacts) -> int:
-    binding = facts.record.binding if facts.record is not None else None
-    return binding.size_bytes if binding is not None else 0
 
 
 def _steps(
@@ -101,9 +98,21 @@ def _steps(
     yield from _conclude(facts, settings, growth)
 
 
+def _go_back(facts: GrowthFacts, view: VolumeView, growth: Growth) -> Iterator[GrowthStep]:
+    settings = replace(facts.settings, size_bytes=growth.was)
+    yield from _take_down(settings, view)
+    if view.image is None or view.image.size_bytes != growth.was:
+        yield GrowthStep(
+            task=GrowthTask.CUT_BACK,
+            text=f"cut {settings.image} back to {growth.was} bytes, as it was",
+            size=growth.was,
+        )
+    yield from _conclude(facts, settings, growth)
+
+
 def _conclude(facts: GrowthFacts, settings: VolumeSettings, growth: Growth) -> Iterator[GrowthStep]:
     wanted = settings.size_bytes
-    if _bound_size(facts) != wanted:
+    if bound_size(facts) != wanted:
         yield GrowthStep(
             task=GrowthTask.BIND,
             text=f"mark {settings.image} in its new last sector, and let the record say its size",
@@ -161,7 +170,7 @@ def _grow(
         )
     if not view.disks:
         yield _run(commands.attach_memory_disk(settings, unit))
-    if view.mirror is None:
+    if view.local is None:
         yield _run(commands.label_mirror(settings, md_unit=unit, ggate_unit=None))
     block = facts.superblock
     is_grown = block is not None and block.size_bytes > growth.file_system
@@ -192,7 +201,7 @@ def _fsck(settings: VolumeSettings, how: str, why: str, after: Growth) -> Growth
 
 
 def _take_down(settings: VolumeSettings, view: VolumeView) -> Iterator[GrowthStep]:
-    if view.mirror is not None:
+    if view.local is not None:
         yield _run(commands.destroy_mirror(settings))
     for disk in view.disks:
         yield _run(commands.detach_memory_disk(settings, disk.unit))

@@ -69,6 +69,7 @@ class GrowthTask(Enum):
 
     NOTE = "note how far it is"
     ENLARGE = "enlarge the image"
+    CUT_BACK = "cut the image back to what it was"
     RUN = "run a command"
     BIND = "mark the image and write its record"
     CONFIGURE = "change the configuration"

@@ -4,7 +4,7 @@ from typing import Final
 
 from hafailover.lineage.record import CopyState
 from hafailover.setup.growth import Growth, GrowthFacts, GrowthPhase
-from hafailover.setup.refusals import Refused
+from hafailover.setup.refusals import Refused, mirror_refusal
 from hafailover.storage.view import VolumeView, view_volume
 
 ALIGNMENT: Final = 4096
@@ -30,6 +30,24 @@ def growth_refusal(facts: GrowthFacts, wanted: int) -> Refused | None:
         or _of_size(facts, view, wanted)
         or _of_file_system(facts)
     )
+
+
+def way_back(facts: GrowthFacts) -> int:
+    """Return the size at which an enlarging that was begun can be given up; 0 = there is no way back.
+
+    As long as only zeros are being written behind the old end, everything that the record vouches for is as it was.
+    """
+    growth = facts.growth
+    is_untouched = growth is not None and growth.phase is GrowthPhase.ENLARGING
+    return (
+        growth.was if growth is not None and is_untouched and bound_size(facts) == growth.was else 0
+    )
+
+
+def bound_size(facts: GrowthFacts) -> int:
+    """Return the size of the image that the record vouches for; 0 = of none."""
+    binding = facts.record.binding if facts.record is not None else None
+    return binding.size_bytes if binding is not None else 0
 
 
 def _of_image(facts: GrowthFacts, view: VolumeView) -> Refused | None:
@@ -63,12 +81,7 @@ def _in_use(facts: GrowthFacts, view: VolumeView) -> Refused | None:
             f"{facts.settings.image} is attached",
             "stop the agent in order: service hafailover stop; then look at mdconfig -lv",
         )
-    if view.mirror is not None and len(view.mirror.components) != 1:
-        return Refused(
-            f"mirror {facts.settings.mirror} has more than the one component of this node",
-            "look at gmirror status",
-        )
-    return None
+    return mirror_refusal(view, is_written=True)
 
 
 def _of_record(facts: GrowthFacts) -> Refused | None:
@@ -103,6 +116,8 @@ def _of_record(facts: GrowthFacts) -> Refused | None:
 def _of_size(facts: GrowthFacts, view: VolumeView, wanted: int) -> Refused | None:
     image, growth = view.image, facts.growth
     assert image is not None  # noqa: S101 - looked at before
+    if growth is not None and wanted == way_back(facts):
+        return None
     if wanted % ALIGNMENT:
         return Refused(f"{wanted} bytes are no multiple of {ALIGNMENT}", "take a round size")
     if growth is not None:
@@ -133,7 +148,7 @@ def _while_growing(facts: GrowthFacts, growth: Growth, size: int, wanted: int) -
     if wanted < growth.wanted and not _is_at(facts, growth.wanted):
         return Refused(
             f"enlarging {facts.settings.name} to {growth.wanted} bytes was begun and not finished",
-            f"finish it: hafailover grow {facts.settings.name} {growth.wanted}B",
+            f"finish it: {_command(facts, growth.wanted)}{_or_back(facts)}",
         )
     if wanted < size and _is_at(facts, growth.wanted):
         return Refused(
@@ -145,8 +160,16 @@ def _while_growing(facts: GrowthFacts, growth: Growth, size: int, wanted: int) -
 
 def _is_at(facts: GrowthFacts, size: int) -> bool:
     """Whether record and configuration have a size already: then only the note is left."""
-    binding = facts.record.binding if facts.record is not None else None
-    return binding is not None and binding.size_bytes == size == facts.settings.size_bytes
+    return bound_size(facts) == size == facts.settings.size_bytes
+
+
+def _command(facts: GrowthFacts, size: int) -> str:
+    return f"hafailover grow {facts.group}/{facts.settings.name} {size}B"
+
+
+def _or_back(facts: GrowthFacts) -> str:
+    size = way_back(facts)
+    return f"; or go back to what it was: {_command(facts, size)}" if size else ""
 
 
 def _room(facts: GrowthFacts, more: int) -> Refused | None:
@@ -155,7 +178,7 @@ def _room(facts: GrowthFacts, more: int) -> Refused | None:
     return Refused(
         f"{facts.settings.image} needs {(more + _SPARE) >> 20} MB more, and "
         f"{facts.free_bytes >> 20} MB are free",
-        "make room, on both nodes",
+        f"make room, on both nodes{_or_back(facts)}",
     )
 
 

@@ -12,7 +12,7 @@ from hafailover.setup.facts import Holding, Intent, Part, Phase, SetupFacts, Vol
 from hafailover.setup.refusals import Refused, Wishes, volume_refusal
 from hafailover.setup.steps import SetupStep, Task
 from hafailover.storage import commands
-from hafailover.storage.facts import TailKind
+from hafailover.storage.facts import Gate, TailKind
 from hafailover.storage.settings import VolumeSettings
 from hafailover.storage.steps import CommandStep
 from hafailover.storage.view import VolumeView, view_volume
@@ -38,7 +38,7 @@ def plan(facts: SetupFacts, wishes: Wishes, key_file: str) -> Plan:
         if refused is not None:
             return refused
         name = volume.settings.name
-        left = _volume_steps(volume, view, wishes)
+        left = _volume_steps(volume, view, facts.storage.gates or (), wishes)
         steps += [replace(step, group=group, volume=name) for step in left]
     return tuple(steps)
 
@@ -84,14 +84,16 @@ def _preparations(facts: SetupFacts, wishes: Wishes, key_file: str) -> Iterator[
             )
 
 
-def _volume_steps(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Iterator[SetupStep]:
+def _volume_steps(
+    volume: VolumeFacts, view: VolumeView, gates: tuple[Gate, ...], wishes: Wishes
+) -> Iterator[SetupStep]:
     settings = volume.settings
     if volume.record is not None and not volume.misfit:
         if volume.intent is not None:
             yield SetupStep(task=Task.FORGET_NOTE, text=f"{settings.name}: tidy up")
         return
     has_image = view.image is not None and view.image.exists
-    intent = volume.intent or _new_intent(volume, view, wishes)
+    intent = _with_gates(volume.intent or _new_intent(volume, view, wishes), view, gates)
     if not has_image:
         yield SetupStep(
             task=Task.ALLOCATE,
@@ -100,7 +102,7 @@ def _volume_steps(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Iter
             size=settings.size_bytes,
             intent=intent,
         )
-    elif volume.intent is None:
+    elif volume.intent != intent:
         yield SetupStep(
             task=Task.NOTE,
             text=_takes_over(settings, intent.phase),
@@ -110,7 +112,7 @@ def _volume_steps(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Iter
     if intent.phase is Phase.MADE and intent.part is Part.SOURCE:
         yield from _format(volume, view, intent)
     else:
-        yield from _take_down(settings, view)
+        yield from _take_down(settings, view, gates, intent)
     words = "its data counts" if intent.part is Part.SOURCE else "the other node's data counts"
     yield SetupStep(
         task=Task.RECORD,
@@ -125,7 +127,7 @@ def _volume_steps(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Iter
 def _takes_over(settings: VolumeSettings, phase: Phase) -> str:
     if phase is Phase.GIVEN_UP:
         return f"give up what is on {settings.image}: the other node's copy will overwrite it"
-    if phase is Phase.ADOPTED:
+    if phase in (Phase.ADOPTED, Phase.FORMATTED):
         return f"keep what is on {settings.image}"
     return f"take {settings.image}, which holds nothing but zeros"
 
@@ -147,6 +149,17 @@ def _new_intent(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Intent
     )
 
 
+def _with_gates(intent: Intent, view: VolumeView, gates: tuple[Gate, ...]) -> Intent:
+    """Add the ggates that the mirror stands on: as soon as it has ended, nobody can tell any more."""
+    mirror = view.mirror
+    found = {
+        (gate.unit, gate.info)
+        for gate in gates
+        if mirror is not None and mirror.component(f"ggate{gate.unit}")
+    }
+    return replace(intent, gates=tuple(sorted(found.union(intent.gates))))
+
+
 def _format(volume: VolumeFacts, view: VolumeView, intent: Intent) -> Iterator[SetupStep]:
     """Make the file system: on a mirror of the one image, as it will be used."""
     settings = volume.settings
@@ -154,7 +167,7 @@ def _format(volume: VolumeFacts, view: VolumeView, intent: Intent) -> Iterator[S
         (unit for unit in settings.md_units if f"md{unit}" not in view.taken_units),
         settings.md_units[0],
     )
-    if view.mirror is None:
+    if view.local is None:
         if not view.disks:
             tail = view.image.tail if view.image is not None else TailKind.ZERO
             if tail not in (TailKind.ZERO, TailKind.UNREAD):
@@ -180,14 +193,15 @@ def _format(volume: VolumeFacts, view: VolumeView, intent: Intent) -> Iterator[S
     yield _run(commands.detach_memory_disk(settings, view.disks[0].unit if view.disks else unit))
 
 
-def _take_down(settings: VolumeSettings, view: VolumeView) -> Iterator[SetupStep]:
+def _take_down(
+    settings: VolumeSettings, view: VolumeView, gates: tuple[Gate, ...], intent: Intent
+) -> Iterator[SetupStep]:
     """End a mirror of the image with all that it stands on."""
-    if view.mirror is not None:
+    if view.local is not None:
         yield _run(commands.destroy_mirror(settings))
-        for component in view.mirror.components:
-            if component.provider.startswith("ggate"):
-                unit = int(component.provider.removeprefix("ggate"))
-                yield _run(commands.destroy_gate(settings, unit, force=False))
+    for gate in gates:
+        if (gate.unit, gate.info) in intent.gates:
+            yield _run(commands.destroy_gate(settings, gate.unit, force=False))
     for disk in view.disks:
         yield _run(commands.detach_memory_disk(settings, disk.unit))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hafailover.setup.facts import Holding, Intent, Part, Phase, VolumeFacts
-from hafailover.storage.facts import ComponentState
+from hafailover.storage.facts import ComponentState, MirrorState
 from hafailover.storage.tail import SECTOR_SIZE
 from hafailover.storage.view import VolumeView
 
@@ -39,6 +39,9 @@ def volume_refusal(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Ref
     settings, image = volume.settings, view.image
     if volume.record is not None and volume.intent is None:
         return _with_record(volume)
+    foreign = mirror_refusal(view, is_written=_is_formatted(volume, wishes))
+    if foreign is not None:
+        return foreign
     if view.is_mounted or view.device_mounts:
         where = (view.device_mounts or (view.mount,))[0]
         point = where.mount_point if where is not None else settings.mount_point
@@ -72,6 +75,37 @@ def volume_refusal(volume: VolumeFacts, view: VolumeView, wishes: Wishes) -> Ref
     if volume.intent is not None:
         return _other_part(volume.intent, wishes) or _used_meanwhile(volume)
     return _with_content(volume, view, wishes)
+
+
+def mirror_refusal(view: VolumeView, *, is_written: bool) -> Refused | None:
+    """Return why a mirror of the volume's name is not ours to end; ``is_written``: nor to write on."""
+    mirror, settings = view.mirror, view.settings
+    if mirror is None or mirror.state is MirrorState.WITHERING:
+        return None
+    parts = sorted(part.provider for part in mirror.components)
+    shown = ", ".join(parts) or "nothing"
+    if view.local is None:
+        return Refused(
+            f"mirror {settings.mirror} is there and does not stand on {settings.image}, but on {shown}",
+            "look at gmirror status and mdconfig -lv: if it is this volume's old mirror, put the path of its "
+            "image into the configuration; if it is another's, put another name there, mirror: NAME; "
+            f"if it is of no use any more, gmirror destroy {settings.mirror}",
+        )
+    if is_written and len(parts) != 1:
+        return Refused(
+            f"mirror {settings.mirror} has more than the one component of this node: {shown}",
+            "look at gmirror status: what is written on it is written on all; if none is of any use, "
+            f"gmirror destroy {settings.mirror}, and run this again",
+        )
+    return None
+
+
+def _is_formatted(volume: VolumeFacts, wishes: Wishes) -> bool:
+    """Whether a new file system would be made."""
+    if volume.intent is not None:
+        return volume.intent.phase is Phase.MADE and volume.intent.part is Part.SOURCE
+    is_empty = volume.content is None or volume.content.holding is Holding.NOTHING
+    return is_empty and wishes.part is Part.SOURCE
 
 
 def _with_record(volume: VolumeFacts) -> Refused | None:

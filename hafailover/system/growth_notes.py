@@ -20,7 +20,7 @@ def unfinished(paths: PathSettings) -> tuple[str, ...]:
 
 
 def refuse_unfinished(settings: NodeSettings) -> None:
-    """Refuse to run an agent over a volume that is between two sizes.
+    """Refuse to run an agent over, or to set up, a volume that is between two sizes.
 
     Raises:
         UnusableConfigurationError: The enlarging of a volume was begun and not finished.
@@ -28,5 +28,6 @@ def refuse_unfinished(settings: NodeSettings) -> None:
     for name in unfinished(settings.paths):
         raise UnusableConfigurationError(
             f"enlarging {name} was begun and not finished",
-            hint=f"finish it first: hafailover grow {name.replace('.', '/', 1)} SIZE, as it was begun",
+            hint=f"finish it first: hafailover grow {name.replace('.', '/', 1)} SIZE, as it was begun; "
+            "or with the size that it had, to give it up, as long as only the image is being enlarged",
         )

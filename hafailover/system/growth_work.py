@@ -3,7 +3,8 @@
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -57,6 +58,8 @@ class GrowthWork(SteppedWork[GrowthStep]):
                 self._note(_given(step.after))
             case GrowthTask.ENLARGE:
                 self._enlarge(step)
+            case GrowthTask.CUT_BACK:
+                self._cut_back(step)
             case GrowthTask.RUN:
                 return self._command(step)
             case GrowthTask.BIND:
@@ -82,14 +85,25 @@ class GrowthWork(SteppedWork[GrowthStep]):
     def _enlarge(self, step: GrowthStep) -> None:
         """Write zeros from where the image ended before: what an earlier try wrote there counts for nothing."""
         growth = _given(step.after)
+        with self._image(step, growth.was) as descriptor:
+            fill(descriptor, growth.was, step.size, self._progress)
+        self._note(growth)
+
+    def _cut_back(self, step: GrowthStep) -> None:
+        with self._image(step, step.size) as descriptor:
+            os.ftruncate(descriptor, step.size)
+            os.fsync(descriptor)
+
+    @contextmanager
+    def _image(self, step: GrowthStep, size: int) -> Iterator[int]:
+        """Open the image, which has to have at least so many bytes."""
         descriptor = os.open(self._look().settings.image, os.O_RDWR | os.O_NOFOLLOW)
         try:
-            if os.fstat(descriptor).st_size < growth.was:
+            if os.fstat(descriptor).st_size < size:
                 raise EdgeError(f"{step.text}: the image became smaller meanwhile")
-            fill(descriptor, growth.was, step.size, self._progress)
+            yield descriptor
         finally:
             os.close(descriptor)
-        self._note(growth)
 
     def _command(self, step: GrowthStep) -> str:
         if step.before is not None:
@@ -136,6 +150,8 @@ class GrowthWork(SteppedWork[GrowthStep]):
                 f"{step.text}: {error}",
                 hint=f"put it in by hand: size: {step.size}B; and run hafailover grow again",
             ) from error
+        # Where the file is a link, into a repository perhaps, the link stays.
+        path = path.resolve()
         replace_file(str(path), text.encode(), stat.S_IMODE(path.stat().st_mode))
 
 

@@ -215,7 +215,8 @@ def decode_note(content: bytes) -> Intent:
     Raises:
         ValueError: It is none.
     """
-    return decode(Intent, json.loads(content))
+    # Not strict: a setup may have been begun by another version.
+    return decode(Intent, json.loads(content), strict=False)
 
 
 def read_content(path: str, size: int, *, is_quick: bool) -> Content:

@@ -70,4 +70,4 @@ def replace_file(path: str, data: bytes, mode: int) -> None:
     finally:
         os.close(descriptor)
     os.rename(fresh, path)
-    sync_directory(os.path.dirname(path))
+    sync_directory(os.path.dirname(path) or ".")

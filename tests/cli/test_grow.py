@@ -1,6 +1,7 @@
 """What hafailover grow says: the order over both nodes, what comes first, and which size it means."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,19 @@ def test_the_order_stops_the_node_without_the_data_first_and_names_the_outage() 
     assert "Nobody serves from 3 to 6: 53 s of writing" in shown
     assert all(len(line) <= 100 for line in shown.splitlines())
     assert "Next, if b is done as well" in what_follows(PROCEDURE)
+
+
+def test_giving_it_up_concerns_one_node_only() -> None:
+    back = replace(PROCEDURE, size="10G", goes_back=True)
+
+    shown = render_procedure(back)
+
+    assert [line.split()[1:3] for line in shown.splitlines()[1:]] == [
+        ["a", "hafailover"],
+        ["a", "service"],
+    ]
+    assert [move.is_served for move in back.order()] == [False, True]
+    assert what_follows(back) == "a is as it was. Next: service hafailover start"
 
 
 @pytest.mark.parametrize(

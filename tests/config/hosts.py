@@ -6,7 +6,14 @@ from typing import Any
 from hafailover.config.findings import judge
 from hafailover.config.host_facts import HostFacts, PathFacts
 from hafailover.config.remarks import Finding
-from hafailover.storage.facts import MemoryDisk, Mount
+from hafailover.storage.facts import (
+    Component,
+    ComponentState,
+    MemoryDisk,
+    Mirror,
+    MirrorState,
+    Mount,
+)
 from hafailover.storage.geom_facts import GeomFacts
 from tests.config.texts import PAIR, changed, read
 
@@ -79,6 +86,23 @@ def with_disk(unit: int, file: str) -> HostFacts:
         unit=unit, file=file, is_read_only=False, size_bytes=16 << 20, open_mode="r0w0e0"
     )
     return replace(HEALTHY, geom=replace(EMPTY_GEOM, memory_disks=(disk,)))
+
+
+def with_mirror(provider: str, unit: int, file: str) -> HostFacts:
+    """A host with the volume's mirror on one provider."""
+    part = Component(provider=provider, state=ComponentState.ACTIVE, priority=0, genid=0, syncid=0)
+    mirror = Mirror(
+        name="data",
+        state=MirrorState.COMPLETE,
+        mirror_id=1,
+        genid=0,
+        syncid=0,
+        wanted_components=1,
+        components=(part,),
+    )
+    facts = with_disk(unit, file)
+    assert facts.geom is not None
+    return replace(facts, geom=replace(facts.geom, mirrors=(mirror,)))
 
 
 def healthy(**changes: Any) -> HostFacts:

@@ -20,6 +20,7 @@ from tests.config.hosts import (
     healthy,
     said,
     with_disk,
+    with_mirror,
     with_path,
     with_sysctl,
     with_text,
@@ -295,6 +296,21 @@ CASES: list[tuple[str, HostFacts, list[str]]] = [
         "a ggate left over",
         healthy(geom=replace(EMPTY_GEOM, gates=(GATE,))),
         ["warning: ggate11 exists while the agent is not running (10.0.0.12:3080 /x)"],
+    ),
+    (
+        "a mirror of another image",
+        with_mirror("md3", 3, "/img/x"),
+        ["error: mirror data is there and does not stand on /img/data.img, but on md3"],
+    ),
+    (
+        "the mirror of the image",
+        with_mirror("md10", 10, "/img/data.img"),
+        ["warning: /img/data.img is attached as md10 while the agent is not running"],
+    ),
+    (
+        "the mirror of an agent that has lost its own image",
+        replace(with_mirror("ggate10", 3, "/img/x"), is_agent_running=True),
+        [],
     ),
     (
         "no mount point",

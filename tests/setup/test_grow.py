@@ -6,7 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hafailover.cli.init import init
 from hafailover.config.load import read_text
 from hafailover.emulation import superblock
 from hafailover.errors import EdgeError, UnusableConfigurationError
@@ -14,14 +16,16 @@ from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.runtime.record_slots import SLOTS, encode_slot
 from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.grow import plan_growth
-from hafailover.setup.growth import GrowthFacts, GrowthPlan, GrowthStep
+from hafailover.setup.growth import GrowthFacts, GrowthPhase, GrowthPlan, GrowthStep
 from hafailover.setup.refusals import Refused
 from hafailover.storage.tail import decode_tail
+from hafailover.system import growth_looks
 from hafailover.system.growth_looks import edited, look_at_growth
 from hafailover.system.growth_notes import growth_path, refuse_unfinished
 from hafailover.system.growth_work import GrowthWork
 from hafailover.system.setup_looks import Said, record_path, see_image
 from hafailover.system.setup_run import carry_out, steps_of
+from hafailover.system.work import replace_file
 from tests.setup.bench import SIZE, Bench, PowerCutError, text_of
 
 WANTED = 7 << 20
@@ -283,6 +287,64 @@ def test_a_growth_can_be_made_larger_on_the_way(source: Grower) -> None:
     assert source.block().size == (9 << 20) - 512
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_a_disk_that_became_full_leaves_a_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, is_edited: bool
+) -> None:
+    grower = node(tmp_path, name)
+    before, record = grower.bench.image.read_bytes(), grower.bench.record()
+    if is_edited:
+        grower.config.write_text(grower.new_text(WANTED)[1])
+    with pytest.raises(PowerCutError):
+        grower.grow(cut=1)
+    with grower.bench.image.open("ab") as file:
+        file.write(bytes(12345))
+    with monkeypatch.context() as full:
+        full.setattr(growth_looks, "room", lambda _directory: 0)
+        refused = grower.plan()
+        assert isinstance(refused, Refused)
+        assert f"or go back to what it was: hafailover grow web/data {SIZE}B" in refused.remedy
+
+        grower.grow(SIZE)
+
+    assert grower.bench.image.read_bytes() == before
+    assert grower.bench.record() == record
+    assert_grown(grower, record.copy, SIZE)
+
+
+def test_there_is_no_way_back_once_the_image_is_whole(source: Grower) -> None:
+    with pytest.raises(PowerCutError):
+        source.grow(cut=2)
+
+    assert "was begun and not finished" in source.refusal(SIZE)
+
+
+def test_there_is_no_way_back_to_a_size_that_the_record_does_not_know(source: Grower) -> None:
+    with pytest.raises(PowerCutError):
+        source.grow(cut=2)
+    with pytest.raises(PowerCutError):
+        source.grow(9 << 20, cut=3)
+    growth = source.look().growth
+    assert growth is not None
+    assert (growth.phase, growth.was) == (GrowthPhase.ENLARGING, WANTED)
+
+    assert "was begun and not finished" in source.refusal(WANTED)
+
+
+def test_init_does_nothing_over_a_volume_between_two_sizes(
+    source: Grower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PowerCutError):
+        source.grow(cut=1)
+    monkeypatch.setenv("HAFAILOVER_LAB", "1")
+
+    said = CliRunner().invoke(init, ["--config", str(source.config), "--node", "a", "--plan"])
+
+    assert isinstance(said.exception, UnusableConfigurationError)
+    assert "or with the size that it had" in said.exception.hint
+
+
 def test_a_check_that_fails_ends_it_with_the_record_as_it_was(
     source: Grower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +383,27 @@ def test_only_the_one_size_changes_in_the_file(source: Grower) -> None:
     assert source.config.read_text() == before.replace(f"size: {SIZE}B", f"size: {WANTED}B")
 
 
+def test_a_configuration_that_is_a_link_stays_one(source: Grower) -> None:
+    kept = source.bench.root / "kept.yaml"
+    source.config.rename(kept)
+    source.config.symlink_to(kept)
+
+    source.grow()
+
+    assert source.config.readlink() == kept
+    assert f"size: {WANTED}B" in kept.read_text()
+
+
+def test_a_file_in_the_working_directory_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    replace_file("hafailover.yaml", b"new", 0o600)
+
+    assert (tmp_path / "hafailover.yaml").read_bytes() == b"new"
+
+
 @pytest.mark.parametrize(
     ("wanted", "text"),
     [
@@ -356,6 +439,16 @@ def test_a_copy_that_is_not_the_only_one_is_refused(
 def test_what_is_in_use_is_refused(source: Grower) -> None:
     source.bench.host.ok(f"mdconfig -a -t vnode -f {source.bench.image} -u 10")
     assert "is attached" in source.refusal()
+
+
+def test_the_mirror_of_another_image_is_not_grown(source: Grower) -> None:
+    with pytest.raises(PowerCutError):
+        source.grow(cut=2)
+    other = source.bench.image.with_name("other.img")
+    other.write_bytes(bytes(WANTED))
+    source.bench.host.ok(f"mdconfig -a -t vnode -f {other} -u 1", "gmirror label data md1")
+
+    assert f"does not stand on {source.bench.image}, but on md1" in source.refusal()
 
 
 def test_a_node_that_was_not_set_up_is_refused(tmp_path: Path) -> None:
