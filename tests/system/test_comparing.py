@@ -19,9 +19,10 @@ from hafailover.sim import pair
 from hafailover.system import kept_file
 from hafailover.system.comparing import COARSE, FINE, Comparer, cut, merged
 from hafailover.system.hash_exchange import ComparisonError, HashExchange
-from hafailover.system.kept_file import KeptFileError, describe, put_back
+from hafailover.system.kept_file import KeptFileError, describe
 from hafailover.system.peer_channel import PeerNetwork
 from hafailover.system.peer_connections import Identity
+from hafailover.system.putting_back import put_back
 from hafailover.system.worker import Worker
 from tests.system.conftest import Bench
 
@@ -154,8 +155,8 @@ def test_what_only_a_discarded_copy_holds_is_kept_and_can_be_put_back(
     )
     copy = tmp_path / "copy.img"
     copy.write_bytes(winner.image.read_bytes())
-    assert put_back(str(path), str(copy)) == FINE
-    assert copy.read_bytes() == before
+    assert put_back(str(path), str(copy), ()) == FINE
+    assert copy.read_bytes() == before[:-512] + bytes(512)
 
 
 def test_a_kept_file_that_is_not_whole_is_not_put_back(
@@ -172,7 +173,7 @@ def test_a_kept_file_that_is_not_whole_is_not_put_back(
         path.write_bytes(damaged)
         assert describe(str(path))["problem"]
         with pytest.raises(KeptFileError):
-            put_back(str(path), str(image))
+            put_back(str(path), str(image), ())
     assert image.read_bytes() == bytes(SIZE)
 
 
