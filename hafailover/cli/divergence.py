@@ -11,9 +11,10 @@ import click
 
 from hafailover.cli.divergence_files import lines, named
 from hafailover.cli.reaching import reaching_options, socket_path, state_path
-from hafailover.errors import RequestRefusedError
+from hafailover.errors import HaFailoverError, RequestRefusedError
 from hafailover.system.control_client import STATUS_S, ControlClient
-from hafailover.system.kept_file import SUFFIX, KeptFileError, describe, put_back
+from hafailover.system.kept_file import SUFFIX, KeptFileError, describe
+from hafailover.system.putting_back import NotACopyError, put_back
 
 _SHOWN: Final = 5
 
@@ -30,7 +31,7 @@ _SHOWN: Final = 5
 @click.option(
     "--onto",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A copy of an image, made for this; never one that is in use.",
+    help="A copy of an image, made for this; an image of this node is refused.",
 )
 @click.argument("group", required=False)
 def divergence(
@@ -52,7 +53,7 @@ def divergence(
     Exit status: 0 the copies are the same, 1 they differ.
     """
     if put_back is not None or onto is not None:
-        return _put_back(put_back, onto)
+        return _put_back(config, put_back, onto)
     if kept:
         return _list_kept(state_path(config, socket) / "kept", as_json=as_json)
     client = ControlClient(socket_path(config, socket))
@@ -174,12 +175,23 @@ def _list_kept(directory: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _put_back(path: Path | None, image: Path | None) -> int:
+def _put_back(config: Path, path: Path | None, image: Path | None) -> int:
     if path is None or image is None:
         raise click.UsageError("--put-back and --onto are given together")
     try:
-        written = put_back(str(path), str(image))
-    except (KeptFileError, OSError) as error:
+        written = put_back(str(path), str(image), _images(config))
+    except (KeptFileError, NotACopyError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{size(written)} written to {image}; check it with fsck_ffs before it is mounted")
     return 0
+
+
+def _images(config: Path) -> tuple[str, ...] | None:
+    """Return the images of this node; None if no configuration tells."""
+    from hafailover.config.load import load  # noqa: PLC0415 - costs a tenth of a second
+
+    try:
+        node = load(config)
+    except HaFailoverError:
+        return None
+    return tuple(volume.image for group in node.groups for volume in group.volumes) or None

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,9 @@ from hafailover.drill.outcome import JSON_VERSION, Check, Drill, Verdict
 from hafailover.errors import ControlError, HaFailoverError, NotPermittedError
 from hafailover.runtime.foresight import Goal, foresee
 from hafailover.runtime.settings import NodeSettings
+
+if TYPE_CHECKING:
+    from hafailover.drill.exercises import Scenario
 
 EXIT_STATUS: Final = {Verdict.MET: 0, Verdict.MISSED: 1, Verdict.NOT_RUN: 2}
 _ALL: Final = "all"
@@ -59,14 +62,16 @@ def drill(
     begin unless both copies are in sync and nothing is wrong, stops at the first thing that is not as
     it should be, and brings the group back to this node. lose-primary gives this node up in order, its
     copy with it, and lose-secondary ends the peer's export without a word; each costs a full rebuild,
-    during which there is one copy. Ctrl-C, SIGTERM and SIGHUP end the exercise, and bring the group back;
-    once more, and it is left where it serves. The outcome is kept and compared with the next one.
+    during which there is one copy, and neither is run with rejoin: manual. Ctrl-C, SIGTERM and SIGHUP
+    end the exercise, and bring the group back; once more, and it is left where it serves. The outcome
+    is kept and compared with the next one.
 
     Exit status: 0 if the objectives of the configuration were met, 1 if one was missed, 2 if it was
     not run.
     """
     from hafailover.drill.conduct import Plan, conduct  # noqa: PLC0415 - for --help they cost too much
     from hafailover.drill.exercises import Scenario  # noqa: PLC0415 - the same
+    from hafailover.drill.pair import AbandonedError  # noqa: PLC0415 - the same
 
     if report is not None:
         _refuse_unwritable(report)
@@ -77,16 +82,18 @@ def drill(
         return EXIT_STATUS[Verdict.NOT_RUN]
     node = load(config, known.settings.node)
     path = socket or node.paths.control_socket
-    if rehearse:
-        return _rehearse(node, known, path, as_json=as_json)
     names = _SCENARIOS if scenario == _ALL else (scenario,)
+    scenarios = tuple(Scenario(name) for name in names)
+    if rehearse:
+        return _rehearse(node, known, path, scenarios, as_json=as_json)
     if not yes:
         _confirm(known, names)
     plan = Plan(
         socket=path,
         group=known.settings.name,
-        scenarios=tuple(Scenario(name) for name in names),
+        scenarios=scenarios,
         settings=node.drill,
+        rejoin=known.settings.rejoin,
     )
 
     def tell(text: str) -> None:
@@ -100,6 +107,9 @@ def drill(
         found = conduct(plan, tell)
     except PermissionError as error:
         raise NotPermittedError("probing the floating address by ICMP") from error
+    except AbandonedError as error:
+        click.echo(f"hafailover: not run: {error}", err=True)
+        return EXIT_STATUS[Verdict.NOT_RUN]
     _alert(path, found)
     return _tell(node, found, report, as_json=as_json)
 
@@ -171,7 +181,14 @@ def _print(found: Drill, report: Path | None) -> None:
     click.echo(f"{'objectives':<16}{found.verdict.value}")
 
 
-def _rehearse(node: NodeSettings, known: Known, path: Path, *, as_json: bool) -> int:
+def _rehearse(
+    node: NodeSettings,
+    known: Known,
+    path: Path,
+    scenarios: tuple["Scenario", ...],
+    *,
+    as_json: bool,
+) -> int:
     from hafailover.cli.journal_files import journal_lines  # noqa: PLC0415 - as above
     from hafailover.drill import rehearsal  # noqa: PLC0415 - as above
     from hafailover.system.control_client import STATUS_S, ControlClient  # noqa: PLC0415 - as above
@@ -183,7 +200,7 @@ def _rehearse(node: NodeSettings, known: Known, path: Path, *, as_json: bool) ->
         client.close()
     seen = only_group(document["groups"])
     planned = foresee(known.state, known.settings, known.now, Goal.SECONDARY)
-    checks = rehearsal.rehearse(seen, known.settings, node.drill, planned)
+    checks = rehearsal.rehearse(seen, known.settings, node.drill, planned, scenarios)
     expected = rehearsal.expect(known.settings, journal_lines(node.paths.journal))
     is_ready = all(each.is_ok for each in checks)
     if as_json:

@@ -76,6 +76,13 @@ def _nodes(root: Checked) -> Iterator[Problem]:
             if other != name:
                 text = f'"{value}" is the {meaning} of {other} already'
                 yield _problem(node.place(key), f"{node.path}.{key}", text)
+        own = node.values.get("replication")
+        if own is not None and own == node.values.get("lan"):
+            text = (
+                f"{own} is the LAN address of {name} too, and the agents listen at each of the two; without a "
+                "second cable give the LAN interface a second address, and write that here"
+            )
+            yield _problem(node.place("replication"), f"{node.path}.replication", text)
 
 
 def _networks(root: Checked) -> Iterator[Problem]:

@@ -14,6 +14,23 @@ from hafailover.units import SECOND
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._+@%:=,~^-]+)+")
 
 
+_NOT_WRITABLE: Final = "the volume is mounted to be written"
+_MOUNTED_ALREADY: Final = "it is for what is mounted already"
+_BY_SOMEBODY: Final = "it is for fstab(5), and nobody but the agent mounts the volume"
+IMPOSSIBLE_OPTIONS: Final = {
+    "ro": _NOT_WRITABLE,
+    "rdonly": _NOT_WRITABLE,
+    "norw": _NOT_WRITABLE,
+    "update": _MOUNTED_ALREADY,
+    "reload": _MOUNTED_ALREADY,
+    "snapshot": _MOUNTED_ALREADY,
+    "force": "what is not clean is checked first, and never mounted by force",
+    "noauto": _BY_SOMEBODY,
+    "failok": _BY_SOMEBODY,
+}
+"""Options of mount(8) with which no volume can be served, and why."""
+
+
 class ScalarKind(Protocol):
     """A kind whose values are written as one scalar."""
 
@@ -46,6 +63,26 @@ class Text:
 
     def show(self, value: Any) -> str:
         """Return the text itself."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class MountOption:
+    """An option of mount(8) that goes with a volume."""
+
+    allowed: str = field(default="a mount option such as noatime", init=False)
+
+    def parse(self, text: str) -> str:
+        """Return the option itself."""
+        if re.fullmatch(r"[A-Za-z0-9_=.-]+", text) is None:
+            raise ValueError
+        # mount(8) does not tell capital letters apart.
+        if text.casefold() in IMPOSSIBLE_OPTIONS:
+            raise ValueError(IMPOSSIBLE_OPTIONS[text.casefold()])
+        return text
+
+    def show(self, value: Any) -> str:
+        """Return the option itself."""
         return str(value)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
+    IPv4Network,
     IPv6Address,
     IPv6Interface,
+    IPv6Network,
     ip_address,
     ip_interface,
 )
 from typing import Any, Final
 
+_EVERYBODY: Final = IPv4Address("255.255.255.255")
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -21,6 +24,8 @@ class Address:
 
     families: tuple[int, ...] = (4, 6)
     link_local: bool = False
+    loopback: bool = False
+    """Whether one that reaches this host alone makes sense."""
 
     @property
     def allowed(self) -> str:
@@ -38,8 +43,12 @@ class Address:
             value = ip_address(text)
         except ValueError:
             raise ValueError from None
-        if value.version not in self.families or value.is_multicast or value.is_unspecified:
+        if value.version not in self.families:
             raise ValueError
+        if value.is_multicast or value.is_unspecified or value == _EVERYBODY:
+            raise ValueError("that is the address of no single host")
+        if value.is_loopback and not self.loopback:
+            raise ValueError("every host reaches only itself there")
         if self.link_local and not value.is_link_local:
             raise ValueError
         return value
@@ -66,14 +75,27 @@ class InterfaceAddress:
             value = ip_interface(text)
         except ValueError:
             raise ValueError from None
-        address = value.ip
-        if address.is_multicast or address.is_unspecified or address.is_loopback:
+        address, network = value.ip, value.network
+        is_everybody = address.is_multicast or address == _EVERYBODY
+        if is_everybody or address.is_unspecified or address.is_loopback:
             raise ValueError("such an address cannot move between hosts")
+        if not network.prefixlen:
+            raise ValueError(
+                "with prefix length 0 every address there is would be on that interface"
+            )
+        if _is_end(address, network):
+            raise ValueError(f"that is the address of no single host in {network}")
         return value
 
     def show(self, value: Any) -> str:
         """Return the canonical text."""
         return str(value)
+
+
+def _is_end(address: object, network: IPv4Network | IPv6Network) -> bool:
+    """Whether it is IPv4's name of the network itself, or its broadcast address; two addresses are both hosts."""
+    ends = (network.network_address, network.broadcast_address)
+    return network.version == 4 and network.prefixlen < 31 and address in ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hafailover.config.kinds import AbsolutePath, Integer, Size, Text, Window
+from hafailover.config.kinds import AbsolutePath, Integer, MountOption, Size, Text, Window
 from hafailover.config.network_kinds import Address, InterfaceAddress
 from hafailover.config.shape import Key, ListOf, Named, PerNode, Presence, Scalar, Section
 from hafailover.config.words import (
@@ -31,7 +31,6 @@ _MIRROR: Final = Text(
     allowed="a mirror name of at most 15 letters, digits and ._-",
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}",
 )
-_OPTION: Final = Text(allowed="a mount option such as noatime", pattern=r"[A-Za-z0-9_=.-]+")
 
 _VRRP: Final = (
     Key(
@@ -139,7 +138,7 @@ VOLUME: Final = Section(
         ),
         nested(
             "mount_options",
-            ListOf(item=Scalar(kind=_OPTION), high=16),
+            ListOf(item=Scalar(kind=MountOption()), high=16),
             "Options of mount(8) beside rw.",
         ),
         integer("port", "3080", "TCP port of this volume's ggated(8).", (1, 65535)),

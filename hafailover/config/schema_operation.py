@@ -97,7 +97,7 @@ ALERTS: Final = (
 METRICS: Final = (
     Key(
         name="address",
-        shape=Scalar(kind=Address()),
+        shape=Scalar(kind=Address(loopback=True)),
         text="Where metrics, health and the status page are served, read-only.",
         default="127.0.0.1",
     ),

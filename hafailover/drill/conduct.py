@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_interface
@@ -16,6 +16,7 @@ from hafailover.drill.outcome import Drill, Exercise, Objectives
 from hafailover.drill.pair import AbandonedError, Pair, does_not_pass
 from hafailover.drill.probing import COMMAND_PERIOD_S, ECHO_PERIOD_S, Prober, command, echo
 from hafailover.errors import ControlError
+from hafailover.group.settings import Automatism
 from hafailover.runtime.settings import DrillSettings
 from hafailover.units import MILLISECOND
 
@@ -38,6 +39,7 @@ class Plan:
     group: str
     scenarios: tuple[Scenario, ...]
     settings: DrillSettings
+    rejoin: Automatism = Automatism.AUTO
 
 
 def objectives_of(settings: DrillSettings) -> Objectives:
@@ -67,6 +69,17 @@ def obstacle(seen: dict[str, Any]) -> str:
     return ""
 
 
+def copy_obstacle(scenarios: Collection[Scenario], rejoin: Automatism) -> str:
+    """Say why none of these is begun where a lost copy waits for a person; empty if they may be."""
+    losing = [each.value for each in scenarios if each in exercises.LOSES_A_COPY]
+    if rejoin is Automatism.AUTO or not losing:
+        return ""
+    return (
+        f"with rejoin: manual nobody rebuilds the copy that {' and '.join(losing)} would cost until an operator "
+        "says so, and the group would stay unprotected; --scenario planned loses none"
+    )
+
+
 def new_drill(plan: Plan, seen: dict[str, Any], refusal: str = "") -> Drill:
     """Return a drill in which nothing has been run yet."""
     begun = datetime.now().astimezone()
@@ -85,7 +98,8 @@ def conduct(plan: Plan, tell: Callable[[str], None]) -> Drill:
     """Run the exercises one after the other; stop at the first that has to be given up."""
     pair = Pair(plan.socket, plan.group)
     seen = _first_look(pair)
-    drill = new_drill(plan, seen, obstacle(seen))
+    refusal = obstacle(seen) or copy_obstacle(plan.scenarios, plan.rejoin)
+    drill = new_drill(plan, seen, refusal)
     if drill.refusal:
         return drill
     probers, notes, silence = _asking(plan.settings, seen["addresses"])

@@ -35,6 +35,9 @@ TITLES: Final = {
 }
 
 
+LOSES_A_COPY: Final = frozenset({Scenario.LOSE_PRIMARY, Scenario.LOSE_SECONDARY})
+
+
 @dataclass(slots=True)
 class Course:
     """One exercise under way: its clock, and what was found so far."""

@@ -1,12 +1,13 @@
 """What can be tried without moving anything? Reachability, permissions, programs, the plan, the expected outage."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
-from hafailover.drill.conduct import obstacle
+from hafailover.drill.conduct import copy_obstacle, obstacle
+from hafailover.drill.exercises import LOSES_A_COPY, Scenario
 from hafailover.drill.forecast import Expected, forecast, read_spans
 from hafailover.drill.outcome import Check
 from hafailover.drill.probing import Ask, command, echo
@@ -16,11 +17,16 @@ from hafailover.runtime.settings import DrillSettings
 
 
 def rehearse(
-    seen: dict[str, Any], settings: GroupSettings, drill: DrillSettings, planned: Foresight
+    seen: dict[str, Any],
+    settings: GroupSettings,
+    drill: DrillSettings,
+    planned: Foresight,
+    scenarios: Collection[Scenario],
 ) -> tuple[Check, ...]:
-    """Return everything that was tried."""
+    """Return everything that was tried for these scenarios."""
     return (
         *_standing(seen),
+        *_copies(settings, scenarios),
         _plan(planned),
         *_services(settings),
         *_volumes(settings),
@@ -47,6 +53,17 @@ def _standing(seen: dict[str, Any]) -> Iterator[Check]:
             is_ok=bool(peer["networks"]) and set(peer["networks"]) == set(peer["hears_us_on"]),
             seen=f"heard on {networks}; it hears this node on {hears}",
         )
+
+
+def _copies(settings: GroupSettings, scenarios: Collection[Scenario]) -> Iterator[Check]:
+    if LOSES_A_COPY.isdisjoint(scenarios):
+        return
+    problem = copy_obstacle(scenarios, settings.rejoin)
+    yield Check(
+        what="a lost copy is rebuilt without asking",
+        is_ok=not problem,
+        seen=problem or "rejoin: auto",
+    )
 
 
 def _plan(planned: Foresight) -> Check:

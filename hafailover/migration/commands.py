@@ -17,6 +17,10 @@ _GMIRROR_OPTIONS: Final = {"label": "Fhnvb:s:", "insert": "hivp:", "configure": 
 _UNITS: Final = {"": 1, "b": 512, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE: Final = re.compile(r"(\d+)([bkmgt]?)b?", re.IGNORECASE)
 _SERVICE_DIRECTORIES: Final = ("/etc/rc.d/", "/usr/local/etc/rc.d/")
+_OPTIONS_LEFT_OUT: Final = frozenset(
+    ("", "rw", "ro", "rdonly", "norw", "update", "reload", "snapshot", "force", "noauto", "failok")
+)
+"""What the agent decides, not the file; the configuration refuses most of them."""
 _STARTS: Final = frozenset({"start", "onestart", "faststart", "forcestart", "graceful", "restart"})
 _STOPS: Final = frozenset({"stop", "onestop", "faststop", "forcestop"})
 
@@ -283,7 +287,7 @@ def _mount(found: Commands, call: Call) -> None:
             point=operands[-1] if not operands[-1].startswith("/dev/") else "",
             is_forced=options.last("f") is not None or "force" in listed,
             is_read_only=options.last("r") is not None or "ro" in listed,
-            options=tuple(word for word in listed if word and word not in ("rw", "force", "ro")),
+            options=tuple(word for word in listed if word not in _OPTIONS_LEFT_OUT),
         )
     )
 

@@ -114,17 +114,17 @@ class Settling:
         left = [claim for claim in addresses if claim.value not in others]
         found = known or agreed(left)
         elsewhere = [each for each in own if each != lan]
-        if found or len(elsewhere) == 1:
-            return found or elsewhere[0]
-        stands_in = lan if lan not in _LAN_UNKNOWN else _LINK_UNKNOWN[number]
+        if found not in ("", lan) or len(elsewhere) == 1:
+            return elsewhere[0] if found in ("", lan) else found
         self._ask(
             side,
             "link-address-unknown",
-            f"no file says how {name} is reached for its copy",
-            stands_in,
-            f"give --node {name}=LAN/REPLICATION, or put it right in the new file",
+            f"no file says how {name} is reached for its copy, other than by its address on the LAN",
+            _LINK_UNKNOWN[number],
+            f"give --node {name}=LAN/REPLICATION, or put it right in the new file; without a second cable "
+            "give its LAN interface a second address for that",
         )
-        return stands_in
+        return _LINK_UNKNOWN[number]
 
     def _link_interface(self, nodes: dict[str, Told], lan: str) -> str:
         if self._hints.link_interface:
@@ -134,7 +134,7 @@ class Settling:
             if nic:
                 return nic
         told = [node for node in nodes.values() if node.replication]
-        if told and any(node.replication != node.lan for node in told):
+        if told and any(node.replication not in (node.lan, *_LINK_UNKNOWN) for node in told):
             self._ask(
                 None,
                 "link-interface-unknown",

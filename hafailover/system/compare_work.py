@@ -5,13 +5,13 @@ It only ever reads an image, whatever has it open, and takes its time: the host 
 
 # Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
 # than everything that it needs.
-# ruff: noqa: PTH103, PTH104, PTH120, PTH123
+# ruff: noqa: PTH103, PTH104, PTH108, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
 import os
 
-from hafailover.system.kept_file import END, UNFINISHED, encode_header, encode_piece
+from hafailover.system.kept_file import END, SUFFIX, UNFINISHED, encode_header, encode_piece
 from hafailover.system.work import Refusal, sync_directory
 
 TYPE_CHECKING = False
@@ -81,9 +81,12 @@ def files_of(*, path: str, ranges: list[tuple[int, int]]) -> dict[str, Any]:
 
 
 def begin_kept(*, path: str, header: dict[str, Any], needs: int) -> dict[str, Any]:
-    """Make the file, if there is room for so many bytes."""
+    """Make the file, if there is room for so many bytes beside what is whole: what was never ended goes first."""
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
+    for name in os.listdir(directory):
+        if name.endswith(SUFFIX + UNFINISHED):
+            os.unlink(f"{directory}/{name}")
     room = os.statvfs(directory)
     free = room.f_bavail * room.f_frsize
     if free < needs + _SPARE:
@@ -98,7 +101,7 @@ def begin_kept(*, path: str, header: dict[str, Any], needs: int) -> dict[str, An
 
 
 def keep_blocks(*, path: str, image: str, ranges: list[tuple[int, int]]) -> dict[str, Any]:
-    """Append these (offset, length) of an image to the file."""
+    """Append these (offset, length) of an image to the file, durably: nothing is left to do at once at its end."""
     _step_aside()
     source = os.open(image, os.O_RDONLY)
     target = os.open(path + UNFINISHED, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
@@ -108,6 +111,7 @@ def keep_blocks(*, path: str, image: str, ranges: list[tuple[int, int]]) -> dict
             if len(data) != length:
                 raise Refusal(f"{image} ends before {offset + length}")
             _write(target, encode_piece(offset, data))
+        os.fsync(target)
     finally:
         os.close(source)
         os.close(target)

@@ -8,8 +8,10 @@ blocks that are written meanwhile count as different. The last sector is each no
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from hafailover.group.events import DifferencesSaved, Event
@@ -17,7 +19,7 @@ from hafailover.group.settings import GroupSettings
 from hafailover.storage.settings import VolumeSettings
 from hafailover.system.compare_work import DIGEST
 from hafailover.system.hash_exchange import PLACES_MAX, ComparisonError, HashExchange
-from hafailover.system.kept_file import SUFFIX
+from hafailover.system.kept_file import SUFFIX, UNFINISHED
 from hafailover.system.worker import Worker
 from hafailover.units import seconds
 
@@ -27,7 +29,9 @@ SECTOR: Final = 512
 _STRETCH: Final = 16 * COARSE
 """So much is asked for at a time."""
 _KEEP_AT_ONCE: Final = 512
-_KEEP_DEADLINE: Final = seconds(60)
+_KEEP_S: Final = 60
+_SLOW: Final = 20 << 20
+"""A disk that moves no more bytes per second is none that hangs."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a volume, the bytes that are compared, and those to be compared."""
@@ -164,19 +168,37 @@ class Comparer:
             "size_bytes": volume.size_bytes,
             "block_bytes": FINE,
         }
-        pieces = list(cut(difference.ranges))
-        needs = difference.size_bytes + 12 * len(pieces)
+        try:
+            await self._write(path, header, difference)
+        except BaseException:
+            # At the end of the agent no worker is left to be asked, and the disk may hang for whoever waits for it.
+            Thread(target=_remove, args=(path + UNFINISHED,), daemon=True).start()
+            raise
+        return f"{difference.size_bytes} bytes of {volume.name} in {path}"
+
+    async def _write(self, path: str, header: dict[str, Any], difference: Difference) -> None:
+        pieces, image = list(cut(difference.ranges)), difference.volume.image
+        total = difference.size_bytes
+        needs = total + 12 * len(pieces)
         await self._work("begin_kept", {"path": path, "header": header, "needs": needs})
         for begin in range(0, len(pieces), _KEEP_AT_ONCE):
             ranges = pieces[begin : begin + _KEEP_AT_ONCE]
-            await self._work("keep_blocks", {"path": path, "image": volume.image, "ranges": ranges})
-        await self._work("end_kept", {"path": path})
-        return f"{difference.size_bytes} bytes of {volume.name} in {path}"
+            size = sum(length for _, length in ranges)
+            arguments = {"path": path, "image": image, "ranges": ranges}
+            await self._work("keep_blocks", arguments, moved=2 * size)
+        await self._work("end_kept", {"path": path}, moved=total)
 
-    async def _work(self, operation: str, arguments: dict[str, Any]) -> None:
-        answer = await self._worker().call(operation, arguments, _KEEP_DEADLINE)
+    async def _work(self, operation: str, arguments: dict[str, Any], *, moved: int = 0) -> None:
+        """Have a worker do it; ``moved`` is how many bytes it reads and writes."""
+        deadline = seconds(_KEEP_S + moved / _SLOW)
+        answer = await self._worker().call(operation, arguments, deadline)
         if not answer.is_done:
             raise ComparisonError(f"what only this copy holds cannot be kept: {answer.problem}")
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        Path(path).unlink()
 
 
 def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

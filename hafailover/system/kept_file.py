@@ -17,7 +17,6 @@ A file without its last piece is not whole. Nothing but the operator removes one
 from __future__ import annotations
 
 import json
-import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,27 +108,3 @@ def describe(path: str) -> dict[str, Any]:
     except (OSError, KeptFileError) as error:
         row["problem"] = str(error)
     return row
-
-
-def put_back(path: str, image: str) -> int:
-    """Write the pieces of a kept file over a copy of an image; returns how many bytes were written.
-
-    Raises:
-        KeptFileError: The file is not whole, or the image has another size; then nothing was written.
-        OSError: The host does not let it.
-    """
-    with open(path, "rb") as stream:
-        size = read_header(stream).get("size_bytes")
-        if os.stat(image).st_size != size:  # noqa: PTH116
-            raise KeptFileError(f"{image} does not have the {size} bytes of the image it is from")
-        for _ in read_pieces(stream):
-            pass
-        written = 0
-        with open(image, "r+b") as target:
-            for offset, data in read_pieces(stream):
-                target.seek(offset)
-                target.write(data)
-                written += len(data)
-            target.flush()
-            os.fsync(target.fileno())
-    return written

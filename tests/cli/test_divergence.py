@@ -1,5 +1,6 @@
 """``hafailover divergence`` and ``hafailover resolve``: what is shown, what has to be typed, what is refused."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from click.testing import CliRunner, Result
 from hafailover.cli import divergence as shown
 from hafailover.cli import resolve as chosen
 from hafailover.errors import RequestRefusedError
+from hafailover.storage.tail import encode_marker
 from hafailover.system import kept_file
 from tests.cli.json_schemas import assert_fits
+from tests.config.texts import PAIR
 
 VOLUME = {
     "name": "data",
@@ -207,18 +210,22 @@ def test_a_choice_that_cannot_be_made_is_refused(
     assert client.orders == []
 
 
-def test_what_was_kept_is_listed_and_put_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import hashlib  # noqa: PLC0415
-
+def kept_in(directory: Path) -> tuple[Path, bytes]:
+    """Make a file of kept blocks; returns it and its content."""
     header = {"group": "web", "volume": "data", "node": "b", "kept": "a", "reason": "a test"}
     body = kept_file.encode_header({**header, "wall_s": 0, "size_bytes": 4096, "block_bytes": 4096})
     body += kept_file.encode_piece(1024, b"only here")
     body += kept_file.encode_piece(kept_file.END, hashlib.sha256(body).digest())
-    path = tmp_path / "kept" / "web-data.kept"
+    path = directory / "kept" / "web-data.kept"
     path.parent.mkdir()
     path.write_bytes(body)
+    return path, body
+
+
+def test_what_was_kept_is_listed_and_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, body = kept_in(tmp_path)
     (tmp_path / "kept" / "torn.kept").write_bytes(body[:-1])
     image = tmp_path / "copy.img"
     image.write_bytes(bytes(4096))
@@ -232,3 +239,63 @@ def test_what_was_kept_is_listed_and_put_back(
     assert ended.exit_code == 0, ended.output
     assert image.read_bytes()[1024:1033] == b"only here"
     assert run(shown.divergence, "--put-back", str(path)).exit_code == 2
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Make a configuration of this host, with an image; returns both."""
+    image, config = tmp_path / "data.img", tmp_path / "hafailover.yaml"
+    image.write_bytes(b"x" * 4096)
+    config.write_text(PAIR.replace("/img/data.img", str(image)))
+    monkeypatch.setenv("HAFAILOVER_NODE", "a")
+    return config, image
+
+
+@pytest.mark.parametrize("name", ["data.img", "symbolic.img", "hard.img"])
+def test_nothing_is_put_back_onto_an_image_of_this_node_whatever_it_is_called(
+    tmp_path: Path, configured: tuple[Path, Path], name: str
+) -> None:
+    config, image = configured
+    (tmp_path / "symbolic.img").symlink_to(image)
+    (tmp_path / "hard.img").hardlink_to(image)
+    path, _ = kept_in(tmp_path)
+
+    words = ("--config", str(config), "--put-back", str(path), "--onto", str(tmp_path / name))
+    ended = run(shown.divergence, *words)
+
+    assert ended.exit_code == 1
+    assert f"cp {image} COPY" in ended.output
+    assert image.read_bytes() == b"x" * 4096
+
+
+def test_a_copy_that_something_was_put_back_onto_has_no_metadata_of_a_mirror(
+    tmp_path: Path, configured: tuple[Path, Path]
+) -> None:
+    config, image = configured
+    copy = tmp_path / "copy.img"
+    copy.write_bytes(image.read_bytes())
+    path, _ = kept_in(tmp_path)
+
+    words = ("--config", str(config), "--put-back", str(path), "--onto", str(copy))
+
+    assert run(shown.divergence, *words).exit_code == 0
+    assert copy.read_bytes()[1024:1033] == b"only here"
+    assert copy.read_bytes()[-512:] == bytes(512)
+    assert copy.read_bytes()[-513:-512] == b"x"
+
+
+def test_without_a_configuration_only_a_copy_with_an_empty_last_sector_will_do(
+    tmp_path: Path,
+) -> None:
+    path, _ = kept_in(tmp_path)
+    image = tmp_path / "image.img"
+    image.write_bytes(bytes(3584) + encode_marker("closed"))
+    before = image.read_bytes()
+
+    nowhere = ("--config", str(tmp_path / "none.yaml"))
+    ended = run(shown.divergence, *nowhere, "--put-back", str(path), "--onto", str(image))
+
+    assert ended.exit_code == 1
+    assert f"cp {image} COPY" in ended.output
+    assert "truncate -s -512 COPY" in ended.output
+    assert image.read_bytes() == before

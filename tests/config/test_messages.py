@@ -52,6 +52,13 @@ IN_A_PAIR = [
     ("192.0.2.10/32", "192.0.2.12/32"),
     ("192.0.2.10/32", "192.0.2.300/32"),
     ("192.0.2.10/32", "224.0.0.18/32"),
+    ("192.0.2.10/32", "192.0.2.10/0"),
+    ("192.0.2.10/32", "192.0.2.0/24"),
+    ("192.0.2.10/32", "192.0.2.255/24"),
+    ("192.0.2.10/32", "255.255.255.255/32"),
+    ("192.0.2.10/32", "127.0.0.5/32"),
+    ("192.0.2.10/32", "0.0.0.0/32"),
+    ("192.0.2.10/32", "2001:db8::10/0"),
     ("192.0.2.10/32", "fe80::1%em0/64"),
     ("[192.0.2.10/32]", "[]"),
     ("[192.0.2.10/32]", "192.0.2.10"),
@@ -62,6 +69,13 @@ IN_A_PAIR = [
         "vrrp: {version: 2}\n    addresses: [192.0.2.10/32, fe80::1/64]",
     ),
     ("lan: 192.0.2.12", "lan: 2001:db8::12"),
+    ("lan: 192.0.2.12", "lan: 127.0.0.1"),
+    ("lan: 192.0.2.12", "lan: 255.255.255.255"),
+    ("lan: 192.0.2.12", "lan: 0.0.0.0"),
+    ("lan: 192.0.2.12", "lan: 224.0.0.18"),
+    ("10.0.0.12", "127.0.0.2"),
+    ("10.0.0.12", "192.0.2.12"),
+    ("[192.0.2.1]", "[127.0.0.1]"),
     ("/img/data.img", "img/data.img"),
     ("/img/data.img", "'/img/da ta.img'"),
     ("/img/data.img", "'/img/da&ta.img'"),
@@ -79,6 +93,14 @@ IN_A_PAIR = [
     ("size: 16M", "size: 16M\n        port: 3081"),
     ("size: 16M", "size: 16M\n        queue_size: 8192"),
     ("size: 16M", "size: 16M\n        fsck: always"),
+    ("size: 16M", "size: 16M\n        mount_options: [noatime, ro]"),
+    ("size: 16M", "size: 16M\n        mount_options: [RdOnly]"),
+    ("size: 16M", "size: 16M\n        mount_options: [update]"),
+    ("size: 16M", "size: 16M\n        mount_options: [reload]"),
+    ("size: 16M", "size: 16M\n        mount_options: [snapshot]"),
+    ("size: 16M", "size: 16M\n        mount_options: [force]"),
+    ("size: 16M", "size: 16M\n        mount_options: [noauto]"),
+    ("size: 16M", "size: 16M\n        mount_options: ['a b']"),
     (P, "priority: 100"),
     (P, "priority: {a: 255, b: 254}"),
     (P, "priority: {a: 200}"),
@@ -164,6 +186,11 @@ def test_each_mistake_has_its_exact_message(golden: Callable[[str, str], None]) 
         "In a plain router": transcript(IN_A_PLAIN_ROUTER, PLAIN),
     }
     golden("config_messages.txt", "\n".join(f"# {name}\n\n{text}" for name, text in parts.items()))
+
+
+def test_addresses_of_single_hosts_are_taken() -> None:
+    for text in ("192.0.2.10/31", "192.0.2.21/31", "192.0.2.10/24", "10.0.0.0/31", "10.0.1.0/16"):
+        assert errors(changed("192.0.2.10/32", text)) == []
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_in_its_order() -> None:

@@ -2,23 +2,30 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from hafailover.drill import conduct, forecast
+from hafailover.drill import conduct, forecast, rehearsal
 from hafailover.drill import pair as pair_module
 from hafailover.drill.exercises import Scenario
 from hafailover.drill.outcome import Verdict
 from hafailover.drill.pair import AbandonedError, Pair
 from hafailover.drill.probing import Prober, command
 from hafailover.errors import RequestRefusedError
+from hafailover.group.settings import Automatism, GroupSettings
 from hafailover.override import override
+from hafailover.runtime.foresight import Foresight, Goal
 from hafailover.runtime.settings import DrillSettings
 from tests.cli.settings import data_node
 from tests.cli.test_status_text import GROUP
 
+cli = import_module("hafailover.cli.drill")
 HEALTHY: dict[str, Any] = {
     **GROUP,
     "health": "healthy",
@@ -326,3 +333,52 @@ def test_what_does_not_pass_by_itself_is_not_waited_for(
     pair = Standing({**UNCOUNTED, **change})
     monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
     assert conduct.conduct(plan_of(), print).refusal
+
+
+@pytest.mark.parametrize("scenario", [Scenario.LOSE_PRIMARY, Scenario.LOSE_SECONDARY])
+def test_no_copy_is_lost_that_would_wait_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, scenario: Scenario
+) -> None:
+    pair = Standing(HEALTHY)
+    monkeypatch.setattr(conduct, "Pair", lambda _socket, _group: pair)
+    plan = replace(plan_of(Scenario.PLANNED, scenario), rejoin=Automatism.MANUAL)
+
+    found = conduct.conduct(plan, print)
+
+    assert found.verdict is Verdict.NOT_RUN
+    assert f"rejoin: manual nobody rebuilds the copy that {scenario.value}" in found.refusal
+    assert pair.orders == []
+    assert conduct.copy_obstacle((Scenario.PLANNED,), Automatism.MANUAL) == ""
+    assert conduct.copy_obstacle(tuple(Scenario), Automatism.AUTO) == ""
+
+
+def test_a_rehearsal_shows_that_a_lost_copy_would_wait_for_a_person() -> None:
+    group = replace(data_node().groups[0], rejoin=Automatism.MANUAL)
+    what = "a lost copy is rebuilt without asking"
+
+    def judged(settings: GroupSettings, *scenarios: Scenario) -> list[bool]:
+        planned = Foresight(goal=Goal.SECONDARY, refusal="", steps=())
+        checks = rehearsal.rehearse(HEALTHY, settings, DrillSettings(), planned, scenarios)
+        return [each.is_ok for each in checks if each.what == what]
+
+    assert judged(group, Scenario.LOSE_SECONDARY) == [False]
+    assert judged(replace(group, rejoin=Automatism.AUTO), Scenario.LOSE_SECONDARY) == [True]
+    assert judged(group, Scenario.PLANNED) == []
+
+
+def test_an_agent_that_falls_silent_before_a_drill_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def silent(*_: object) -> None:
+        raise AbandonedError("no agent answers")
+
+    node = data_node()
+    known = SimpleNamespace(settings=replace(node.groups[0], name="web"))
+    monkeypatch.setattr(cli, "ask_state", lambda *_: known)
+    monkeypatch.setattr(cli, "load", lambda *_: node)
+    monkeypatch.setattr(conduct, "conduct", silent)
+
+    ended = CliRunner().invoke(cli.drill, ["--yes"], standalone_mode=False)
+
+    assert ended.return_value == 2
+    assert "not run: no agent answers" in ended.output

@@ -1,5 +1,7 @@
 """Mistakes are found in files of that kind, whatever things are called, and only where they are."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,3 +86,28 @@ def test_any_text_is_read_without_a_traceback(noise: list[str], mould: Mould) ->
     converted = done(whole)
 
     assert converted.text.startswith("# Made by")
+
+
+def test_one_cable_for_everything_leaves_an_address_to_be_given() -> None:
+    old = Mould(link=Mould.lan).given()
+    hosts = [replace(each, text=each.text.replace("ifconfig_lnk0", "#")) for each in old.hosts]
+
+    converted = done(replace(old, hosts=hosts))
+
+    asked = [each for each in converted.findings if each.rule == "link-address-unknown"]
+    assert len(asked) == 2
+    assert "second address" in asked[0].remedy
+    read_text(converted.text, "new")
+
+
+def test_an_option_with_which_nothing_can_be_served_is_left_out() -> None:
+    old = Mould().given()
+    scripts = [
+        replace(each, text=each.text.replace("mount /", "mount -o noatime,update,noauto /"))
+        for each in old.scripts
+    ]
+
+    converted = done(replace(old, scripts=scripts))
+
+    settings_of = read_text(converted.text, "new").settings("north")
+    assert settings_of.groups[0].volumes[0].mount_options == ("noatime",)

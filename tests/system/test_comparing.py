@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +16,15 @@ from hafailover.group.events import DifferencesSaved, Event
 from hafailover.runtime.peer_messages import HashQuestion, PeerAnswer
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.sim import pair
-from hafailover.system import kept_file
+from hafailover.system import comparing, kept_file
 from hafailover.system.comparing import COARSE, FINE, Comparer, cut, merged
 from hafailover.system.hash_exchange import ComparisonError, HashExchange
-from hafailover.system.kept_file import KeptFileError, describe, put_back
+from hafailover.system.kept_file import KeptFileError, describe
 from hafailover.system.peer_channel import PeerNetwork
 from hafailover.system.peer_connections import Identity
+from hafailover.system.putting_back import put_back
 from hafailover.system.worker import Worker
+from hafailover.units import Nanoseconds, seconds
 from tests.system.conftest import Bench
 
 if TYPE_CHECKING:
@@ -154,8 +156,8 @@ def test_what_only_a_discarded_copy_holds_is_kept_and_can_be_put_back(
     )
     copy = tmp_path / "copy.img"
     copy.write_bytes(winner.image.read_bytes())
-    assert put_back(str(path), str(copy)) == FINE
-    assert copy.read_bytes() == before
+    assert put_back(str(path), str(copy), ()) == FINE
+    assert copy.read_bytes() == before[:-512] + bytes(512)
 
 
 def test_a_kept_file_that_is_not_whole_is_not_put_back(
@@ -172,7 +174,7 @@ def test_a_kept_file_that_is_not_whole_is_not_put_back(
         path.write_bytes(damaged)
         assert describe(str(path))["problem"]
         with pytest.raises(KeptFileError):
-            put_back(str(path), str(image))
+            put_back(str(path), str(image), ())
     assert image.read_bytes() == bytes(SIZE)
 
 
@@ -181,6 +183,93 @@ def test_nothing_is_kept_where_there_is_no_room(bench: Bench, sides: tuple[Side,
     (sides[1].image.parent / "kept-B").write_text("a file where the directory should be")
 
     assert "cannot be kept" in saved(bench, sides[1]).problem
+
+
+def watched(
+    monkeypatch: pytest.MonkeyPatch, side: Side, before: Callable[[str], object]
+) -> list[tuple[str, int]]:
+    """Call ``before`` with each operation of the worker's; a future that it returns is the answer."""
+    asked: list[tuple[str, int]] = []
+    call = side.worker.call
+
+    def ask(operation: str, arguments: dict[str, object], deadline: Nanoseconds) -> object:
+        asked.append((operation, deadline))
+        found = before(operation)
+        return found if isinstance(found, asyncio.Future) else call(operation, arguments, deadline)
+
+    monkeypatch.setattr(side.worker, "call", ask)
+    return asked
+
+
+def test_how_long_keeping_may_take_grows_with_what_is_kept(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "_SLOW", 1)
+    sides[1].write(0, b"only here")
+    asked = watched(monkeypatch, sides[1], lambda _: None)
+
+    assert saved(bench, sides[1]).problem == ""
+    deadlines = dict(asked)
+    assert deadlines["keep_blocks"] >= seconds(2 * FINE)
+    assert deadlines["end_kept"] >= seconds(FINE)
+
+
+def test_nothing_unfinished_is_left_of_what_could_not_be_kept(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loser = sides[1]
+    loser.write(0, b"only here")
+    begun: list[Path] = []
+
+    def vanish(operation: str) -> None:
+        if operation == "keep_blocks":
+            begun.extend((tmp_path / "kept-B").iterdir())
+            loser.image.unlink()
+
+    watched(monkeypatch, loser, vanish)
+
+    assert "cannot be kept" in saved(bench, loser).problem
+    assert [path.suffix for path in begun] == [".part"]
+    bench.until(lambda: not begun[0].exists(), "the unfinished file is gone")
+
+
+def test_nothing_unfinished_is_left_at_the_end_of_the_agent(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loser = sides[1]
+    loser.write(0, b"only here")
+    begun: list[Path] = []
+
+    def hang(operation: str) -> object:
+        if operation != "keep_blocks":
+            return None
+        begun.extend((tmp_path / "kept-B").iterdir())
+        return bench.loop.create_future()
+
+    watched(monkeypatch, loser, hang)
+    bench.loop.call_soon(loser.comparer.save, loser.group.name, 7, "split")
+    bench.until(lambda: begun, "the unfinished file")
+
+    loser.comparer.close()
+
+    bench.until(lambda: not begun[0].exists(), "the unfinished file is gone")
+    assert loser.events == []
+
+
+def test_what_a_crash_left_unfinished_makes_room(
+    bench: Bench, sides: tuple[Side, Side], tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept-B"
+    kept.mkdir()
+    (kept / "web-sites-20260101T000000.kept.part").write_text("half")
+    (kept / "web-sites-20260102T000000.kept").write_text("whole")
+    sides[1].write(0, b"only here")
+
+    assert saved(bench, sides[1]).problem == ""
+    found = {path.name for path in kept.iterdir()}
+    assert len(found) == 2
+    assert "web-sites-20260102T000000.kept" in found
+    assert not any(name.endswith(".part") for name in found)
 
 
 def test_a_peer_that_is_not_there_is_named(bench: Bench, sides: tuple[Side, Side]) -> None:
