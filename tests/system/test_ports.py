@@ -243,7 +243,9 @@ def test_services_run_and_a_missing_check_is_a_success(rig: Rig) -> None:
     service = ServiceSettings(
         name="s", start=("sh", "-c", "exit 0"), stop=("sh", "-c", "echo busy >&2; exit 3")
     )
-    port = ServicePort(rig.bench.loop, rig.runner, {("g", "s"): service}, rig.feed)
+    port = ServicePort(
+        rig.bench.loop, rig.runner, {("g", "s"): service}, rig.feed, directory=rig.directory / "run"
+    )
     for number, verb in enumerate(ServiceVerb, start=1):
         port.run("g", number, "s", verb)
     rig.bench.until(lambda: len(rig.events) == 3)
