@@ -141,14 +141,18 @@ class IfconfigAddressPort:
 def missing_commands(scope: AddressScope, view: InterfaceView) -> tuple[tuple[str, ...], ...]:
     """Return what puts on the addresses that are not usable.
 
-    One that was found duplicated has to be taken off first: put on again it would stay so (nd6.c).
+    One that is there has to be taken off first: found duplicated it would stay so (nd6.c), and the prefix length of
+    an IPv6 address cannot be changed (in6.c).
     """
+    present = {address.ip for address in view.addresses}
+    usable = set(view.addresses) - set(view.duplicated)
     commands = []
     for address in scope.addresses:
-        if address in view.duplicated:
+        if address in usable:
+            continue
+        if address.ip in present:
             commands.append(release_command(scope.interface, address))
-        if address in view.duplicated or address not in view.addresses:
-            commands.append(assign_command(scope.interface, address))
+        commands.append(assign_command(scope.interface, address))
     return tuple(commands)
 
 

@@ -211,6 +211,21 @@ def test_a_second_time_only_what_is_not_usable_is_put_on(
     ]
 
 
+def test_an_address_with_another_prefix_is_taken_off_before_it_is_put_on(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: len(rig.events) == 1)
+    shown = SECOND_TIME.replace("prefixlen 128 duplicated", "prefixlen 64")
+    rig.tool("ifconfig", f"[ $# -gt 1 ] || printf '%s' '{shown}'")
+    addresses.assign("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert rig.calls("ifconfig")[3:] == [
+        "lnc1 inet6 2001:db8::1 -alias",
+        "lnc1 inet6 2001:db8::1/128 alias",
+    ]
+
+
 def test_of_very_many_addresses_none_is_overlooked(
     rig: Rig, addresses: IfconfigAddressPort
 ) -> None:
