@@ -10,6 +10,7 @@ import click
 
 from hafailover.config.place import DEFAULT_PATH
 from hafailover.errors import WrongHostError
+from hafailover.system.early_signals import EarlySignals
 from hafailover.system.real_paths import refuse_links
 from hafailover.system.scapy_start import ScapyStart
 
@@ -36,15 +37,16 @@ def run(config: Path, node: str | None) -> int:
     used, or is no longer what it runs with, is alerted; a restart applies it. It writes what it does to
     standard error and to syslog.
     """
+    early = EarlySignals()
     # It gets ready while everything else is imported, checked and opened.
     scapy = ScapyStart()
     try:
-        return _run(config, node, scapy)
+        return _run(config, node, scapy, early)
     finally:
         scapy.give_up()
 
 
-def _run(config: Path, node: str | None, scapy: ScapyStart) -> int:
+def _run(config: Path, node: str | None, scapy: ScapyStart, early: EarlySignals) -> int:
     # Imported only now: the child has begun, and a refusal should not cost the start of everything.
     from hafailover.config.load import load  # noqa: PLC0415
 
@@ -54,7 +56,7 @@ def _run(config: Path, node: str | None, scapy: ScapyStart) -> int:
     from hafailover.system.growth_notes import refuse_unfinished  # noqa: PLC0415
 
     refuse_unfinished(settings)
-    return start(settings, os.environ, config, scapy)
+    return start(settings, os.environ, config, scapy, early)
 
 
 def refuse_wrong_host(

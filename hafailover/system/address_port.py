@@ -17,13 +17,14 @@ from hafailover.storage.steps import StepOutcome
 from hafailover.system.child import Ended
 from hafailover.system.ifconfig import (
     Interface,
-    NotUnderstood,
+    InterfaceView,
     assign_command,
     look_command,
     parse_interface,
     release_command,
 )
 from hafailover.system.linux_addresses import LinuxAddresses
+from hafailover.system.looks import OUTPUT_BYTES_MAX
 from hafailover.system.runner import Runner
 from hafailover.units import seconds
 
@@ -102,14 +103,24 @@ class IfconfigAddressPort:
         def ended(result: Ended) -> None:
             order.took_ns += result.took_ns
             if argv == look_command(self._scopes[group].interface):
-                text = result.stdout.decode(errors="replace")
-                order.commands.extend(missing_commands(self._scopes[group], text))
+                self._plan(group, order, result)
             elif result.status != 0:
                 order.status = result.status
                 order.stderr.append(result.problem or result.stderr.decode(errors="replace"))
             self._next(group)
 
-        self._runner.start(argv, deadline=_DEADLINE, done=ended)
+        self._runner.start(argv, deadline=_DEADLINE, done=ended, keep=OUTPUT_BYTES_MAX)
+
+    def _plan(self, group: str, order: _Order, looked: Ended) -> None:
+        """Have what is missing put on; nothing where that was not seen: it would take off what is there."""
+        scope = self._scopes[group]
+        view = parse_interface(looked.stdout.decode(errors="replace"))
+        if looked.status == 0 and isinstance(view, InterfaceView):
+            order.commands.extend(missing_commands(scope, view))
+            return
+        order.status = None
+        said = looked.problem or looked.stderr.decode(errors="replace")
+        order.stderr.append(said or f"what ifconfig says of {scope.interface} is not understood")
 
     def _finish(self, group: str, order: _Order) -> None:
         del self._running[group]
@@ -127,20 +138,21 @@ class IfconfigAddressPort:
         self._feed(group, StepFinished(id=order.step_id, outcome=outcome))
 
 
-def missing_commands(scope: AddressScope, text: str) -> tuple[tuple[str, ...], ...]:
-    """Return what puts on the addresses that are not usable by what ifconfig(8) printed.
+def missing_commands(scope: AddressScope, view: InterfaceView) -> tuple[tuple[str, ...], ...]:
+    """Return what puts on the addresses that are not usable.
 
-    One that was found duplicated has to be taken off first: put on again it would stay so (nd6.c).
+    One that is there has to be taken off first: found duplicated it would stay so (nd6.c), and the prefix length of
+    an IPv6 address cannot be changed (in6.c).
     """
-    view = parse_interface(text)
-    if isinstance(view, NotUnderstood):
-        return tuple(assign_command(scope.interface, address) for address in scope.addresses)
+    present = {address.ip for address in view.addresses}
+    usable = set(view.addresses) - set(view.duplicated)
     commands = []
     for address in scope.addresses:
-        if address in view.duplicated:
+        if address in usable:
+            continue
+        if address.ip in present:
             commands.append(release_command(scope.interface, address))
-        if address in view.duplicated or address not in view.addresses:
-            commands.append(assign_command(scope.interface, address))
+        commands.append(assign_command(scope.interface, address))
     return tuple(commands)
 
 

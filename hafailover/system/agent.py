@@ -5,7 +5,8 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from hafailover.system.agent_edges import AgentEdges
 from hafailover.system.agent_lock import AgentLock
 from hafailover.system.agent_status import StatusPage
 from hafailover.system.configuration_file import ConfigurationFile
+from hafailover.system.early_signals import EarlySignals
 from hafailover.system.eventloop import become_realtime, settle
 from hafailover.system.frame_building import Frames
 from hafailover.system.host import boot_id
@@ -107,11 +109,12 @@ class Agent:
             say=self._log.say,
         )
 
-    async def run(self, frames: Awaitable[Frames]) -> int:
+    async def run(self, frames: Awaitable[Frames], early: EarlySignals) -> int:
         """Live until every group has said that it may end; returns the exit status.
 
         Args:
             frames: What the groups send, once it is built.
+            early: The signals that came meanwhile; they are obeyed as soon as the groups have started.
 
         Raises:
             HaFailoverError: It cannot start.
@@ -121,10 +124,7 @@ class Agent:
         try:
             await self._edges.open(await frames)
             loop.set_exception_handler(LoopErrors(self._log.say, self._fail))
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._shut_down, number)
-            loop.add_signal_handler(signal.SIGUSR1, self._make_way)
-            loop.add_signal_handler(signal.SIGHUP, self._file.look)
+            self._obey(early)
             period = self._settings.record_test_period
             testing = loop.create_task(self._edges.records.watch(period))
             settle()
@@ -135,6 +135,18 @@ class Agent:
         finally:
             await self._close()
         return self._exit_status
+
+    def _obey(self, early: EarlySignals) -> None:
+        obeyed: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: partial(self._shut_down, signal.SIGTERM),
+            signal.SIGINT: partial(self._shut_down, signal.SIGINT),
+            signal.SIGUSR1: self._make_way,
+            signal.SIGHUP: self._file.look,
+        }
+        for number, handler in obeyed.items():
+            self._loop.add_signal_handler(number, handler)
+        for number in early.came:
+            self._loop.call_soon(obeyed[number])
 
     def _say_how_it_runs(self) -> None:
         urgency = "real-time" if become_realtime() else "ordinary"

@@ -170,7 +170,9 @@ class AgentEdges:
         )
         self._steps = StepPort(loop, runner, self.pool.for_steps, feed)
         services = {(group.name, each.name): each for group in groups for each in group.services}
-        self._services = ServicePort(loop, runner, services, feed)
+        self._services = ServicePort(
+            loop, runner, services, feed, directory=settings.paths.run / "services"
+        )
         self._wall_clock = WallClock(loop, groups, feed)
         self._watchers = WatcherPort(loop, {group.name: group.timers for group in groups}, feed)
         self._prober = ProberPort(

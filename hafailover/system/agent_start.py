@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hafailover.runtime.settings import NodeSettings
+from hafailover.system.early_signals import EarlySignals
 from hafailover.system.eventloop import run
 from hafailover.system.frame_building import build_frames
 from hafailover.system.scapy_start import ScapyStart
@@ -23,7 +24,11 @@ _AGENT: Final = "hafailover.system.agent"
 
 
 def start(
-    settings: NodeSettings, environment: Mapping[str, str], config: Path, scapy: ScapyStart
+    settings: NodeSettings,
+    environment: Mapping[str, str],
+    config: Path,
+    scapy: ScapyStart,
+    early: EarlySignals,
 ) -> int:
     """Run one life of the agent; returns its exit status.
 
@@ -32,15 +37,20 @@ def start(
         environment: The agent's own.
         config: The file that the settings are from.
         scapy: The child that builds the frames.
+        early: The signals that came before the agent could obey.
 
     Raises:
         HaFailoverError: It cannot start.
     """
-    return run(_live(settings, environment, config, scapy))
+    return run(_live(settings, environment, config, scapy, early))
 
 
 async def _live(
-    settings: NodeSettings, environment: Mapping[str, str], config: Path, scapy: ScapyStart
+    settings: NodeSettings,
+    environment: Mapping[str, str],
+    config: Path,
+    scapy: ScapyStart,
+    early: EarlySignals,
 ) -> int:
     building = asyncio.create_task(build_frames(settings.groups, scapy))
     try:
@@ -48,7 +58,7 @@ async def _live(
         with ThreadPoolExecutor(1) as loader:
             module = await loop.run_in_executor(loader, importlib.import_module, _AGENT)
         agent: Agent = module.Agent(settings, environment, config)
-        return await agent.run(building)
+        return await agent.run(building, early)
     finally:
         building.cancel()
         await asyncio.gather(building, return_exceptions=True)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 READ_BYTES: Final = 65_536
 
@@ -44,6 +44,17 @@ class StuckChild:
     """When it was started, on the monotonic clock."""
     unit: str = ""
     """``md10`` or ``ggate11``: what it may still act on; empty = nothing of the kind."""
+
+
+class Output(Protocol):
+    """What a child writes to, and we read of."""
+
+    is_cut: bool
+    """Whether there was more than was kept; known once it is closed."""
+
+    def close(self) -> bytes:
+        """Read no more, and return what was kept."""
+        ...
 
 
 class Tail:
@@ -102,9 +113,8 @@ class Child:
         *,
         pid: int,
         argv: tuple[str, ...],
-        pipes: tuple[int, int],
+        outputs: tuple[Output, Output],
         deadline_ns: int,
-        keep: int,
         unit: str,
         done: Callable[["Child", Ended], None],
     ) -> None:
@@ -114,7 +124,7 @@ class Child:
         self.started_ns = time.monotonic_ns()
         self.is_abandoned = False
         self._done = done
-        self._stdout, self._stderr = (Tail(loop, pipe, keep) for pipe in pipes)
+        self._stdout, self._stderr = outputs
         self._deadline_ns = deadline_ns
         self._timer = loop.call_later(deadline_ns / 1e9, self._abandon)
 

@@ -16,9 +16,11 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
-from hafailover.system.child import Child, Ended, StuckChild
+from hafailover.system.child import Child, Ended, Output, StuckChild, Tail
+from hafailover.system.output_file import FileTail, open_output
 from hafailover.system.python_child import SEARCH_PATH
 from hafailover.system.spawning import spawn
 from hafailover.units import Nanoseconds
@@ -74,6 +76,7 @@ class Runner:
         keep: int = KEEP_BYTES,
         unit: str = "",
         given: bytes = b"",
+        files: tuple[Path, Path] | None = None,
     ) -> Child | None:
         """Start ``argv``; ``done`` is called later, exactly once.
 
@@ -84,6 +87,7 @@ class Runner:
             keep: So many bytes of each of its two outputs are kept, the last ones.
             unit: The md or ggate unit it acts on, shown while it is stuck.
             given: What it reads on its standard input, at most ``GIVEN_BYTES_MAX``.
+            files: What it writes its two outputs to, for one that leaves a daemon behind; None = pipes.
 
         Returns:
             The child, or None if it could not be started.
@@ -101,7 +105,7 @@ class Runner:
             problem = f"{argv[0]}: not started, {len(self._children)} children have not ended"
         else:
             try:
-                pid, pipes = _spawn(program, argv, self._environment, given)
+                pid, descriptors = _spawn(program, argv, self._environment, given, files)
             except OSError as error:
                 problem = f"{argv[0]}: cannot be started: {error.strerror}"
                 if error.errno == errno.ENOENT:
@@ -111,9 +115,8 @@ class Runner:
                     self._loop,
                     pid=pid,
                     argv=tuple(argv),
-                    pipes=pipes,
+                    outputs=self._outputs(descriptors, keep, are_pipes=files is None),
                     deadline_ns=deadline,
-                    keep=keep,
                     unit=unit,
                     done=finished,
                 )
@@ -144,6 +147,14 @@ class Runner:
                     break
         return self._programs.get(program)
 
+    def _outputs(
+        self, descriptors: tuple[int, int], keep: int, *, are_pipes: bool
+    ) -> tuple[Output, Output]:
+        stdout, stderr = descriptors
+        if are_pipes:
+            return Tail(self._loop, stdout, keep), Tail(self._loop, stderr, keep)
+        return FileTail(stdout, keep), FileTail(stderr, keep)
+
     def _reap(self) -> None:
         for pid in tuple(self._children):
             try:
@@ -156,12 +167,16 @@ class Runner:
 
 
 def _spawn(
-    program: str, argv: Sequence[str], environment: Mapping[str, str], given: bytes
+    program: str,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    given: bytes,
+    files: tuple[Path, Path] | None,
 ) -> tuple[int, tuple[int, int]]:
     """Start a program; returns its pid, and where its two outputs are read."""
     with ExitStack() as ours, ExitStack() as theirs:
-        out_read, out_write = _pipe(ours, theirs)
-        err_read, err_write = _pipe(ours, theirs)
+        out_read, out_write = _file(ours, files[0]) if files else _pipe(ours, theirs)
+        err_read, err_write = _file(ours, files[1]) if files else _pipe(ours, theirs)
         stdin = _filled_pipe(given) if given else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         theirs.callback(os.close, stdin)
         pid = spawn(
@@ -185,6 +200,13 @@ def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
     ours.callback(os.close, read)
     theirs.callback(os.close, write)
     return read, write
+
+
+def _file(ours: ExitStack, path: Path) -> tuple[int, int]:
+    """Open a file for the child to write and for us to read, by the same descriptor, which is ours to close."""
+    descriptor = open_output(path)
+    ours.callback(os.close, descriptor)
+    return descriptor, descriptor
 
 
 def _filled_pipe(data: bytes) -> int:

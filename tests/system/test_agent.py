@@ -177,6 +177,21 @@ def test_an_agent_killed_and_started_again_goes_on(host: Host) -> None:
     assert "192.0.2.1/24" in host.addresses()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_agent_told_to_stop_while_it_starts_stops_in_order(
+    host: Host, number: signal.Signals
+) -> None:
+    host.start()
+    host.until(lambda: "192.0.2.1/24" in host.addresses(), "the virtual address")
+    host.kill(signal.SIGKILL)
+    host.start()
+    children = Path(f"/proc/{host.pid}/task/{host.pid}/children")
+    host.until(children.read_text, "its first child")
+    host.kill(number)
+    assert f"{number.name}: the agent stops" in host.log()
+    assert "192.0.2.1" not in host.addresses()
+
+
 def test_an_agent_short_of_descriptors_lets_in_whoever_knocks_later(host: Host) -> None:
     host.start()
     host.until(lambda: host.status()["exit_status"] == 0, "health")

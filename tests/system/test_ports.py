@@ -17,7 +17,7 @@ from hafailover.group.events import CanaryWritten, Event, ImageSynced, ServiceFi
 from hafailover.group.settings import ServiceSettings, TimerSettings
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, StepOutcome
 from hafailover.system import watchers as watchers_module
-from hafailover.system.address_port import AddressScope, IfconfigAddressPort, missing_commands
+from hafailover.system.address_port import AddressScope, IfconfigAddressPort
 from hafailover.system.host import HostPort, boot_id
 from hafailover.system.interface_looks import interface_facts
 from hafailover.system.runner import Runner, search_path
@@ -211,10 +211,55 @@ def test_a_second_time_only_what_is_not_usable_is_put_on(
     ]
 
 
-def test_what_cannot_be_read_is_put_on_as_a_whole() -> None:
-    addresses = (ip_interface("192.0.2.1/32"),)
-    scope = AddressScope(interface="lnc1", addresses=addresses)
-    assert missing_commands(scope, "?") == (("ifconfig", "lnc1", "inet", "192.0.2.1/32", "alias"),)
+def test_an_address_with_another_prefix_is_taken_off_before_it_is_put_on(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: len(rig.events) == 1)
+    shown = SECOND_TIME.replace("prefixlen 128 duplicated", "prefixlen 64")
+    rig.tool("ifconfig", f"[ $# -gt 1 ] || printf '%s' '{shown}'")
+    addresses.assign("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert rig.calls("ifconfig")[3:] == [
+        "lnc1 inet6 2001:db8::1 -alias",
+        "lnc1 inet6 2001:db8::1/128 alias",
+    ]
+
+
+def test_of_very_many_addresses_none_is_overlooked(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: len(rig.events) == 1)
+    others = "".join(
+        f"\tinet 198.51.100.{number} netmask 0xffffffff broadcast 198.51.100.{number}\n"
+        for number in range(100)
+    )
+    rig.tool("ifconfig", f"[ $# -gt 1 ] || printf '%s' '{SECOND_TIME}{others}'")
+    addresses.assign("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert "lnc1 inet 192.0.2.1/32 alias" not in rig.calls("ifconfig")[2:]
+    assert "lnc1 inet6 2001:db8::1/128 alias" in rig.calls("ifconfig")[2:]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("echo huh", "what ifconfig says of lnc1 is not understood"),
+        (f"printf '%s' '{SECOND_TIME}'; echo lost it >&2; exit 1", "lost it"),
+    ],
+)
+def test_where_nothing_was_seen_nothing_is_put_on(
+    rig: Rig, addresses: IfconfigAddressPort, body: str, problem: str
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: len(rig.events) == 1)
+    rig.tool("ifconfig", body)
+    addresses.assign("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    assert rig.calls("ifconfig")[2:] == ["lnc1"]
+    outcome = dict(rig.outcomes())[2]
+    assert (outcome.status, outcome.problem) == (None, problem)
 
 
 def test_a_refusal_of_ifconfig_is_told(rig: Rig, addresses: IfconfigAddressPort) -> None:
@@ -243,7 +288,9 @@ def test_services_run_and_a_missing_check_is_a_success(rig: Rig) -> None:
     service = ServiceSettings(
         name="s", start=("sh", "-c", "exit 0"), stop=("sh", "-c", "echo busy >&2; exit 3")
     )
-    port = ServicePort(rig.bench.loop, rig.runner, {("g", "s"): service}, rig.feed)
+    port = ServicePort(
+        rig.bench.loop, rig.runner, {("g", "s"): service}, rig.feed, directory=rig.directory / "run"
+    )
     for number, verb in enumerate(ServiceVerb, start=1):
         port.run("g", number, "s", verb)
     rig.bench.until(lambda: len(rig.events) == 3)
