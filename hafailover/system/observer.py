@@ -5,7 +5,7 @@ not be seen is None in the facts, with the reason in ``problem``: the others sti
 
 A routine observation begins with the GEOM tree. While that shows what it showed (a mount, an unmount, a
 lost component and a rebuild all change it), the other parts are told as they were seen last, if that
-was complete and not long ago: started once a second, their programs would cost more than all the rest.
+was complete, settled and not long ago: started once a second, their programs would cost more than all the rest.
 """
 
 import asyncio
@@ -200,7 +200,7 @@ class HostObserver:
     def _remember(self, gathering: _Gathering, facts: StorageFacts) -> None:
         self._complete.pop(gathering.group, None)
         geom: GeomFacts | None = gathering.values.get("geom")
-        if facts.is_complete and geom is not None:
+        if facts.is_complete and geom is not None and not _is_waiting(facts):
             self._complete[gathering.group] = _Complete(
                 at=gathering.began,
                 images=frozenset(gathering.images),
@@ -231,3 +231,9 @@ class HostObserver:
             held_units=self._held_units(),
             problem="; ".join(sorted(gathering.problems)),
         )
+
+
+def _is_waiting(facts: StorageFacts) -> bool:
+    """Whether an address is not usable, which may change and neither GEOM nor a routing message tells of it."""
+    states = {address.partition(" ")[2] for address in facts.addresses or ()}
+    return not states.isdisjoint({"tentative", "duplicated"})

@@ -205,6 +205,19 @@ def test_where_a_mirror_stands_the_rest_is_looked_at_less_often(
     assert (rig.calls("mount"), rig.calls("ps")) == (2, 2)
 
 
+@pytest.mark.parametrize("state", ["tentative", "duplicated"])
+def test_an_address_that_is_not_usable_yet_is_looked_at_again(rig: Rig, state: str) -> None:
+    """What comes of duplicate address detection changes nothing that GEOM shows."""
+    rig.tool("sysctl", f"cat {CONFXML / '06-complete-idle.confxml'}")
+    waiting = InterfaceFacts(addresses=("192.0.2.1/24", f"2001:db8::1/64 {state}"), link_up=True)
+    rig.interface.seen = Seen(value=waiting)
+    assert rig.facts().addresses == waiting.addresses
+    rig.interface.seen = Seen(value=LAN)
+    assert rig.facts(is_routine=True).addresses == LAN.addresses
+    assert rig.facts(is_routine=True).addresses == LAN.addresses
+    assert rig.calls("mount") == 2
+
+
 def test_after_an_incomplete_look_a_routine_one_is_whole(rig: Rig) -> None:
     rig.facts()
     rig.tool("mount", "exit 1")
