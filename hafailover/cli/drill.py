@@ -18,6 +18,7 @@ from hafailover.runtime.foresight import Goal, foresee
 from hafailover.runtime.settings import NodeSettings
 
 if TYPE_CHECKING:
+    from hafailover.drill.conduct import Plan
     from hafailover.drill.exercises import Scenario
 
 EXIT_STATUS: Final = {Verdict.MET: 0, Verdict.MISSED: 1, Verdict.NOT_RUN: 2}
@@ -69,9 +70,8 @@ def drill(
     Exit status: 0 if the objectives of the configuration were met, 1 if one was missed, 2 if it was
     not run.
     """
-    from hafailover.drill.conduct import Plan, conduct  # noqa: PLC0415 - for --help they cost too much
+    from hafailover.drill.conduct import Plan  # noqa: PLC0415 - for --help they cost too much
     from hafailover.drill.exercises import Scenario  # noqa: PLC0415 - the same
-    from hafailover.drill.pair import AbandonedError  # noqa: PLC0415 - the same
 
     if report is not None:
         _refuse_unwritable(report)
@@ -95,6 +95,17 @@ def drill(
         settings=node.drill,
         rejoin=known.settings.rejoin,
     )
+    found = _conduct(plan, as_json=as_json)
+    if found is None:
+        return EXIT_STATUS[Verdict.NOT_RUN]
+    _alert(path, found)
+    return _tell(node, found, report, as_json=as_json)
+
+
+def _conduct(plan: "Plan", *, as_json: bool) -> Drill | None:
+    """Run the drill; None, and said why, if the agent fell silent before anything was moved."""
+    from hafailover.drill.conduct import conduct  # noqa: PLC0415 - as above
+    from hafailover.drill.pair import AbandonedError  # noqa: PLC0415 - as above
 
     def tell(text: str) -> None:
         # The terminal may be gone; the group is brought home all the same.
@@ -104,14 +115,12 @@ def drill(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        found = conduct(plan, tell)
+        return conduct(plan, tell)
     except PermissionError as error:
         raise NotPermittedError("probing the floating address by ICMP") from error
     except AbandonedError as error:
         click.echo(f"hafailover: not run: {error}", err=True)
-        return EXIT_STATUS[Verdict.NOT_RUN]
-    _alert(path, found)
-    return _tell(node, found, report, as_json=as_json)
+        return None
 
 
 def _refuse_unwritable(report: Path) -> None:

@@ -352,7 +352,10 @@ def test_no_copy_is_lost_that_would_wait_for_a_person(
     assert conduct.copy_obstacle(tuple(Scenario), Automatism.AUTO) == ""
 
 
-def test_a_rehearsal_shows_that_a_lost_copy_would_wait_for_a_person() -> None:
+def test_a_rehearsal_shows_that_a_lost_copy_would_wait_for_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rehearsal, "echo", lambda _address: lambda: True)
     group = replace(data_node().groups[0], rejoin=Automatism.MANUAL)
     what = "a lost copy is rebuilt without asking"
 
