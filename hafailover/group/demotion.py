@@ -92,6 +92,8 @@ def advance(turn: Turn) -> None:
     if addresses.are_down(turn) is False and not _gives_addresses_up(turn, demotion):
         addresses.take_down(turn)
         return
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
     if not demotion.is_forced and services.stop_all(turn) is not Progress.REACHED:
         return
     _begin_storage(turn)
@@ -115,7 +117,10 @@ def advance(turn: Turn) -> None:
 
 def _gives_addresses_up(turn: Turn, demotion: Demotion) -> bool:
     """Whether an address stays, whatever is done: what is behind it is closed all the same, or nobody could serve."""
-    if turn.now - demotion.since <= turn.settings.timers.demote_deadline // 2:
+    since = demotion.address_stays_since
+    if since is None:
+        turn.set(demotion=replace(demotion, address_stays_since=turn.now))
+    if since is None or turn.now - since <= turn.settings.timers.demote_deadline // 2:
         return False
     turn.set(refusal="a virtual address cannot be taken off the interface")
     return True

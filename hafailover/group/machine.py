@@ -200,9 +200,8 @@ def _advance_role(turn: Turn) -> None:
             case Role.STARTING:
                 starting.advance(turn)
             case Role.STANDBY:
-                services.stop_all(
-                    turn
-                )  # A start that outlived its promotion may have come to its end.
+                # A start that outlived its promotion may have come to its end.
+                services.stop_all(turn)
                 standby.advance(turn)
             case Role.PROMOTING:
                 promotion.advance(turn)

@@ -222,8 +222,10 @@ class Agent:
 
     def _shut_down(self, number: signal.Signals) -> None:
         self._log.say(f"{number.name}: the agent stops")
-        self._edges.host.wait_for_all()
         for name in self._groups:
+            # One that has stopped already says so only once.
+            if self._driver.state(name).has_left:
+                self._edges.host.wait_for(name)
             self._feed(name, ShutdownAsked())
 
     def _make_way(self) -> None:

@@ -75,7 +75,6 @@ class HostPort:
     ) -> None:
         self._loop = loop
         self._runner = runner
-        self._groups = groups
         self._waiting = set(groups)
         self._say = say
         self._alarm = alarm
@@ -92,9 +91,9 @@ class HostPort:
                 ("reboot", "-nq"), deadline=_RESET_DEADLINE, done=lambda _: self._not_reset()
             )
 
-    def wait_for_all(self) -> None:
-        """Wait anew for every group, also for those that were ready to leave everything up."""
-        self._waiting = set(self._groups)
+    def wait_for(self, group: str) -> None:
+        """Wait anew for a group that was ready to leave everything up, and has to stop in order now."""
+        self._waiting.add(group)
 
     def stop(self, group: str) -> None:
         """Take note that the group has nothing left to do."""
