@@ -260,12 +260,17 @@ def said_in_new_words(group: str, report: GroupReport) -> bytes:
     )
 
 
-def test_a_report_that_is_not_understood_ends_the_one_before_it(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def speak_in_new_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have both say so, and acknowledge only with what they say anyway."""
     for name in ("ACK_PERIOD_S", "ACK_LATEST_S"):
         monkeypatch.setattr(f"hafailover.system.peer_connections.{name}", 3600.0)
     monkeypatch.setattr("hafailover.system.peer_connections.encode_report", said_in_new_words)
+
+
+def test_a_report_that_is_not_understood_ends_the_one_before_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_in_new_words(monkeypatch)
     one, other = rig.both()
     for group in ("g", "h"):
         one.network.send(group, numbered(1))
@@ -289,9 +294,7 @@ def test_a_report_that_is_not_understood_ends_the_one_before_it(
 def test_an_acknowledgement_rides_on_a_repetition_of_what_was_not_understood(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("ACK_PERIOD_S", "ACK_LATEST_S"):
-        monkeypatch.setattr(f"hafailover.system.peer_connections.{name}", 3600.0)
-    monkeypatch.setattr("hafailover.system.peer_connections.encode_report", said_in_new_words)
+    speak_in_new_words(monkeypatch)
     one, other = rig.both()
     one.network.send("g", replace(numbered(1), epoch=2))
     other.network.send("g", numbered(1))
