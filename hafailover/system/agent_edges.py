@@ -35,7 +35,7 @@ from hafailover.system.looks import GATHER_S
 from hafailover.system.observer import GroupScope, HostObserver
 from hafailover.system.pauses import PauseStore
 from hafailover.system.peer_channel import PeerChannel, PeerNetwork
-from hafailover.system.peer_connections import Identity
+from hafailover.system.peer_connection import Identity
 from hafailover.system.peer_key import read_key
 from hafailover.system.plain_ports import DurablePort
 from hafailover.system.prober import PeerPlace, ProberPort

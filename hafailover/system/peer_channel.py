@@ -20,12 +20,8 @@ from hafailover.override import override
 from hafailover.runtime.peer_messages import HashAnswer, PeerAnswer, Question, ReportMessage, Taken
 from hafailover.runtime.peer_wire import Fault, Side
 from hafailover.runtime.settings import NetworkSettings
-from hafailover.system.peer_connections import (
-    Identity,
-    IncomingConnection,
-    OutgoingConnection,
-    PeerConnection,
-)
+from hafailover.system.peer_connection import Identity, PeerConnection
+from hafailover.system.peer_connections import IncomingConnection, OutgoingConnection
 
 CONNECT_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)

@@ -21,7 +21,7 @@ from hafailover.system.comparing import COARSE, FINE, Comparer, cut, merged
 from hafailover.system.hash_exchange import ComparisonError, HashExchange
 from hafailover.system.kept_file import KeptFileError, describe
 from hafailover.system.peer_channel import PeerNetwork
-from hafailover.system.peer_connections import Identity
+from hafailover.system.peer_connection import Identity
 from hafailover.system.putting_back import put_back
 from hafailover.system.worker import Worker
 from hafailover.units import Nanoseconds, seconds

@@ -16,7 +16,8 @@ from hafailover.runtime.peer_messages import Taken, encode_report
 from hafailover.runtime.peer_wire import Fault
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.system.peer_channel import SIGN_PERIOD_S, STRANGERS_MAX, PeerNetwork
-from hafailover.system.peer_connections import AGAIN_MAX, Identity
+from hafailover.system.peer_connection import Identity
+from hafailover.system.peer_connections import AGAIN_MAX
 from hafailover.system.peer_key import read_key
 from tests.system.conftest import Bench
 
