@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,19 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 def settings_in(directory: Path) -> str:
     text = PAIR.replace("/img/data.img", f"{directory}/data.img")
     text = text.replace("/home/data", f"{directory}/mnt")
-    text = text.replace(
+    return text.replace(
         "groups:", f"paths: {{state: {directory}/db, run: {directory}/run}}\ngroups:"
     )
-    return text.replace("lan: 192.0.2.11", "lan: 127.0.0.1")
 
 
 def look(directory: Path, text: str | None = None) -> HostFacts:
-    return inspect_host(read_text(text or settings_in(directory), "f").settings("a"))
+    settings = read_text(text or settings_in(directory), "f").settings("a")
+    # No configuration may name it; here it is the one address that every host has.
+    networks = tuple(
+        replace(network, own_address="127.0.0.1") if network.name == "lan" else network
+        for network in settings.networks
+    )
+    return inspect_host(replace(settings, networks=networks))
 
 
 def test_the_storage_is_read_from_the_kernels_document(tmp_path: Path, program: Program) -> None:
