@@ -34,6 +34,7 @@ from hafailover.units import SECOND, later
 _OFFER_RETRY = 2 * SECOND
 _OFFER_RETRY_LIMIT = 300 * SECOND
 _ASKING = (Role.PRIMARY, Role.PROMOTING)
+_HOLDING = (Role.PRIMARY, Role.DEMOTING)
 _DONE = (Role.STANDBY, Role.STOPPED, Role.FENCED)
 """A peer in these roles uses no export any more. While it demotes, the mirror still needs this node's copy."""
 
@@ -341,9 +342,9 @@ def _found_leftovers(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
 
 
 def _primary_holds_on(turn: Turn, report: GroupReport | None) -> bool:
-    """Whether a primary still has this node's image in its mirror: it is given the time to let go in order."""
+    """Whether the peer still has this node's image in its mirror: it may let go, or end, in order."""
     since = turn.state.stopping_since
-    if report is None or report.role is not Role.PRIMARY or not _any_open(turn) or since is None:
+    if report is None or report.role not in _HOLDING or not _any_open(turn) or since is None:
         return False
     told = first(report.wishes, turn.settings.volumes[0].name) is PeerWish.RECORD_STALE
     return not told and turn.now - since < turn.settings.timers.demote_deadline

@@ -227,6 +227,9 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     if report is not None and is_acting(report) and report.epoch > state.epoch:
         demotion.begin(turn, f"{turn.settings.peer} serves under a newer epoch")
         return
+    is_ours = all(_is_ours(turn, view) for view in views)
+    if is_ours:
+        _take_over(turn, views)
     if any(record.closing_id for _, record in state.records):
         # Its umount may still be running: an adopted mount would go away under the services.
         demotion.begin(turn, "an earlier life of the agent had begun to take the group down")
@@ -246,26 +249,29 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         # one up ends with it, and may not have come to start the services.
         demotion.begin(turn, "a mount was found without the address: it may be about to go away")
         return
-    for view in views:
-        record = state.record(view.settings.name)
-        known = record.activation
-        mirror = view.mirror
-        is_ours = (
-            mirror is not None
-            and known is not None
-            and record.boot == state.boot
-            and changes.is_active(record)
-            and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
-            and known.mirror_id == mirror.mirror_id
-            and view.local is not None
-            and view.local.state is ComponentState.ACTIVE
-        )
-        if not is_ours:
-            demotion.begin(
-                turn, f"{view.settings.mount_point} is mounted without a record of this activation"
-            )
-            return
-    _adopt(turn, views)
+    if is_ours:
+        _adopt(turn, views)
+        return
+    stranger = next(view for view in views if not _is_ours(turn, view))
+    demotion.begin(
+        turn, f"{stranger.settings.mount_point} is mounted without a record of this activation"
+    )
+
+
+def _is_ours(turn: Turn, view: VolumeView) -> bool:
+    """Whether a mount is that of an activation which an earlier life in this boot has recorded."""
+    record = turn.state.record(view.settings.name)
+    known, mirror = record.activation, view.mirror
+    return (
+        mirror is not None
+        and known is not None
+        and record.boot == turn.state.boot
+        and changes.is_active(record)
+        and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
+        and known.mirror_id == mirror.mirror_id
+        and view.local is not None
+        and view.local.state is ComponentState.ACTIVE
+    )
 
 
 def _may_be_granted(turn: Turn) -> bool:
@@ -275,11 +281,9 @@ def _may_be_granted(turn: Turn) -> bool:
     return is_possible and turn.now - turn.state.role_since < 2 * deadline
 
 
-def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
-    """Go on where the earlier life of the agent stopped."""
-    turn.become(Role.PRIMARY, "the agent was restarted and took over the running group")
+def _take_over(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Know how the peer's copies are in the mirrors: they may have to be let go, to end what is up as well."""
     report = turn.state.peer.report
-    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
     turn.set(
         pairing=Pairing(
             peer_boot=report.boot if report else "",
@@ -287,7 +291,15 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             sessions=tuple(each for view in views for each in sessions_behind(view, turn)),
             inserted=tuple(view.settings.name for view in views if view.gates),
             is_told=all(view.has_two_active for view in views),
-        ),
+        )
+    )
+
+
+def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Go on where the earlier life of the agent stopped."""
+    turn.become(Role.PRIMARY, "the agent was restarted and took over the running group")
+    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
+    turn.set(
         in_sync_since=turn.now if is_in_sync else None,
         unprotected_since=None if is_in_sync else turn.now,
     )

@@ -126,6 +126,9 @@ def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
     if state.work is not None:
         waits = turn.now - state.work.since > patience
         has_timed_out = state.tries.count > 0
+    elif state.service_call is not None:
+        # What a service still writes as it ends waits for the peer, too.
+        waits, has_timed_out = turn.now - demotion.since > patience, False
     else:
         waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
         has_timed_out = demotion.is_forced

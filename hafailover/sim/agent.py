@@ -216,9 +216,16 @@ class Agent:
 
     def _change_addresses(self, number: int, addresses: set[str]) -> None:
         def done() -> None:
-            if self.is_usable:
+            if not self.is_usable:
+                return
+            stubbornness = self.host.stubbornness
+            stays = stubbornness.keeps_addresses and not self.host.virtual <= addresses
+            if stays or (stubbornness.gets_no_addresses and not addresses <= self.host.virtual):
+                outcome = StepOutcome(status=1, stderr="ifconfig: ioctl: Operation not permitted")
+            else:
                 self.host.virtual = addresses
-                self.feed(happened.StepFinished(id=number, outcome=StepOutcome(status=0)))
+                outcome = StepOutcome(status=0)
+            self.feed(happened.StepFinished(id=number, outcome=outcome))
 
         self._later(_ADDRESS_NS, done)
 
@@ -246,14 +253,31 @@ class Agent:
         self.feed(happened.DifferencesSaved(id=number, problem=problem, text="kept"))
 
     def _service(self, number: int, verb: ask.ServiceVerb) -> None:
-        def done() -> None:
-            if self.is_usable:
-                self.world.workload.service(self.host, verb)
-                is_failing = verb is ask.ServiceVerb.CHECK and self.host.name in self.world.failing
-                outcome = StepOutcome(status=int(is_failing))
-                self.feed(happened.ServiceFinished(id=number, outcome=outcome))
+        """Run a service's command. A start that takes long goes on though its agent is killed, as any process does."""
+        slow_ns, host, life = self.host.stubbornness.service_ns, self.host, self.host.life
+        outlives = slow_ns is not None and verb is ask.ServiceVerb.START
 
-        self._later(self.world.service_ns, done)
+        def done() -> None:
+            goes_on = outlives and host.is_on and host.life == life
+            if not self.is_usable and not goes_on:
+                return
+            is_failing = self._fails(verb)
+            if not is_failing:
+                self.world.workload.service(host, verb)
+            self.feed(
+                happened.ServiceFinished(id=number, outcome=StepOutcome(status=int(is_failing)))
+            )
+
+        self._later(self.world.service_ns if slow_ns is None else slow_ns, done)
+
+    def _fails(self, verb: ask.ServiceVerb) -> bool:
+        match verb:
+            case ask.ServiceVerb.CHECK:
+                return self.host.name in self.world.failing
+            case ask.ServiceVerb.START:
+                return self.host.stubbornness.has_no_start
+            case ask.ServiceVerb.STOP:
+                return False
 
     def _later(self, span_ns: int, act: Callable[[], None]) -> None:
         """Do something on this host in a while; on a frozen one not before it goes on."""

@@ -91,7 +91,11 @@ class Checker:
                     self.world.timeline.now
                 )  # An unmount that was typed may have hung until now.
         self._mounted = mounted
-        addressed = [host for host in hosts if host.virtual and host.is_on]
+        addressed = [
+            host
+            for host in hosts
+            if host.virtual and host.is_on and not self._keeps_addresses(host)
+        ]
         bare = [host.name for host in addressed if host.name not in mounted]
         self._is_odd = len(mounted) > 1 or len(addressed) > 1 or bool(bare)
         if not self._is_odd or any(self._stood_still(host) for host in hosts):
@@ -165,6 +169,12 @@ class Checker:
         """Whether a host stands still, or did a moment ago: nothing on it can act then."""
         at = host.thawed_at
         return host.is_frozen or (at is not None and self.world.timeline.now - at < GRACE_NS)
+
+    def _keeps_addresses(self, host: Host) -> bool:
+        """Whether a host's addresses cannot be taken away, or could not a moment ago: nothing on it can do that."""
+        at = host.stubbornness.ended_at
+        lately = at is not None and self.world.timeline.now - at < GRACE_NS
+        return host.stubbornness.keeps_addresses or lately
 
     def image_written(self, node: str, image: str, writer: str) -> None:
         """A ggated wrote an image: nobody else may have it attached."""

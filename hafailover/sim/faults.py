@@ -54,6 +54,10 @@ class FaultKind(Enum):
     JUMP = "has its clock jump forward"
     FORCE = "has an operator force its copy"
     LAN = "does not reach its peer on the LAN for a while, but everybody else"
+    SERVICES = "has services that take long, or do not start, for a while"
+    FSCK = "has checks of its file systems that take long for a while"
+    ADDRESSES = "does not let its addresses go, or does not get them, for a while"
+    USERS = "has users of its volumes that cannot be ended for a while"
     LAPSE = "or its peer, whoever serves, is heard by nobody for a while and loses its agent for good as its grant ends"
 
 
@@ -96,12 +100,19 @@ class Fault:
 
 def draw(dice: Random, count: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
     """Draw ``count`` faults, each by itself."""
+    return draw_of(KINDS[arbiter], dice, count)
+
+
+def draw_of(
+    kinds: tuple[FaultKind, ...], dice: Random, count: int, *, stretch: int = 1
+) -> tuple[Fault, ...]:
+    """Draw ``count`` faults of some kinds, each by itself; they last ``stretch`` times as long as others."""
     return tuple(
         Fault(
-            kind=dice.choice(KINDS[arbiter]),
+            kind=dice.choice(kinds),
             node=dice.choice(pair.NODES),
             network=dice.choice(NETWORKS),
-            span_ns=dice.randrange(200, dice.choice(_SPANS) // MILLISECOND) * MILLISECOND,
+            span_ns=stretch * dice.randrange(200, dice.choice(_SPANS) // MILLISECOND) * MILLISECOND,
             wait_ns=dice.randrange(dice.choice(_WAITS) // MILLISECOND) * MILLISECOND,
             choice=dice.randrange(_CHOICES),
         )

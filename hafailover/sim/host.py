@@ -19,6 +19,7 @@ from hafailover.emulation.kernel import Kernel
 from hafailover.emulation.machine import KernelConfig
 from hafailover.sim.mesh import Trees
 from hafailover.sim.processes import Processes
+from hafailover.sim.stubborn import Stubbornness, busy_umount
 from hafailover.sim.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Host:
         self.virtual: set[str] = set()
         self.thawed_at: int | None = None
         self.link_up = True
+        self.stubbornness = Stubbornness()
         self.watchdog: Watchdog | None = None
         self._frozen_at = 0
         self._clock = (0, 0, 0)
@@ -154,12 +156,18 @@ class Host:
         """Start a command; ``done`` is called when it ends, however late."""
         if self.kernel is None:
             return 0
+        if argv[0] == "umount" and "-f" not in argv and self._has_users():
+            self.kernel.add_fault(busy_umount())
         ticket = self.kernel.execute(argv, self.now)
         self._commands[ticket] = done
         if argv[0] == "mdconfig":
             self.world.checker.attached(self)
         self.world.timeline.after(self.world.command_ns, self.drain_of(self.life))
         return ticket
+
+    def _has_users(self) -> bool:
+        """Whether somebody uses the volumes who cannot be ended now."""
+        return self.stubbornness.keeps_users and self.world.workload.runs_on(self)
 
     def submit(
         self, device: str, request: Callable[[int], object], done: Callable[[int, bytes], None]

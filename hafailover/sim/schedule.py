@@ -11,7 +11,7 @@ from hafailover.group.actions import AlertKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
-from hafailover.sim import alone, limits, pair, several, stories
+from hafailover.sim import alone, limits, pair, several, stories, stubborn
 from hafailover.sim import faults as single
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.striking import mend, strike
@@ -39,7 +39,13 @@ FAULTS = 3
 """Faults of one run."""
 _DRIFT = 0.005
 """How much etcd's clock may differ from the world's."""
-_SPOILING = (FaultKind.DISK_ERRORS, FaultKind.DISK_HANGS, FaultKind.HAND, FaultKind.FORCE)
+_SPOILING = (
+    FaultKind.DISK_ERRORS,
+    FaultKind.DISK_HANGS,
+    FaultKind.HAND,
+    FaultKind.FORCE,
+    FaultKind.USERS,
+)
 """After these the kernel may have acknowledged what only one copy has, and no record could say so in time.
 
 What an operator forces he may have to choose again: what he gave up is erased by nobody else.
@@ -93,6 +99,8 @@ def draw(seed: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
         return single.draw(dice, FAULTS, arbiter)
     if seed < alone.FIRST_SEED:
         return stories.draw(dice, arbiter)
+    if seed >= stubborn.FIRST_SEED:
+        return stubborn.draw(dice, arbiter)
     if limits.FIRST_SEED <= seed < several.FIRST_SEED and arbiter is ArbiterKind.ETCD:
         return limits.draw(dice, start_of(seed))
     return alone.draw(dice, arbiter)
@@ -100,6 +108,8 @@ def draw(seed: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
 
 def start_of(seed: int) -> int:
     """Return the number of the world from which the run of a seed begins."""
+    if seed >= stubborn.FIRST_SEED:
+        return seed % STARTS + STARTS
     if seed >= several.FIRST_SEED:
         return 3 * STARTS + seed % STARTS
     if seed >= limits.FIRST_SEED:

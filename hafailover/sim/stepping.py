@@ -121,6 +121,8 @@ def _file(agent: Agent, step: FileStep) -> str:
             path = f"{arguments['directory']}/{session}/{arguments['name']}"
             host.processes.sessions[session] = (step.path, path, arguments["client"])
             return ""
+        case FileTask.KILL_USERS if host.stubbornness.keeps_users:
+            return "the users did not end in time"
         case FileTask.KILL_USERS:
             agent.world.workload.kill(host)
             return ""

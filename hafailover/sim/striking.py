@@ -9,7 +9,7 @@ from hafailover.emulation.errors import EIO
 from hafailover.emulation.faults import EVERY_TIME
 from hafailover.emulation.faults import Fault as CommandFault
 from hafailover.emulation.faults import FaultKind as CommandFaultKind
-from hafailover.sim import etcd, limits, operators, pair
+from hafailover.sim import etcd, limits, operators, pair, stubborn
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, NETWORKS, REPLICATION
 from hafailover.units import MILLISECOND
@@ -80,6 +80,10 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one fla
             | FaultKind.BLIND
             | FaultKind.BUSY
             | FaultKind.SURVIVOR
+            | FaultKind.SERVICES
+            | FaultKind.FSCK
+            | FaultKind.ADDRESSES
+            | FaultKind.USERS
         ):
             for group in world.groups:
                 _spoil(group, group.host(fault.node), fault)
@@ -190,6 +194,8 @@ def _spoil(world: World, host: Host, fault: Fault) -> None:
                     stderr=f"{program}: Device busy\n" if fault.choice % 2 else "",
                 )
             )
+        case FaultKind.SERVICES | FaultKind.FSCK | FaultKind.ADDRESSES | FaultKind.USERS:
+            stubborn.spoil(host, fault)
         case _:
             pass  # A host without power has no kernel that could fail.
 
@@ -204,6 +210,7 @@ def _repair(world: World, name: str) -> None:
             if host.kernel is not None:
                 host.kernel.machine.md.go_on(image)
         host.processes.linger(lingers=False)
+        host.stubbornness.end(host.now)
         if host.kernel is not None:
             host.kernel.clear_faults(host.now)
         host.drain_of(host.life)()

@@ -47,7 +47,7 @@ class Workload:
         """Start or stop the writer on a host."""
         if verb is ServiceVerb.START:
             self.start(host)
-        elif verb is ServiceVerb.STOP:
+        elif verb is ServiceVerb.STOP and not host.stubbornness.keeps_users:
             self.kill(host)
 
     def start(self, host: Host) -> None:

@@ -108,3 +108,61 @@ def test_a_group_that_may_leave_goes_on_until_the_process_ends(
     assert len(ended) == 1
     assert role(world, "A") is Role.PRIMARY
     assert not [line for line in told if "RESET" in line]
+
+
+def test_a_standby_that_stops_waits_for_a_primary_that_stops_as_well() -> None:
+    """Both hosts are shut down at once: what a service writes as it ends finds both copies in the mirror."""
+    told: list[str] = []
+    world = running(arbiter=ArbiterKind.PING, tell=told.append)
+    world.service_ns = 10 * SECOND
+    world.run_for(3 * SECOND)
+    ends_at = world.timeline.now + 10 * SECOND
+    for node in ("A", "B"):
+        world.stop_agent(node)
+    world.run_for(9 * SECOND)
+
+    assert world.host("B").processes.servers
+
+    world.run_for(MINUTE)
+
+    assert world.timeline.now > ends_at
+    assert not world.host("B").processes.servers
+    assert [agent.state.role for host in world.hosts if (agent := host.agent)] == [
+        Role.STOPPED,
+        Role.STOPPED,
+    ]
+    assert set(copies(world).values()) == {CopyState.IN_SYNC}
+    assert world.workload.longest_stall_ns < SECOND
+
+
+def test_a_peer_that_is_lost_while_services_stop_is_let_go_before_they_have_stopped() -> None:
+    """What they still write as they end would wait for it, to the end of their deadline."""
+    world = running(arbiter=ArbiterKind.PING)
+    world.service_ns = 20 * SECOND
+    world.run_for(3 * SECOND)
+    world.stop_agent("A")
+    world.run_for(2 * SECOND)
+    world.power_off("B")
+    world.run_for(6 * SECOND)
+
+    agent = world.host("A").agent
+    assert agent is not None
+    assert agent.state.role is Role.DEMOTING
+    assert not world.host("A").processes.carriers
+    assert copies(world)["A"] is CopyState.SOLE
+
+
+def test_a_restarted_agent_that_goes_on_taking_down_lets_a_lost_peer_go() -> None:
+    """It knows the ggates that its earlier life had made: nothing has to be reset for them."""
+    told: list[str] = []
+    world = running(arbiter=ArbiterKind.PING, tell=told.append)
+    world.service_ns = 8 * SECOND
+    world.run_for(3 * SECOND)
+    world.stop_agent("A")
+    world.run_for(SECOND // 2)
+    world.kill_agent("A")
+    world.power_off("B")
+    world.run_for(MINUTE)
+
+    assert copies(world)["A"] is CopyState.SOLE
+    assert not [line for line in told if "RESET" in line]
