@@ -58,6 +58,13 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutStepShort:
+    """Kill the command of the step with this id, which is answered at once then; nothing, if it has ended."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRecords:
     """Make these records durable, all of them; answered by ``RecordsWritten``."""
 
@@ -256,6 +263,7 @@ Action = (
     | AnnounceAddresses
     | Observe
     | RunStep
+    | CutStepShort
     | WriteRecords
     | SendReport
     | AskArbiter

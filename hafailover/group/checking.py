@@ -39,7 +39,7 @@ def note_checked(turn: Turn, step: CommandStep, outcome: StepOutcome) -> str:
     mixture of old and new starts with the full check.
     """
     attempt = turn.state.attempt
-    if attempt is None or not step.verb.startswith("fsck_ffs"):
+    if attempt is None or not step.is_check:
         return ""
     runs = dict(attempt.repaired).get(step.volume, int(attempt.accepts_mixture))
     is_preen = step.verb == "fsck_ffs -p"

@@ -86,6 +86,7 @@ def advance(turn: Turn) -> None:
     assert demotion is not None  # noqa: S101
     if demotion.is_forced:
         straits.ends_users(turn)
+    straits.end_check(turn)
     straits.free_stuck(turn)
     if turn.state.addressing is not None or turn.state.must_look:
         return

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hafailover.group import contact, guard, isolation, parting
+from hafailover.group.actions import CutStepShort
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Demotion
@@ -10,6 +11,7 @@ from hafailover.group.work import run_urgent
 from hafailover.lineage import changes
 from hafailover.storage.closing import kill_users
 from hafailover.storage.facts import ComponentState
+from hafailover.storage.steps import CommandStep
 
 
 def notice_isolation(turn: Turn) -> None:
@@ -71,6 +73,19 @@ def is_overdue(turn: Turn) -> bool:
     begun = demotion.storage_since if demotion.storage_since is not None else demotion.since
     was_served = any(changes.is_active(record) for _, record in turn.state.records)
     return was_served and turn.now - begun > timers.demote_deadline
+
+
+def end_check(turn: Turn) -> None:
+    """End a check of a file system that a promotion had begun: it can take hours, and nobody will mount what it mends.
+
+    To be killed costs it nothing but its time: the file system stays marked dirty until a check has come to its end.
+    """
+    demotion, work = turn.state.demotion, turn.state.work
+    if demotion is None or work is None or work.id == demotion.ended_check:
+        return
+    if isinstance(work.step, CommandStep) and work.step.is_check:
+        turn.set(demotion=replace(demotion, ended_check=work.id))
+        turn.do(CutStepShort(id=work.id))
 
 
 def free_stuck(turn: Turn) -> None:

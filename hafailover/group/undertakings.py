@@ -58,6 +58,7 @@ class Demotion:
         is_forced: Whether an unmount had to be forced: then the copy is not clean.
         users_ended_at: When the last of them was ended.
         has_users_left: Whether the users of a volume could not be ended, or not for sure.
+        ended_check: Id of the check of a file system that was cut short; 0 = none.
         address_stays_since: When a virtual address was first seen that had been taken away.
         storage_since: When the services were through and the storage began to be taken down.
         ended_users: Volumes whose users were ended before what they waited for was let go.
@@ -86,6 +87,7 @@ class Demotion:
     ended_users: tuple[str, ...] = ()
     users_ended_at: Instant | None = None
     has_users_left: bool = False
+    ended_check: int = 0
     address_stays_since: Instant | None = None
     storage_since: Instant | None = None
     seen_identical: tuple[str, ...] = ()

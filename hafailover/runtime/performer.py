@@ -6,6 +6,7 @@ from hafailover.group.actions import (
     ArmWatchdog,
     AskArbiter,
     AssignAddresses,
+    CutStepShort,
     DisarmWatchdog,
     Note,
     Observe,
@@ -31,7 +32,14 @@ from hafailover.runtime.ports import Ports
 
 _Network = SendAdvertisement | AssignAddresses | ReleaseAddresses | AnnounceAddresses | SendReport
 _Storage = (
-    Observe | RunStep | WriteRecords | PersistPause | SaveDifferences | WatchCanary | WatchImage
+    Observe
+    | RunStep
+    | CutStepShort
+    | WriteRecords
+    | PersistPause
+    | SaveDifferences
+    | WatchCanary
+    | WatchImage
 )
 _Host = ArmWatchdog | PatWatchdog | DisarmWatchdog | ResetHost | Stop
 _Others = AskArbiter | Probe | RunService | RaiseAlert | ResolveAlert | Reply | Note
@@ -51,6 +59,7 @@ def perform(ports: Ports, group: str, action: Action) -> None:
         case (
             Observe()
             | RunStep()
+            | CutStepShort()
             | WriteRecords()
             | PersistPause()
             | SaveDifferences()
@@ -86,6 +95,8 @@ def _perform_storage(ports: Ports, group: str, action: _Storage) -> None:
             ports.observer.observe(group, action)
         case RunStep(id=step_id, step=step):
             ports.steps.run(group, step_id, step)
+        case CutStepShort(id=step_id):
+            ports.steps.cut_short(group, step_id)
         case WriteRecords(id=write_id, records=records):
             ports.records.write(group, write_id, records)
         case PersistPause(until_wall=until_wall, reason=reason):

@@ -67,6 +67,10 @@ class StepRunner(Protocol):
         """Start the step."""
         ...
 
+    def cut_short(self, group: str, step_id: int) -> None:
+        """Kill the command of a step, which is answered at once then; nothing, if it has been answered."""
+        ...
+
 
 class Observer(Protocol):
     """Looks at the host; answered by ``StorageObserved``."""

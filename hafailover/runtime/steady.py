@@ -15,6 +15,7 @@ from hafailover.group.actions import (
     ArmWatchdog,
     AskArbiter,
     AssignAddresses,
+    CutStepShort,
     DisarmWatchdog,
     Note,
     Observe,
@@ -160,6 +161,7 @@ def _action_is_news(action: Action) -> bool:
             AssignAddresses()
             | ReleaseAddresses()
             | RunStep()
+            | CutStepShort()
             | WriteRecords()
             | WatchCanary()
             | WatchImage()

@@ -48,6 +48,8 @@ class Agent:
         self.watchers = Watchers(self)
         self.lately: looking.Lately | None = None
         self.patting = Patting(self)
+        self.commands: dict[int, stepping.Running] = {}
+        """Storage commands that have not been answered for, by the id of their step."""
         self._wake_at: int | None = None
         self._wakes = (0, 0)
         """The millisecond of the last wake, and how many wakes there were in it."""
@@ -152,7 +154,7 @@ class Agent:
             self.world.checker.spinning(self.host)
             self.is_alive = False
 
-    def _perform(self, action: ask.Action) -> None:  # noqa: C901, PLR0912 - one flat table of all actions
+    def _perform(self, action: ask.Action) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat table of all actions
         match action:
             case ask.SendAdvertisement():
                 wire.advertise(self, action)
@@ -168,6 +170,8 @@ class Agent:
                 looking.look(self, action)
             case ask.RunStep(id=number, step=step):
                 stepping.run_step(self, number, step)
+            case ask.CutStepShort(id=number):
+                stepping.cut_short(self, number)
             case ask.WriteRecords(id=number, records=records):
                 self._write(number, records)
             case ask.WatchCanary():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from hafailover.emulation.effects import CommandFinished
     from hafailover.sim.agent import Agent
     from hafailover.sim.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A command under way: its kernel's ticket, and what to call with its outcome."""
+
+    ticket: int
+    finish: Callable[[StepOutcome], None]
+
 
 _FILE_NS = 2 * MILLISECOND
 _SIGNAL_NS = MILLISECOND
@@ -40,6 +50,16 @@ def run_step(agent: Agent, number: int, step: Step) -> None:
             _within(agent, number, step, _SIGNAL_NS, lambda: _signal(agent, step))
 
 
+def cut_short(agent: Agent, number: int) -> None:
+    """Kill the command of a step; it is answered, though it may live on in the kernel."""
+    running, host = agent.commands.get(number), agent.host
+    if running is None or host.kernel is None:
+        return
+    host.kernel.kill(running.ticket, host.now)
+    problem = StepOutcome(status=None, problem="was killed: its work is not wanted any more")
+    agent.world.timeline.after(_SIGNAL_NS, lambda: running.finish(problem))
+
+
 def _finish(agent: Agent, number: int, step: Step, outcome: StepOutcome) -> None:
     agent.world.step_ended(agent, step)
     agent.feed(StepFinished(id=number, outcome=outcome))
@@ -52,6 +72,7 @@ def _command(agent: Agent, number: int, step: CommandStep) -> None:
     def finish(outcome: StepOutcome) -> None:
         if not is_answered[0]:
             is_answered[0] = True
+            agent.commands.pop(number, None)
             if agent.is_usable:
                 _finish(agent, number, step, outcome)
 
@@ -65,7 +86,9 @@ def _command(agent: Agent, number: int, step: CommandStep) -> None:
             )
         )
 
-    if agent.host.run(step.argv, done):
+    ticket = agent.host.run(step.argv, done)
+    if ticket:
+        agent.commands[number] = Running(ticket=ticket, finish=finish)
         problem = "did not end within its deadline"
         late = StepOutcome(status=None, problem=problem, took_ns=step.deadline)
         agent.world.timeline.after(step.deadline, lambda: finish(late))

@@ -47,6 +47,11 @@ class CommandStep:
     unit: int = -1
     listens_at: str = ""
 
+    @property
+    def is_check(self) -> bool:
+        """Whether it checks a file system, which can take hours."""
+        return self.argv[0] == "fsck_ffs"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStep:
@@ -96,8 +101,8 @@ def shows(step: Step) -> bool:
     match step:
         case FileStep(task=task):
             return task not in _UNSEEN_TASKS
-        case CommandStep(verb=verb):
-            return not verb.startswith("fsck_ffs")
+        case CommandStep():
+            return not step.is_check
         case SignalStep():
             return True
 

@@ -143,12 +143,21 @@ class Child:
             self._stderr.close()
             self._kill()
 
+    def cut_short(self) -> None:
+        """Kill the child before its deadline and answer at once, as nobody waits for its work any more."""
+        if not self.is_abandoned:
+            self._timer.cancel()
+            self._give_up(f"{self.argv[0]} was killed: its work is not wanted any more")
+
     def _abandon(self) -> None:
+        seconds = self._deadline_ns / 1e9
+        self._give_up(f"{self.argv[0]} did not end within {seconds:g} s and was killed")
+
+    def _give_up(self, problem: str) -> None:
         """Kill the group, once, and answer at once: one in the D state cannot be waited for."""
         self.is_abandoned = True
         self._kill()
-        seconds = self._deadline_ns / 1e9
-        self._report(None, f"{self.argv[0]} did not end within {seconds:g} s and was killed")
+        self._report(None, problem)
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

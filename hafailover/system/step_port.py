@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hafailover.group.events import Event, StepFinished
 from hafailover.storage.steps import CommandStep, FileStep, FileTask, SignalStep, Step, StepOutcome
-from hafailover.system.child import Ended
+from hafailover.system.child import Child, Ended
 from hafailover.system.file_tasks import run_file_step
 from hafailover.system.listening import listens
 from hafailover.system.runner import Runner
@@ -36,6 +36,8 @@ class StepPort:
         self._worker_for = worker_for
         self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
+        self._children: dict[tuple[str, int], Child] = {}
+        """Commands that have not been answered for, by (group, step)."""
 
     def run(self, group: str, step_id: int, step: Step) -> None:
         """Start the step."""
@@ -47,22 +49,35 @@ class StepPort:
             case SignalStep():
                 self._loop.call_soon(self._answer, group, step_id, send_signal(step))
 
+    def cut_short(self, group: str, step_id: int) -> None:
+        """Kill the command of a step, which is answered at once then; nothing, if it has been answered."""
+        # Later, as every answer: whoever asks for this is in the middle of a step of the core.
+        self._loop.call_soon(self._cut_short, (group, step_id))
+
+    def _cut_short(self, key: tuple[str, int]) -> None:
+        child = self._children.get(key)
+        if child is not None:
+            child.cut_short()
+
     def _run_command(self, group: str, step_id: int, step: CommandStep) -> None:
         kind = _UNITS.get(step.argv[0], "")
 
         def done(ended: Ended) -> None:
+            self._children.pop((group, step_id), None)
             outcome = outcome_of(ended)
             if step.listens_at and outcome.status == 0:
                 self._begin(self._answer_listening(group, step_id, step, outcome))
             else:
                 self._answer(group, step_id, outcome)
 
-        self._runner.start(
+        child = self._runner.start(
             step.argv,
             deadline=step.deadline,
             done=done,
             unit=f"{kind}{step.unit}" if kind and step.unit >= 0 else "",
         )
+        if child is not None:
+            self._children[group, step_id] = child
 
     async def _answer_listening(
         self, group: str, step_id: int, step: CommandStep, outcome: StepOutcome

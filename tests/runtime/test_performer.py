@@ -38,6 +38,7 @@ EXPECTED: list[tuple[actions.Action, tuple[object, ...]]] = [
         ("observer.observe", "g", actions.Observe(id=3, images=("/i",), openers_of=("/o",))),
     ),
     (actions.RunStep(id=4, step=STEP, reason="r"), ("steps.run", "g", 4, STEP)),
+    (actions.CutStepShort(id=4), ("steps.cut_short", "g", 4)),
     (actions.WriteRecords(id=5, records=RECORDS), ("records.write", "g", 5, RECORDS)),
     (actions.SendReport(report=REPORT), ("peer.send", "g", REPORT)),
     (

@@ -11,7 +11,7 @@ from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN
 from hafailover.sim.operators import switch_over
-from hafailover.sim.striking import strike
+from hafailover.sim.striking import mend, strike
 from hafailover.storage.steps import FileStep, FileTask
 from hafailover.units import SECOND
 from tests.sim.worlds import MINUTE, copies, role, running
@@ -166,3 +166,34 @@ def test_a_restarted_agent_that_goes_on_taking_down_lets_a_lost_peer_go() -> Non
 
     assert copies(world)["A"] is CopyState.SOLE
     assert not [line for line in told if "RESET" in line]
+
+
+@pytest.mark.parametrize("arbiter", list(ArbiterKind))
+def test_a_check_of_a_file_system_that_takes_an_hour_is_ended_with_its_agent(
+    arbiter: ArbiterKind,
+) -> None:
+    """The host is not reset for it, and the next life begins with the same file system, still dirty."""
+    told: list[str] = []
+    world = running(arbiter=arbiter, tell=told.append)
+    world.run_for(2 * SECOND)
+    strike(world, Fault(kind=FaultKind.FSCK, node="B", span_ns=60 * MINUTE))
+    world.power_off("A")
+    world.gone.add("A")
+    agent = world.host("B").agent
+    assert agent is not None
+    assert world.run_until(
+        lambda: agent.state.work is not None and agent.state.work.what.startswith("fsck"), MINUTE
+    )
+    world.run_for(5 * SECOND)
+
+    world.stop_agent("B")
+    world.run_for(MINUTE)
+
+    assert agent.state.role is Role.STOPPED
+    assert not [line for line in told if "RESET" in line]
+    kernel = world.host("B").kernel
+    assert kernel is not None
+    assert not kernel.pending()
+
+    mend(world)
+    assert world.run_until(lambda: role(world, "B") is Role.PRIMARY, 5 * MINUTE)

@@ -119,6 +119,46 @@ def test_a_program_that_exits_before_it_listens_is_tried_by_connecting(
     assert bad.stderr == (f"true exited 0, but nothing listens at {there}; the reason is in syslog")
 
 
+def test_a_command_step_that_is_cut_short_is_answered_later_and_killed(
+    rig: Rig, steps: StepPort
+) -> None:
+    rig.tool("fsck_ffs", "exec sleep 1000")
+    step = CommandStep(
+        verb="fsck_ffs -p",
+        argv=("fsck_ffs", "-p", "/dev/mirror/d"),
+        deadline=seconds(600),
+        destroys=False,
+        seen_by="",
+    )
+    steps.run("web", 7, step)
+    rig.bench.until(lambda: rig.calls("fsck_ffs"))
+
+    steps.cut_short("web", 7)
+    steps.cut_short("web", 7)
+    steps.cut_short("web", 8)
+
+    assert rig.events == []
+    rig.bench.until(lambda: rig.events)
+    ((number, outcome),) = rig.outcomes()
+    assert (number, outcome.status) == (7, None)
+    assert outcome.problem == "fsck_ffs was killed: its work is not wanted any more"
+    rig.bench.until(lambda: rig.runner.running == 0)
+
+
+def test_a_command_step_that_has_ended_is_not_cut_short(rig: Rig, steps: StepPort) -> None:
+    rig.tool("true", "exit 0")
+    step = CommandStep(
+        verb="true", argv=("true",), deadline=seconds(60), destroys=False, seen_by=""
+    )
+    steps.run("web", 7, step)
+    rig.bench.until(lambda: rig.events)
+
+    steps.cut_short("web", 7)
+    rig.bench.until(lambda: rig.runner.running == 0)
+
+    assert len(rig.events) == 1
+
+
 def test_a_file_step_is_work_of_a_worker(rig: Rig, steps: StepPort) -> None:
     image = rig.directory / "a.img"
     image.write_bytes(b"x" * 4096)
@@ -355,7 +395,7 @@ def test_the_first_that_comes_back_is_told_though_nobody_reads(
 ) -> None:
     """It may be the first after one that hung, in another process: what it waited for may be gone."""
     watched_image(rig, watchers, monkeypatch)
-    rig.bench.until(lambda: bool(rig.events))
+    rig.bench.until(lambda: rig.events)
     assert problem_of(rig.events[0][1]) == ""
 
 
