@@ -73,18 +73,7 @@ def strike(world: World, fault: Fault) -> None:  # noqa: C901, PLR0912 - one fla
             FaultKind.ETCD_DOWN | FaultKind.ETCD_PORT | FaultKind.ETCD_LOSSY | FaultKind.FENCE_DOWN
         ):
             _strike_arbiter(world, fault)
-        case (
-            FaultKind.RECORDS
-            | FaultKind.DISK_ERRORS
-            | FaultKind.DISK_HANGS
-            | FaultKind.BLIND
-            | FaultKind.BUSY
-            | FaultKind.SURVIVOR
-            | FaultKind.SERVICES
-            | FaultKind.FSCK
-            | FaultKind.ADDRESSES
-            | FaultKind.USERS
-        ):
+        case _:
             for group in world.groups:
                 _spoil(group, group.host(fault.node), fault)
             later(fault.span_ns, lambda: _repair(world, fault.node))
