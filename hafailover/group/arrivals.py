@@ -150,11 +150,11 @@ def met_now(record: LineageRecord, boot: str) -> LineageRecord:
 
 
 def _see_token_used(turn: Turn, report: GroupReport) -> None:
-    """A token that was given is over when its successor serves, rebooted, or did not take it in time."""
+    """A token that was given is over when its successor serves, gave up again, rebooted, or did not take it in time."""
     token, given_at = turn.state.token_given, turn.state.token_given_at
     if token is None or given_at is None:
         return
-    took = report.epoch >= token.epoch and report.role is Role.PRIMARY
+    took = report.epoch >= token.epoch and report.role in (Role.PRIMARY, Role.STANDBY)
     rebooted = report.boot != token.to_boot
     expired = (
         turn.now - given_at > turn.settings.timers.release_hold and report.role is Role.STANDBY

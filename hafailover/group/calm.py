@@ -5,7 +5,7 @@ only where nothing is under way, nobody is late, and no decision could fall befo
 on time alone and is not named here is looked at once in ``WHOLE_PERIOD``.
 """
 
-from hafailover.group import loss, probing, reporting, services, work
+from hafailover.group import probing, reporting, services, stalling, work
 from hafailover.group.events import AdvertisementAccepted, Event, StorageObserved
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
@@ -123,7 +123,7 @@ def _disks_are_in_time(turn: Turn) -> bool:
     state, timers = turn.state, turn.settings.timers
     doubt = timers.canary_deadline // 2
     written = later(turn.now, -timers.canary_period - doubt)
-    synced = later(turn.now, -loss.IMAGE_PERIOD - doubt)
+    synced = later(turn.now, -stalling.IMAGE_PERIOD - doubt)
     return all(at > written for _, at in state.canaries) and all(
         at > synced for _, at in state.synced_images
     )

@@ -32,7 +32,7 @@ def begin(
     is_isolated: bool = False,
     gives_up: bool = False,
 ) -> None:
-    """Begin to demote: resign, take the address down, stop watching the volumes."""
+    """Begin to demote: resign, take the address down, and watch the volumes only while services still write to them."""
     turn.become(Role.DEMOTING, reason)
     ids = tuple((volume.name, turn.mint()) for volume in turn.settings.volumes)
     turn.set(
@@ -60,7 +60,8 @@ def begin(
     turn.change_records(lambda name, record: changes.closing(record, dict(ids)[name]))
     routers.resign(turn)
     addresses.take_down(turn)
-    stop_watching(turn)
+    if is_forced or not services.is_any_up(turn):
+        stop_watching(turn)
     settle(turn)
     turn.set(must_look=True, look_at=None, ask_openers=())
 
@@ -130,8 +131,13 @@ def _gives_addresses_up(turn: Turn, demotion: Demotion) -> bool:
 def _begin_storage(turn: Turn) -> None:
     """From here on the limit counts: services have deadlines of their own, and as much time as these allow."""
     demotion = turn.state.demotion
-    if demotion is not None and demotion.storage_since is None:
-        turn.set(demotion=replace(demotion, storage_since=turn.now))
+    if demotion is None or demotion.storage_since is not None:
+        return
+    turn.set(demotion=replace(demotion, storage_since=turn.now))
+    if turn.state.canaries:
+        stop_watching(turn)
+        # What the kernel has done to the copies while the services ended is to be seen before anything is destroyed.
+        turn.set(must_look=True, look_at=None)
 
 
 def _may_destroy(turn: Turn) -> bool:
@@ -203,6 +209,9 @@ def close(
                 record, clean=clean and (was_active or record.clean), binding=binding
             )
         successor = demotion.successor if demotion is not None else ""
+        if not successor and changes.is_exported(record):
+            # Whoever the group was released to may be about to serve it: to close this copy does not take that back.
+            successor = record.released_to
         turn.set_records(put((), view.settings.name, changes.released(changed, successor)))
 
 
@@ -223,7 +232,9 @@ def _leave(turn: Turn, demotion: Demotion) -> None:
     if not demotion.is_closed:
         named = demotion.successor
         is_identical = claims.are_all_identical(turn, demotion)
-        successor = demotion.successor if is_identical else ""
+        report = turn.peer_report
+        is_awaited = is_identical and report is not None and not report.is_leaving
+        successor = named if is_awaited else ""
         demotion = replace(demotion, is_closed=True, successor=successor)
         turn.set(demotion=demotion, dropping=None)
         if successor != named:

@@ -172,6 +172,7 @@ def _off(turn: Turn, fence: Fence) -> None:
             fence,
             is_off=True,
             off_boot=report.boot if report is not None else "",
+            off_at=turn.now,
             has_to_return=turn.settings.fence.powers_on,
             failures=0,
             problem="",
@@ -181,13 +182,21 @@ def _off(turn: Turn, fence: Fence) -> None:
 
 
 def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
-    """Whether a report comes from a boot that was proved off; one of another boot says that the peer is back."""
-    fence = turn.state.fence
-    if not fence.is_off:
+    """Whether a report comes from a boot that was proved off; one of another boot says that the peer is back.
+
+    No packet is under way for as long as a peer that is off is heard here: then the device has told a lie.
+    """
+    fence, peer = turn.state.fence, turn.settings.peer
+    if not fence.is_off or fence.off_at is None:
         return False
+    back = Fence(asking=fence.asking, request=fence.request)
     if fence.off_boot and report.boot == fence.off_boot:
-        return True
-    turn.set(fence=Fence(asking=fence.asking, request=fence.request))
+        if turn.now - fence.off_at <= 2 * turn.settings.takeover_silence:
+            return True
+        lie = f"it said that {peer} is off, and {peer} is heard: repair the device"
+        turn.note(f"fence device: {lie}")
+        back = replace(back, failures=1, problem=lie)
+    turn.set(fence=back)
     return False
 
 

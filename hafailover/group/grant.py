@@ -65,12 +65,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The host's watchdog, as this group has it. ``pat_until``: what was last allowed."""
+    """The host's watchdog, as this group has it.
+
+    Attributes:
+        pat_until: What was last allowed.
+        is_known: Whether this life of the agent has armed or disarmed it; an earlier one may have left it armed.
+    """
 
     watch: Watch = Watch.OFF
     id: int = 0
     pat_until: Instant | None = None
     problem: str = ""
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,8 @@ class Fence:
         asking: Id of the question under way; 0 = none.
         request: The question itself.
         retry_at: No new question before this.
-        off_boot: Boot of the peer that was proved off; empty = none was. What comes from that boot later is old.
+        off_boot: Boot of the peer that was proved off; empty = none was. What comes from that boot is old.
+        off_at: When it was proved off.
         is_off: Whether the peer was proved off and was not heard since.
         has_to_return: Whether it is to be powered on again, once what its absence was needed for is on disk.
         failures: Questions in a row that brought no proof.
@@ -92,6 +99,7 @@ class Fence:
     request: Request | None = None
     retry_at: Instant | None = None
     off_boot: str = ""
+    off_at: Instant | None = None
     is_off: bool = False
     has_to_return: bool = False
     failures: int = 0

@@ -75,7 +75,7 @@ def arm(turn: Turn) -> Progress:
             if end is None:
                 return Progress.BUSY
             number = turn.new_id()
-            turn.set(guard=Guard(watch=Watch.ARMING, id=number, pat_until=end))
+            turn.set(guard=Guard(watch=Watch.ARMING, id=number, pat_until=end, is_known=True))
             turn.do(ArmWatchdog(id=number, pat_until=end))
             return Progress.BUSY
 
@@ -92,9 +92,13 @@ def armed(turn: Turn, event: WatchdogArmed) -> None:
 
 
 def update(turn: Turn) -> None:
-    """Say until when the watchdog may be patted, whenever that has changed; who serves always has it armed."""
-    guard = turn.state.guard
-    if guard.watch is Watch.OFF and turn.state.role is Role.PRIMARY:
+    """Say until when the watchdog may be patted, whenever that has changed; who serves always has it armed.
+
+    So has who takes down what an earlier life of the agent brought up: that life's watchdog counts on.
+    """
+    guard, demotion = turn.state.guard, turn.state.demotion
+    is_heir = demotion is not None and not demotion.is_closed and not guard.is_known
+    if guard.watch is Watch.OFF and (turn.state.role is Role.PRIMARY or is_heir):
         arm(turn)
     if guard.watch in (Watch.OFF, Watch.FAILED):
         return
@@ -105,9 +109,10 @@ def update(turn: Turn) -> None:
 
 
 def disarm(turn: Turn) -> None:
-    """Nothing of the group is up here any more."""
-    if turn.state.guard.watch is not Watch.OFF:
-        turn.set(guard=Guard())
+    """Nothing of the group is up here any more, nor of an earlier life of the agent, which may have armed it."""
+    guard = turn.state.guard
+    if guard.watch is not Watch.OFF or (turn.settings.watchdog.span and not guard.is_known):
+        turn.set(guard=Guard(is_known=True))
         turn.do(DisarmWatchdog())
 
 

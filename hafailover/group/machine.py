@@ -14,7 +14,6 @@ from hafailover.group import (
     calm,
     demotion,
     guard,
-    loss,
     orders,
     passing,
     plain,
@@ -27,6 +26,7 @@ from hafailover.group import (
     restarting,
     routers,
     services,
+    stalling,
     standby,
     starting,
     work,
@@ -98,7 +98,7 @@ def _own_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant |
 
 def _storage_deadlines(state: GroupState, settings: GroupSettings) -> list[Instant | None]:
     """Return when the storage or the arbiter is due: what a group with data waits for besides its reports."""
-    canary_due = loss.canary_due(state, settings)
+    canary_due = stalling.canary_due(state, settings)
     return [
         # What was due and is still not settled is looked at with the next heartbeat, not without end.
         canary_due if canary_due is None or canary_due > state.moved_at else None,
@@ -218,7 +218,12 @@ def _advance_role(turn: Turn) -> None:
 
 
 def _end(turn: Turn) -> None:
-    """Say once that this group has nothing left to do; a successor is given the time to take the token."""
+    """Say once that this group has nothing left to do; a successor is given the time to take the token.
+
+    And the peer to hear that everything is closed: who falls silent before that could be anything.
+    """
+    if turn.now - turn.state.role_since < 2 * turn.settings.timers.heartbeat:
+        return
     given_at = turn.state.token_given_at
     is_awaited = turn.state.token_given is not None
     if is_awaited and given_at is not None and turn.now - given_at < _LINGER:

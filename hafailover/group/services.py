@@ -43,6 +43,13 @@ def stop_all(turn: Turn) -> Progress:
     return Progress.REACHED
 
 
+def is_any_up(turn: Turn) -> bool:
+    """Whether a service runs, or is being started."""
+    call = turn.state.service_call
+    is_starting = call is not None and call.verb is ServiceVerb.START
+    return is_starting or any(each.is_running for each in turn.state.services)
+
+
 def check_due(turn: Turn) -> None:
     """Start the next check that is due."""
     if turn.state.service_call is not None:

@@ -11,6 +11,7 @@ from hafailover.group import (
     demotion,
     drilling,
     following,
+    leaving,
     promotion,
     resolving,
     routers,
@@ -34,7 +35,6 @@ from hafailover.units import SECOND, later
 _OFFER_RETRY = 2 * SECOND
 _OFFER_RETRY_LIMIT = 300 * SECOND
 _ASKING = (Role.PRIMARY, Role.PROMOTING)
-_HOLDING = (Role.PRIMARY, Role.DEMOTING)
 _DONE = (Role.STANDBY, Role.STOPPED, Role.FENCED)
 """A peer in these roles uses no export any more. While it demotes, the mirror still needs this node's copy."""
 
@@ -50,11 +50,10 @@ def advance(turn: Turn) -> None:
     if _take_over(turn):
         return
     _judge_copies(turn, report)
+    if leaving.advance(turn, report):
+        return
     views = turn.views()
     if views is None or not turn.state.is_durable:
-        return
-    if turn.state.is_stopping and not _primary_holds_on(turn, report):
-        demotion.begin(turn, "the agent is stopping", is_final=True)
         return
     if _found_leftovers(turn, views):
         return
@@ -339,12 +338,3 @@ def _found_leftovers(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             )
             return True
     return False
-
-
-def _primary_holds_on(turn: Turn, report: GroupReport | None) -> bool:
-    """Whether the peer still has this node's image in its mirror: it may let go, or end, in order."""
-    since = turn.state.stopping_since
-    if report is None or report.role not in _HOLDING or not _any_open(turn) or since is None:
-        return False
-    told = first(report.wishes, turn.settings.volumes[0].name) is PeerWish.RECORD_STALE
-    return not told and turn.now - since < turn.settings.timers.demote_deadline

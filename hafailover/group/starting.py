@@ -9,6 +9,7 @@ from hafailover.group import (
     demotion,
     etcd,
     guard,
+    leaving,
     parting,
     promises,
     promotion,
@@ -63,6 +64,8 @@ def start(turn: Turn, event: Started) -> None:
 
 def advance(turn: Turn) -> None:
     """Decide, from the first complete look, where this node stands."""
+    if _has_to_end(turn):
+        return
     views = turn.views()
     if views is None:
         _free_stuck_kernel(turn)
@@ -81,7 +84,23 @@ def advance(turn: Turn) -> None:
         )
     else:
         _recall_exports(turn, views)
+        guard.disarm(turn)
         turn.become(Role.STANDBY, "the agent has just started")
+
+
+def _has_to_end(turn: Turn) -> bool:
+    """End an agent that shall stop before it could find out where it stands; what may be up is taken down first."""
+    was_up = any(
+        changes.is_active(record) and record.boot == turn.state.boot
+        for _, record in turn.state.records
+    )
+    if not was_up:
+        return leaving.gives_up(turn)
+    since = turn.state.stopping_since
+    if since is None or turn.now - since <= turn.settings.timers.demote_deadline:
+        return False
+    demotion.begin(turn, "the agent is stopping", is_final=True)
+    return True
 
 
 def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
@@ -95,6 +114,7 @@ def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     if writes:
         turn.set(refusal=f"{problem}, and this copy may be newer than they say: {writes[0]}")
     else:
+        guard.disarm(turn)
         turn.become(Role.STANDBY, problem)
 
 
@@ -228,7 +248,7 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         demotion.begin(turn, f"{turn.settings.peer} serves under a newer epoch")
         return
     is_ours = all(_is_ours(turn, view) for view in views)
-    if is_ours:
+    if is_ours and not state.canaries:
         _take_over(turn, views)
     if any(record.closing_id for _, record in state.records):
         # Its umount may still be running: an adopted mount would go away under the services.
@@ -282,7 +302,7 @@ def _may_be_granted(turn: Turn) -> bool:
 
 
 def _take_over(turn: Turn, views: tuple[VolumeView, ...]) -> None:
-    """Know how the peer's copies are in the mirrors: they may have to be let go, to end what is up as well."""
+    """Know what is up and how the peer's copies are in the mirrors: to end that takes as much care as to go on."""
     report = turn.state.peer.report
     turn.set(
         pairing=Pairing(
@@ -293,6 +313,9 @@ def _take_over(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             is_told=all(view.has_two_active for view in views),
         )
     )
+    services.assume_running(turn)
+    for view in views:
+        promotion.watch(turn, view)
 
 
 def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
@@ -306,11 +329,8 @@ def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     if is_in_sync and not all(view.has_two_active for view in views):
         parting.begin(turn, f"{parting.UNANNOUNCED} the peer's copy while no agent ran")
     guard.arm(turn)
-    services.assume_running(turn)
     routers.lead(turn)
     routers.set_candidacy(turn, is_candidate=True)
-    for view in views:
-        promotion.watch(turn, view)
     addresses.bring_up(turn)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import contact, guard, isolation, parting
+from hafailover.group import contact, guard, isolation, parting, stalling
 from hafailover.group.actions import CutStepShort
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
@@ -101,9 +101,9 @@ def free_stuck(turn: Turn) -> None:
         return
     if demotion.is_local_lost or (demotion.is_own_doubted and not _is_own_whole(turn)):
         return
-    if state.dropping is None and _is_stuck(turn, demotion):
+    reason = _stuck_because(turn, demotion)
+    if state.dropping is None and reason:
         report = turn.peer_report
-        reason = f"{turn.settings.peer} does not answer during the demotion"
         if report is not None and report.role is Role.PRIMARY:
             if not demotion.is_forced:
                 parting.give_way(turn, report)
@@ -111,6 +111,12 @@ def free_stuck(turn: Turn) -> None:
             parting.drop(turn, reason)
         else:
             parting.begin(turn, reason)
+    elif (
+        state.dropping is not None
+        and not (state.dropping.is_claimed or state.dropping.is_granted)
+        and reason.startswith(parting.UNANNOUNCED)
+    ):
+        parting.note_dropped(turn, reason)
     if turn.state.dropping is not None and not ends_users(turn):
         parting.let_go(turn)
 
@@ -134,23 +140,27 @@ def _is_own_whole(turn: Turn) -> bool:
     )
 
 
-def _is_stuck(turn: Turn, demotion: Demotion) -> bool:
-    """Whether a step, or the look at the storage, waits for a peer that is gone; a slow unmount alone is no sign."""
+def _stuck_because(turn: Turn, demotion: Demotion) -> str:
+    """Say why the peer's image has to go; empty if nothing waits for it. A slow unmount alone is no sign.
+
+    While the services end they still write, and what they write is watched as before.
+    """
     state = turn.state
+    if state.canaries:
+        return stalling.dropped_by_kernel(turn) or stalling.overdue(turn)
     patience = turn.settings.timers.canary_patience
     if state.work is not None:
         waits = turn.now - state.work.since > patience
         has_timed_out = state.tries.count > 0
-    elif state.service_call is not None:
-        # What a service still writes as it ends waits for the peer, too.
-        waits, has_timed_out = turn.now - demotion.since > patience, False
     else:
         waits = turn.views() is None and turn.now - max(demotion.since, state.facts_at) > patience
         has_timed_out = demotion.is_forced
     is_heard = contact.REPLICATION in contact.heard_networks(turn)
     report = turn.peer_report
     is_served = report is not None and report.role is Role.PRIMARY
-    return waits and (has_timed_out or not is_heard or is_served)
+    if waits and (has_timed_out or not is_heard or is_served):
+        return f"{turn.settings.peer} does not answer during the demotion"
+    return ""
 
 
 def ends_users(turn: Turn) -> bool:

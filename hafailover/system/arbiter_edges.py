@@ -76,6 +76,8 @@ def watchdog_for(
         loop,
         find_watchdog(environment),
         span=Nanoseconds(effective_watchdog(settings.watchdog_timeout)),
+        groups=[group.name for group in settings.groups if group.has_storage],
+        mark=settings.paths.run / "watchdog-armed",
         feed=feed,
         say=say,
     )

@@ -6,11 +6,13 @@ its time (one behind an IPMI controller waits for that controller) keeps nobody 
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from hafailover.group.events import Event, WatchdogArmed
@@ -30,9 +32,10 @@ class _Pat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Disarm:
-    """Switch it off; ``done`` gets the problem, empty if there is none."""
+    """Switch it off; ``done`` gets the problem, empty if there is none. ``is_own``: this life of the agent armed it."""
 
     done: Callable[[str], None]
+    is_own: bool
 
 
 class WatchdogPort:
@@ -44,6 +47,8 @@ class WatchdogPort:
         device: WatchdogDevice,
         *,
         span: Nanoseconds,
+        groups: Iterable[str],
+        mark: Path,
         feed: Callable[[str, Event], None],
         say: Callable[[str], None],
     ) -> None:
@@ -53,6 +58,9 @@ class WatchdogPort:
             loop: Where answers are delivered.
             device: What is patted.
             span: After so long without a pat it resets the host; a power of two.
+            groups: All that may need it: none is disarmed before each of them has said what it needs.
+            mark: A file that is there while an agent has it armed, and goes with the boot: by it the next life of the
+                agent knows that it was no stranger.
             feed: Takes the answers.
             say: Takes what people should know.
         """
@@ -61,6 +69,10 @@ class WatchdogPort:
         self._span = span
         self._feed = feed
         self._say = say
+        self._mark = mark
+        self._unheard = set(groups)
+        self._is_own = False
+        self._is_marked = False
         self._allowed: dict[str, Instant] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_held_back = False
@@ -70,6 +82,8 @@ class WatchdogPort:
     def arm(self, group: str, arm_id: int, pat_until: Instant) -> None:
         """Arm it for a group; answered by ``WatchdogArmed``."""
         self._allowed[group] = pat_until
+        self._unheard.discard(group)
+        self._is_own = True
 
         def answer(problem: str) -> None:
             self._feed(group, WatchdogArmed(id=arm_id, problem=problem))
@@ -83,12 +97,16 @@ class WatchdogPort:
             self._allowed[group] = pat_until
 
     def disarm(self, group: str) -> None:
-        """Disarm it when no group needs it."""
-        if self._allowed.pop(group, None) is not None and not self._allowed:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            self._order(_Disarm(done=self._disarmed))
+        """Disarm it when no group needs it, also if it was an earlier life of the agent that armed it."""
+        self._allowed.pop(group, None)
+        self._unheard.discard(group)
+        if self._allowed or self._unheard:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._order(_Disarm(done=self._disarmed, is_own=self._is_own))
+        self._is_own = False
 
     def close(self) -> None:
         """End the patting. Whoever has not disarmed it wants to be reset."""
@@ -139,11 +157,23 @@ class WatchdogPort:
     def _carry_out(self, order: _Pat | _Disarm) -> str:
         try:
             if isinstance(order, _Disarm):
-                self._device.disarm()
+                if order.is_own or self._mark.exists():
+                    self._device.disarm()
+                    self._mark.unlink(missing_ok=True)
+                    self._is_marked = False
             elif time.monotonic_ns() < order.until_ns:
                 self._device.pat(self._span)
+                self._note_armed()
             else:
                 return "it came too late"
         except OSError as error:
             return explain(error)
         return ""
+
+    def _note_armed(self) -> None:
+        if self._is_marked:
+            return
+        # Without it the next life leaves the watchdog as it is: that costs a host reset at most.
+        with contextlib.suppress(OSError):
+            self._mark.touch()
+        self._is_marked = True

@@ -59,22 +59,25 @@ class Dog:
 class Stand:
     """A port on such a device, and what it says."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, mark: Path) -> None:
         self.dog = Dog()
+        self.mark = mark
         self.heard: list[tuple[str, Event]] = []
         self.said: list[str] = []
         self.port = WatchdogPort(
             bench.loop,
             self.dog,
             span=SPAN,
+            groups=("web", "mail"),
+            mark=mark,
             feed=lambda group, event: self.heard.append((group, event)),
             say=self.said.append,
         )
 
 
 @pytest.fixture
-def stand(bench: Bench) -> Iterator[Stand]:
-    made = Stand(bench)
+def stand(bench: Bench, tmp_path: Path) -> Iterator[Stand]:
+    made = Stand(bench, tmp_path / "watchdog-armed")
     yield made
     made.dog.gate.set()
     made.port.close()
@@ -151,6 +154,41 @@ def test_it_is_disarmed_by_the_last_group(bench: Bench, stand: Stand) -> None:
     assert len(stand.dog.pats) == count
 
 
+def test_what_an_earlier_life_armed_is_disarmed_once_every_group_has_said_that_it_needs_none(
+    bench: Bench, stand: Stand
+) -> None:
+    stand.mark.touch()
+    stand.port.disarm("web")
+    bench.loop.run_until_complete(asyncio.sleep(0.1))
+    assert stand.dog.disarmed == 0
+
+    stand.port.disarm("mail")
+
+    bench.until(lambda: stand.dog.disarmed == 1)
+    bench.until(lambda: not stand.mark.exists())
+
+
+def test_what_nobody_of_ours_has_armed_is_left_alone(bench: Bench, stand: Stand) -> None:
+    stand.port.disarm("web")
+    stand.port.disarm("mail")
+    stand.port.arm("web", 1, soon(LONG))
+    bench.until(lambda: stand.heard)
+
+    assert stand.dog.disarmed == 0
+
+
+def test_the_mark_is_there_while_it_is_armed(bench: Bench, stand: Stand) -> None:
+    for number in (1, 2):
+        stand.port.arm("web", number, soon(LONG))
+        bench.until(lambda number=number: len(stand.heard) == number)
+        assert stand.mark.exists()
+        stand.port.disarm("mail")
+        stand.port.disarm("web")
+        bench.until(lambda: not stand.mark.exists())
+
+    assert stand.dog.disarmed == 2
+
+
 def test_a_host_without_one_says_so(bench: Bench, stand: Stand) -> None:
     stand.dog.error = FileNotFoundError(errno.ENOENT, "No such file or directory")
     stand.port.arm("web", 1, soon(LONG))
@@ -163,6 +201,7 @@ def test_one_that_cannot_be_switched_off_is_told(bench: Bench, stand: Stand) -> 
     stand.port.arm("web", 1, soon(LONG))
     bench.until(lambda: stand.heard)
     stand.dog.error = OSError(errno.EOPNOTSUPP, "Operation not supported")
+    stand.port.disarm("mail")
     stand.port.disarm("web")
     bench.until(lambda: any("may reset the host" in text for text in stand.said))
 

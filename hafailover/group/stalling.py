@@ -1,0 +1,87 @@
+"""Does the peer's copy still follow? By what is written through the mirror, and by what the kernel has made of it."""
+
+from hafailover.group import parting
+from hafailover.group.contact import REPLICATION
+from hafailover.group.settings import ArbiterKind, GroupSettings
+from hafailover.group.state import GroupState
+from hafailover.group.turn import Turn
+from hafailover.lineage.record import CopyState
+from hafailover.storage.facts import ComponentState
+from hafailover.units import SECOND, Instant, later
+
+IMAGE_PERIOD = SECOND
+"""How often an image is fsynced while it is watched."""
+_GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
+
+
+def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when the peer's copy counts as lost because no write is completed, if none is until then.
+
+    Peer health is I/O progress. A late canary is borne a little longer while the peer's heartbeats on the replication
+    link are in time, since then it may be this node's own disk that is slow. One that comes back with an error has not
+    waited for the peer's copy: that is kept, and the own one looked at. But a peer that is silent is not waited for on
+    that account, if the storage can be seen: other writes may wait for it.
+    """
+    if not state.canaries or not state.pairing.units or state.dropping or state.listen_until:
+        return None
+    timers = settings.timers
+    span = timers.canary_period + timers.canary_deadline
+    errors = dict(state.canary_errors)
+    written = min([at for _, at in state.canaries])
+    oldest = min([max(at, errors.get(name, at)) for name, at in state.canaries])
+    heard = [each.at for each in state.peer.heard if each.network == REPLICATION]
+    due = later(oldest, span)
+    silent = later(heard[0], settings.silence) if heard else written
+    if heard:
+        due = min(max(due, silent), later(oldest, _patience(state, settings)))
+    if state.facts is not None and state.facts.is_complete and not state.must_look:
+        due = min(due, max(later(written, span), silent))
+    stalled = _own_image_overdue(state, settings)
+    return None if stalled is not None and stalled <= due else due
+
+
+def _patience(state: GroupState, settings: GroupSettings) -> int:
+    """Return how long a late canary is borne beside a peer that is heard.
+
+    Etcd leaves no time for it, since it has to be asked before a copy is let go; but not for one that is still being
+    rebuilt, which it does not count.
+    """
+    is_counted = settings.arbiter is not ArbiterKind.ETCD or state.is_in_sync
+    return settings.timers.canary_patience + (0 if is_counted else settings.lease.renew_deadline)
+
+
+def _own_image_overdue(state: GroupState, settings: GroupSettings) -> Instant | None:
+    """Return when this node's own image counts as hung, unless it is seen to take writes before then.
+
+    An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's.
+    """
+    synced = state.synced_images
+    if not synced:
+        return None
+    patience = IMAGE_PERIOD + settings.timers.canary_deadline
+    return later(min([at for _, at in synced]), patience)
+
+
+def overdue(turn: Turn) -> str:
+    """Say that no write is completed any more."""
+    due = canary_due(turn.state, turn.settings)
+    if due is None or turn.now < due:
+        return ""
+    late = turn.now - min(at for _, at in turn.state.canaries)
+    return f"no write has been completed for {late / SECOND:.1f} s"
+
+
+def dropped_by_kernel(turn: Turn) -> str:
+    """The kernel drops a component without asking: an I/O error, a timeout of its own."""
+    views = turn.views()
+    if views is None or turn.state.work is not None or not turn.state.pairing.inserted:
+        return ""
+    for view in views:
+        if view.settings.name not in turn.state.pairing.inserted:
+            continue
+        gone = view.remote is None or view.remote.state in _GONE
+        if view.mirror is not None and gone:
+            if turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
+                return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
+            return f"the rebuild of the peer's copy of {view.settings.name} ended before it was complete"
+    return ""

@@ -1,0 +1,284 @@
+"""What happens while services take long, and to an agent that ends meanwhile: found by reading, not by dice."""
+
+import pytest
+
+from hafailover.group.events import OrderKind
+from hafailover.group.report import Role
+from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
+from hafailover.sim import world as simulated
+from hafailover.sim.faults import Fault, FaultKind
+from hafailover.sim.network import LAN, REPLICATION
+from hafailover.sim.operators import switch_over
+from hafailover.sim.striking import mend, strike
+from hafailover.sim.world import World
+from hafailover.units import SECOND, later
+from tests.sim.worlds import MINUTE, copies, role, running, serving
+
+ALL = list(ArbiterKind)
+STRICT = (ArbiterKind.ETCD, ArbiterKind.FENCE)
+BY_SILENCE = (ArbiterKind.PING, ArbiterKind.NONE)
+QUICK = SECOND // 50
+
+
+def slow(arbiter: ArbiterKind, service_ns: int, told: list[str] | None = None) -> World:
+    """Return a pair that has run for a while, whose services take long from now on."""
+    world = running(arbiter=arbiter, tell=None if told is None else told.append)
+    world.run_for(3 * SECOND)
+    world.service_ns = service_ns
+    return world
+
+
+def lose(world: World, node: str) -> None:
+    """Take a host away for good."""
+    world.power_off(node)
+    world.gone.add(node)
+
+
+def resets(told: list[str]) -> list[str]:
+    return [line for line in told if "RESET" in line or "WATCHDOG" in line]
+
+
+@pytest.mark.parametrize("gate_timeout_s", [2, 30])
+@pytest.mark.parametrize("arbiter", ALL)
+def test_what_services_write_as_they_end_is_not_lost_with_a_peer_that_follows_no_more(
+    arbiter: ArbiterKind, gate_timeout_s: int
+) -> None:
+    """The peer's disk stalls while its heartbeats go on: its copy counts no more, and is not served."""
+    world = running(arbiter=arbiter, gate_timeout_s=gate_timeout_s)
+    world.run_for(14 * SECOND)
+    world.service_ns = 25 * SECOND
+    switch_over(world)
+    world.run_for(SECOND)
+    strike(world, Fault(kind=FaultKind.DISK_HANGS, node="B", span_ns=23 * SECOND))
+    world.run_for(22 * SECOND)
+    lose(world, "A")
+    world.service_ns = QUICK
+    is_served = world.run_until(lambda: serving(world) == ["B"], 3 * MINUTE)
+
+    assert world.workload.lost(world.host("B"))
+    assert not is_served
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_restart_of_the_peers_agent_while_services_stop_costs_no_copy(
+    arbiter: ArbiterKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated, "_RESTART_NS", 2 * SECOND)
+    world = slow(arbiter, 10 * SECOND)
+    world.fence.span_ns = SECOND
+    switch_over(world)
+    world.run_for(3 * SECOND)
+    world.restart_agent("B")
+    world.run_for(5 * SECOND)
+
+    assert set(copies(world).values()) == {CopyState.IN_SYNC}
+    assert world.fence.shots == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_moment_without_heartbeats_while_services_stop_costs_no_copy(
+    arbiter: ArbiterKind,
+) -> None:
+    told: list[str] = []
+    world = slow(arbiter, 10 * SECOND, told)
+    switch_over(world)
+    world.run_for(3 * SECOND)
+    world.cut(REPLICATION)
+    world.run_for(SECOND * 2 // 5)
+    world.heal()
+    world.run_for(SECOND)
+
+    assert set(copies(world).values()) == {CopyState.IN_SYNC}
+    assert world.fence.shots == []
+    assert resets(told) == []
+
+
+@pytest.mark.parametrize("wait_s", [1, 6])
+def test_a_peer_lost_while_services_stop_is_let_go_before_the_kernel_does(wait_s: int) -> None:
+    """With etcd the last proof that writes go through counts: it is not as old as the demotion."""
+    told: list[str] = []
+    world = slow(ArbiterKind.ETCD, 20 * SECOND, told)
+    world.stop_agent("A")
+    world.run_for(wait_s * SECOND)
+    world.power_off("B")
+    world.run_for(40 * SECOND)
+
+    assert resets(told) == []
+    assert role(world, "A") is Role.STOPPED
+    assert copies(world)["A"] is CopyState.SOLE
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_nothing_is_handed_over_to_an_agent_that_stops(arbiter: ArbiterKind) -> None:
+    world = slow(arbiter, 10 * SECOND)
+    switch_over(world)
+    world.run_for(3 * SECOND)
+    world.stop_agent("B")
+    world.run_for(25 * SECOND)
+    lose(world, "B")
+    world.run_for(3 * MINUTE)
+
+    assert serving(world) == ["A"]
+
+
+@pytest.mark.parametrize("arbiter", BY_SILENCE)
+def test_who_handed_over_and_stops_does_not_forget_it(arbiter: ArbiterKind) -> None:
+    """Its copy is old as soon as the successor serves, and silence is no reason to serve it."""
+    world = slow(arbiter, QUICK)
+    world.host("B").stubbornness.service_ns = 20 * SECOND
+    switch_over(world)
+    world.run_for(3 * SECOND)
+    world.stop_agent("A")
+    world.run_for(42 * SECOND)
+    assert role(world, "B") is Role.PRIMARY
+    assert world.workload.lost(world.host("A"))
+
+    lose(world, "B")
+    world.run_for(2 * SECOND)
+    world.start_agent("A")
+    world.run_for(MINUTE)
+
+    assert serving(world) == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_standby_that_cannot_wait_longer_calls_its_copy_old(arbiter: ArbiterKind) -> None:
+    """Both are told to stop, and the primary's services take longer than a standby waits."""
+    world = slow(arbiter, QUICK)
+    world.host("A").stubbornness.service_ns = 45 * SECOND
+    world.stop_agent("A")
+    world.stop_agent("B")
+    world.run_for(MINUTE)
+    lose(world, "A")
+    world.run_for(2 * SECOND)
+    world.start_agent("B")
+    world.run_for(MINUTE)
+
+    assert world.workload.lost(world.host("B"))
+    assert serving(world) == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_switchover_to_a_node_that_cannot_serve_ends_where_it_began(arbiter: ArbiterKind) -> None:
+    world = slow(arbiter, QUICK)
+    world.host("B").stubbornness.has_no_start = True
+    switch_over(world)
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["A"]
+
+
+@pytest.mark.parametrize("arbiter", BY_SILENCE)
+def test_a_primary_that_stopped_in_order_does_not_bar_its_peer_for_ever(
+    arbiter: ArbiterKind,
+) -> None:
+    """The standby was in hold-down when the primary stopped; what it heard last is that all is closed."""
+    world = slow(arbiter, QUICK)
+    agent = world.host("B").agent
+    assert agent is not None
+    until = later(agent.state.moved_at, 40 * SECOND)
+    agent.state = agent.state.changed({"hold_until": until, "failures": 1})
+    world.run_for(2 * SECOND)
+    world.stop_agent("A")
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["B"]
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_the_next_life_of_an_agent_stops_the_services_of_the_one_that_was_killed(
+    arbiter: ArbiterKind,
+) -> None:
+    told: list[str] = []
+    world = slow(arbiter, QUICK, told)
+    switch_over(world)
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+    world.run_for(5 * SECOND)
+    world.service_ns = 10 * SECOND
+    agent = world.host("B").agent
+    assert agent is not None
+    agent.order(OrderKind.SWITCHOVER)
+    world.run_for(2 * SECOND)
+    world.kill_agent("B")
+    world.service_ns = QUICK
+    world.run_for(MINUTE)
+
+    assert serving(world) == ["A"]
+    assert not world.workload.runs_on(world.host("B"))
+    assert resets(told) == []
+
+
+def test_a_watchdog_of_an_earlier_life_is_disarmed_where_nothing_is_up() -> None:
+    told: list[str] = []
+    world = slow(ArbiterKind.ETCD, 20 * SECOND, told)
+    world.run_for(10 * SECOND)
+    lose(world, "A")
+    watchdog = world.host("B").watchdog
+    assert watchdog is not None
+    assert world.run_until(lambda: watchdog.is_armed, MINUTE)
+    world.kill_agent("B")
+    world.service_ns = QUICK
+    world.run_for(2 * MINUTE)
+
+    assert resets(told) == []
+    assert serving(world) == ["B"]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.BLIND, FaultKind.RECORDS])
+def test_a_standby_that_sees_or_records_nothing_ends_all_the_same(kind: FaultKind) -> None:
+    told: list[str] = []
+    world = slow(ArbiterKind.PING, QUICK, told)
+    strike(world, Fault(kind=kind, node="B", span_ns=3600 * SECOND))
+    world.run_for(5 * SECOND)
+    if kind is FaultKind.RECORDS:
+        world.cut(REPLICATION)
+        world.run_for(5 * SECOND)
+        world.heal()
+        world.run_for(5 * SECOND)
+    agent = world.host("B").agent
+    assert agent is not None
+    world.stop_agent("B")
+    world.run_for(MINUTE)
+
+    assert agent.state.role is Role.STOPPED
+    assert agent.is_stopped
+    assert serving(world) == ["A"]
+    assert [
+        line for line in told if "leaves what it finds as it is" in line
+    ] or kind is FaultKind.RECORDS
+    mend(world)
+    assert world.run_until(lambda: set(copies(world).values()) == {CopyState.IN_SYNC}, 5 * MINUTE)
+
+
+def test_a_blind_agent_that_had_the_group_up_takes_it_down_with_its_host_when_it_is_stopped() -> (
+    None
+):
+    told: list[str] = []
+    world = slow(ArbiterKind.PING, QUICK, told)
+    strike(world, Fault(kind=FaultKind.BLIND, node="A", span_ns=3600 * SECOND))
+    world.kill_agent("A")
+    world.run_for(3 * SECOND)
+    world.stop_agent("A")
+    world.run_for(2 * MINUTE)
+
+    assert [line for line in told if "HOST RESET" in line]
+
+
+def test_a_fence_device_that_lied_does_not_leave_two_primaries() -> None:
+    told: list[str] = []
+    world = running(arbiter=ArbiterKind.FENCE, tell=told.append)
+    world.run_for(3 * SECOND)
+    world.fence.lies = True
+    world.cut(REPLICATION)
+    world.cut(LAN)
+    world.run_for(45 * SECOND)
+    assert serving(world) == ["A", "B"]
+
+    world.fence.lies = False
+    world.heal()
+    world.run_for(2 * MINUTE)
+
+    assert len(serving(world)) == 1
+    assert [line for line in told if "repair the device" in line]
+    assert CopyState.DIVERGED in copies(world).values()
