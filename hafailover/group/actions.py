@@ -184,6 +184,7 @@ class AlertKind(Enum):
     RECORDS_NOT_DURABLE = "records-not-durable"
     DEMOTION_STUCK = "demotion-stuck"
     SERVICE_FAILING = "service-failing"
+    ADDRESS_MISSING = "address-missing"
     LATENESS = "lateness"
     OBSERVATION_UNKNOWN = "observation-unknown"
     WAITING_FOR_OPERATOR = "waiting-for-operator"

@@ -10,6 +10,8 @@ from hafailover.units import SECOND, Instant, later
 
 DUPLICATED = "duplicated"
 _AGAIN = SECOND
+_MISSED = 5 * SECOND
+"""An address that was put up is seen by then."""
 _CHECK = 2 * SECOND
 """Then duplicate address detection has come to its end (RFC 4862 section 5.4), which tells nobody of it."""
 
@@ -22,7 +24,7 @@ def bring_up(turn: Turn) -> None:
 
 def take_down(turn: Turn) -> None:
     """Take the addresses away; everything else follows after."""
-    turn.set(addresses_wanted=False)
+    turn.set(addresses_wanted=False, address_missing_since=None)
     routers.end_announcing(turn)
     pending = turn.ask("release addresses")
     turn.set(addressing=pending)
@@ -47,6 +49,7 @@ def _come_back(turn: Turn, outcome: StepOutcome) -> None:
     To take away what is not there fails, too: only what did not end is tried again then.
     """
     is_wanted, is_first = turn.state.addresses_wanted, turn.state.look_at is None
+    _note_missing(turn, is_missing=is_wanted and outcome.status != 0)
     if outcome.status is None or (is_wanted and outcome.status != 0):
         if is_first:
             reason = outcome.stderr or outcome.problem or f"exit status {outcome.status}"
@@ -97,10 +100,29 @@ def are_down(turn: Turn) -> bool | None:
 
 
 def keep_up(turn: Turn) -> None:
-    """Put the addresses up again if somebody took them away."""
-    if turn.state.addresses_wanted and turn.state.addressing is None and are_up(turn) is False:
+    """Put the addresses up again if somebody took them away, or if they could not be put up."""
+    if not turn.state.addresses_wanted or turn.state.addressing is not None:
+        return
+    is_up = are_up(turn)
+    if is_up is not None:
+        _note_missing(turn, is_missing=not is_up)
+    if is_up is False:
         turn.note("a virtual address is missing on the interface; it is put back")
         _assign(turn)
+
+
+def _note_missing(turn: Turn, *, is_missing: bool) -> None:
+    since = turn.state.address_missing_since
+    if is_missing and since is None:
+        turn.set(address_missing_since=turn.now)
+    elif since is not None and not is_missing:
+        turn.set(address_missing_since=None)
+
+
+def are_missing(turn: Turn) -> bool:
+    """Whether this node serves, and for too long not every virtual address of its could be put up."""
+    since = turn.state.address_missing_since
+    return since is not None and turn.now - since > _MISSED
 
 
 def keep_down(turn: Turn) -> None:

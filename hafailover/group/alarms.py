@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hafailover.group import contact, flapping, rejoin, routers, services
+from hafailover.group import addresses, contact, flapping, rejoin, routers, services
 from hafailover.group.actions import AlertKind, RaiseAlert, ResolveAlert, Severity
 from hafailover.group.grant import Watch
 from hafailover.group.report import Role
@@ -80,6 +80,12 @@ def _is_news(turn: Turn) -> bool:
 
 def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     state = turn.state
+    if addresses.are_missing(turn):
+        name, interface = turn.settings.node, turn.settings.interface
+        text = f"{name} serves, but a virtual address cannot be put up on {interface}: nobody reaches it there"
+        yield AlertKind.ADDRESS_MISSING, Severity.CRITICAL, text
+    if not turn.settings.has_storage:
+        return
     yield from _unprotected(turn)
     if CopyState.DIVERGED in [record.copy for _, record in state.records]:
         yield (

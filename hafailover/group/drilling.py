@@ -112,6 +112,9 @@ def withdraw(turn: Turn, order: OperatorAsked) -> None:
         text = f"{turn.settings.node} is {state.role.value} and exports nothing"
         reply(turn, order.id, text, accepted=False)
         return
+    if state.withdrawing is not None:
+        reply(turn, order.id, "the export is being ended already", accepted=False)
+        return
     turn.note("a drill: the export is ended")
     turn.set(withdrawing=order.id)
 

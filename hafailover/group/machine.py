@@ -177,6 +177,7 @@ def _obey_peer(turn: Turn, event: happened.ReportReceived) -> None:
 def _move_on(turn: Turn) -> None:
     if not turn.settings.has_storage:
         plain.advance(turn)
+        alarms.update(turn)
         return
     turn.set(moved_at=turn.now)
     work.write_records(turn)

@@ -15,6 +15,7 @@ from hafailover.group import (
     demotion,
     flapping,
     loss,
+    passing,
     routers,
     services,
     stopping,
@@ -56,8 +57,13 @@ def begin(
     that the peer is off.
     """
     turn.become(Role.PROMOTING, reason)
+    if turn.state.withdrawing is not None:
+        passing.reply(turn, turn.state.withdrawing, f"it was overtaken: {reason}", accepted=False)
     turn.set(
         giving_up_since=None,
+        # Whoever orders this node to serve chooses its copy.
+        resolving=None,
+        withdrawing=None,
         attempt=Attempt(
             epoch=epoch,
             session=turn.mint(),

@@ -167,6 +167,8 @@ class GroupState:
     is_candidate: bool = False
     candidacy_refusal: str = ""
     addresses_wanted: bool = False
+    address_missing_since: Instant | None = None
+    """Since when a virtual address of a node that serves is not up, whatever was done."""
     listen_until: Instant | None = None
     """After own lateness the addresses stay down until then."""
     addressing: Pending | None = None

@@ -12,6 +12,7 @@ from hafailover.lineage import changes
 from hafailover.storage.closing import kill_users
 from hafailover.storage.facts import ComponentState
 from hafailover.storage.steps import CommandStep
+from hafailover.storage.view import VolumeView
 
 
 def notice_isolation(turn: Turn) -> None:
@@ -99,7 +100,7 @@ def free_stuck(turn: Turn) -> None:
     state, demotion = turn.state, turn.state.demotion
     if demotion is None or demotion.is_isolated or not state.pairing.units or _listens(turn):
         return
-    if demotion.is_local_lost or (demotion.is_own_doubted and not _is_own_whole(turn)):
+    if demotion.is_local_lost or (demotion.is_own_doubted and not _is_whole(turn.views())):
         return
     reason = _stuck_because(turn, demotion)
     if state.dropping is None and reason:
@@ -132,9 +133,8 @@ def _listens(turn: Turn) -> bool:
     return False
 
 
-def _is_own_whole(turn: Turn) -> bool:
+def _is_whole(views: tuple[VolumeView, ...] | None) -> bool:
     """Whether this node's own copies are seen in service."""
-    views = turn.views()
     return views is not None and all(
         view.local is not None and view.local.state is ComponentState.ACTIVE for view in views
     )
@@ -143,10 +143,13 @@ def _is_own_whole(turn: Turn) -> bool:
 def _stuck_because(turn: Turn, demotion: Demotion) -> str:
     """Say why the peer's image has to go; empty if nothing waits for it. A slow unmount alone is no sign.
 
-    While the services end they still write, and what they write is watched as before.
+    While the services end they still write, and what they write is watched as before. But a copy of this node's own that
+    the mirror has lost is no reason to let the other one go.
     """
     state = turn.state
     if state.canaries:
+        if not _is_whole(turn.last_seen()):
+            return ""
         return stalling.dropped_by_kernel(turn) or stalling.overdue(turn)
     patience = turn.settings.timers.canary_patience
     if state.work is not None:

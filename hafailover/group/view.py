@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from hafailover.group import arbiters, candidacy, contact, guard, handover, rejoin, resolving
+from hafailover.group import (
+    addresses,
+    arbiters,
+    candidacy,
+    contact,
+    guard,
+    handover,
+    rejoin,
+    resolving,
+)
 from hafailover.group.grant import Watch
 from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
@@ -110,6 +119,8 @@ def _where(turn: Turn) -> str:
     """Say in words where the virtual addresses are, as this node has them."""
     if not turn.state.addresses_wanted:
         return "not here"
+    if addresses.are_missing(turn):
+        return "not up here, though they should be"
     return "up here" if turn.settings.accepts else "answered for here, and not accepted"
 
 
@@ -130,6 +141,8 @@ def judge(turn: Turn, report: GroupReport | None) -> tuple[str, str]:
     """Return the health and one sentence for a human's first glance."""
     state, settings = turn.state, turn.settings
     if not settings.has_storage:
+        if state.role is Role.PRIMARY and addresses.are_missing(turn):
+            return NOT_SERVED, f"{settings.node} is Master, but its address cannot be put up"
         if state.role is Role.PRIMARY:
             return HEALTHY, f"{settings.node} is Master"
         is_served = any(
@@ -159,6 +172,8 @@ def judge(turn: Turn, report: GroupReport | None) -> tuple[str, str]:
 def _judge_primary(turn: Turn) -> tuple[str, str]:
     if not turn.state.addresses_wanted:
         return NOT_SERVED, f"{turn.settings.node} has the data but keeps its address down"
+    if addresses.are_missing(turn):
+        return NOT_SERVED, f"{turn.settings.node} has the data, but its address cannot be put up"
     if rejoin.is_in_sync(turn) and turn.state.dropping is None:
         node, peer = turn.settings.node, turn.settings.peer
         if not arbiters.counts_peer(turn):

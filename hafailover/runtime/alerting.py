@@ -17,6 +17,7 @@ DERIVED: Final = frozenset(
         AlertKind.OBSERVATION_UNKNOWN,
         AlertKind.DEMOTION_STUCK,
         AlertKind.SERVICE_FAILING,
+        AlertKind.ADDRESS_MISSING,
         AlertKind.REBUILD_STALLED,
         AlertKind.FLAPPING,
         AlertKind.ARBITER_SILENT,

@@ -30,6 +30,7 @@ _SHARP = (
         FaultKind.LAN_PORT,
     ),
     *(FaultKind.STOP, FaultKind.RESTART, FaultKind.SWITCHOVER, FaultKind.SWITCHOVER),
+    *(FaultKind.DISK_HANGS, FaultKind.DISK_ERRORS, FaultKind.RECORDS, FaultKind.BLIND),
 )
 """What makes a node promote or demote, and so meet what does not do as it is told."""
 _SERVICE_NS_MAX = 25 * SECOND

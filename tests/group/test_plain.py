@@ -221,6 +221,22 @@ def test_addresses_that_cannot_be_put_up_are_tried_again_until_they_are() -> Non
     assert said == ["the addresses are tried again every second: ifconfig: no memory"]
 
 
+def test_an_address_that_cannot_be_put_up_for_long_is_told_until_it_can() -> None:
+    story = master()
+    for _ in range(8):
+        answer(story, 1, "ifconfig: no memory")
+        story.pass_time(story.now + SECOND)
+
+    told = describe(story.state, SETTINGS, Instant(story.now))
+    assert told["headline"] == "A is Master, but its address cannot be put up"
+    assert [each["kind"] for each in told["alerts"]] == ["address-missing"]
+
+    answer(story, 0)
+
+    assert [type(each).__name__ for each in story.done].count("ResolveAlert") == 1
+    assert describe(story.state, SETTINGS, Instant(story.now))["health"] == "healthy"
+
+
 def test_a_while_after_they_were_put_up_the_addresses_are_looked_at_once_more() -> None:
     """Another host may have answered for one of them (duplicate address detection)."""
     story = master()

@@ -11,9 +11,11 @@ from hafailover.group.actions import Action, AlertKind, RaiseAlert, ResolveAlert
 from hafailover.group.events import AdvertisementAccepted, OrderKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
+from hafailover.group.view import NOT_SERVED, describe
 from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.network import NETWORKS
+from hafailover.sim.operators import switch_over
 from hafailover.sim.world import World
 from hafailover.units import SECOND
 from hafailover.vrrp.advertisement import Advertisement
@@ -138,6 +140,28 @@ def _a_service_fails() -> Heard:
     return heard
 
 
+def _an_address_cannot_be_put_up() -> Heard:
+    """The data is there and nobody reaches it: the status and an alert say so, until it can be put up."""
+    world = running()
+    world.run_for(3 * SECOND)
+    heard = Heard(world)
+    world.host("B").stubbornness.gets_no_addresses = True
+    switch_over(world)
+    assert world.run_until(lambda: ("B", AlertKind.ADDRESS_MISSING) in heard.raised, MINUTE)
+    agent = agent_of(world, "B")
+    told = describe(agent.state, agent.settings, agent.state.moved_at)
+    assert (told["health"], told["addresses_are"]) == (
+        NOT_SERVED,
+        "not up here, though they should be",
+    )
+    assert told["headline"] == "B has the data, but its address cannot be put up"
+
+    world.host("B").stubbornness.gets_no_addresses = False
+    assert world.run_until(lambda: ("B", AlertKind.ADDRESS_MISSING) in heard.resolved, MINUTE)
+    assert serving(world) == ["B"]
+    return heard
+
+
 def _a_drill_has_ended() -> Heard:
     world = running()
     heard = Heard(world)
@@ -177,6 +201,7 @@ WORLDS: dict[AlertKind, Callable[[], Heard]] = {
     AlertKind.ONE_WAY_LINK: _a_node_is_heard_and_hears_nothing,
     AlertKind.NOT_STRICT: _a_node_serves_on_a_word,
     AlertKind.SERVICE_FAILING: _a_service_fails,
+    AlertKind.ADDRESS_MISSING: _an_address_cannot_be_put_up,
     AlertKind.DRILL_RESULT: _a_drill_has_ended,
     AlertKind.WAITING_FOR_OPERATOR: _a_full_disk_keeps_both_from_serving,
 }

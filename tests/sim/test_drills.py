@@ -2,6 +2,7 @@
 
 import pytest
 
+from hafailover.group import drilling
 from hafailover.group.actions import Action, AlertKind, RaiseAlert, Reply, Severity
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
@@ -9,6 +10,7 @@ from hafailover.lineage.record import CopyState
 from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import NETWORKS
+from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import settle
 from hafailover.sim.striking import strike
 from hafailover.sim.world import World
@@ -147,6 +149,32 @@ def test_a_secondary_that_withdraws_on_the_primarys_word_is_dropped_and_rebuilt(
     assert settle(world, MINUTE)
     assert_in_order(world)
     assert world.workload.longest_stall_ns <= 2500 * SECOND // 1000
+
+
+def test_a_withdrawal_that_a_handover_overtakes_is_answered_and_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second one meanwhile is refused, and does not take the place of the first."""
+    monkeypatch.setattr(drilling, "advance_withdrawal", lambda *_: False)
+    world = running()
+    answers = answers_of(world)
+    world.run_for(2 * SECOND)
+    order(world, "A", OrderKind.WITHDRAW)
+    world.run_for(SECOND)
+    order(world, "B", OrderKind.WITHDRAW)
+    world.run_for(SECOND)
+    assert [(node, answer.text) for node, answer in answers] == [
+        ("B", "the export is being ended already")
+    ]
+
+    switch_over(world)
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+
+    (overtaken,) = (answer for _, answer in answers if "overtaken" in answer.text)
+    assert not overtaken.accepted
+    agent = world.host("B").agent
+    assert agent is not None
+    assert agent.state.withdrawing is None
 
 
 def test_a_switchover_can_be_ordered_on_either_node() -> None:
