@@ -143,8 +143,8 @@ def _is_whole(views: tuple[VolumeView, ...] | None) -> bool:
 def _stuck_because(turn: Turn, demotion: Demotion) -> str:
     """Say why the peer's image has to go; empty if nothing waits for it. A slow unmount alone is no sign.
 
-    While the services end they still write, and what they write is watched as before. But an own copy that the mirror has
-    lost is no reason to let the other one go.
+    While the services end they still write, and what they write is watched as before. But an own copy that the mirror
+    has lost is no reason to let the other one go.
     """
     state = turn.state
     if state.canaries:
