@@ -8,13 +8,16 @@ from dataclasses import replace
 from hafailover.arbiter.record import Phase
 from hafailover.arbiter.requests import ChangeStanding
 from hafailover.group import etcd, fencing, guard, promises
+from hafailover.group.contact import group_verdict
 from hafailover.group.events import ArbiterAnswered
+from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Attempt
 from hafailover.group.work import Progress
 from hafailover.lineage import changes
+from hafailover.lineage.compare import Verdict
 from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND, Instant
 
@@ -163,12 +166,23 @@ def beside_silence(turn: Turn) -> str:
     hold = turn.settings.timers.release_hold
     if is_released and (held_since is None or turn.now - held_since < hold):
         return f"the group was released to {record.successor}, which has the first right to it"
-    if not turn.settings.watchdog.span and turn.state.peer_host:
+    if not turn.settings.watchdog.span and turn.state.peer_host and not has_left(turn):
         where = " and ".join(turn.state.peer_host)
         return (
             f"{turn.settings.peer}'s host answers on {where}, and no watchdog would have stopped it"
         )
     return ""
+
+
+def has_left(turn: Turn) -> bool:
+    """Whether the peer's agent said at last that it stops, and has closed what this node's copy is as new as."""
+    report = turn.state.peer.report
+    return (
+        report is not None
+        and report.role is Role.STOPPED
+        and not any(copy.record.is_open for _, copy in report.copies)
+        and group_verdict(turn, report) in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
+    )
 
 
 def floor(state: GroupState) -> int:

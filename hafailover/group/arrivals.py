@@ -23,6 +23,8 @@ from hafailover.storage.facts import StorageFacts
 from hafailover.storage.steps import CommandStep, FileStep, Step, StepOutcome
 from hafailover.units import MILLISECOND, SECOND, later
 
+_SETTLED = (Role.STANDBY, Role.PRIMARY, Role.STOPPED)
+"""A peer in these roles has said where it stands."""
 _PAST_MAX = 8
 _UNKNOWN_PAUSE = 500 * MILLISECOND
 
@@ -129,7 +131,7 @@ def _note_contact(turn: Turn, report: GroupReport) -> None:
     boot = turn.state.boot
     if all(record.is_met_in(boot) and not record.released_to for _, record in turn.state.records):
         return  # As with every report but the first.
-    has_said = report.role in (Role.STANDBY, Role.PRIMARY) and turn.state.role is Role.STANDBY
+    has_said = report.role in _SETTLED and turn.state.role is Role.STANDBY
     is_over = has_said and turn.state.token_given is None
     turn.change_records(
         lambda _, record: (
@@ -150,7 +152,7 @@ def met_now(record: LineageRecord, boot: str) -> LineageRecord:
 
 
 def _see_token_used(turn: Turn, report: GroupReport) -> None:
-    """A token that was given is over when its successor serves, gave up again, rebooted, or did not take it in time."""
+    """A token that was given is over when its successor serves, gave up, leaves, rebooted, or lets time pass."""
     token, given_at = turn.state.token_given, turn.state.token_given_at
     if token is None or given_at is None:
         return
@@ -159,7 +161,8 @@ def _see_token_used(turn: Turn, report: GroupReport) -> None:
     expired = (
         turn.now - given_at > turn.settings.timers.release_hold and report.role is Role.STANDBY
     )
-    if took or rebooted or expired:
+    leaves = report.is_leaving and report.role in (Role.STANDBY, Role.STOPPED)
+    if took or rebooted or expired or leaves:
         turn.set(token_given=None, token_given_at=None)
 
 

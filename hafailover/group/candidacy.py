@@ -136,7 +136,7 @@ def beside_silence(turn: Turn) -> str:
         return f"{peer} is silent; a takeover waits {(left + SECOND - 1) // SECOND} s more"
     if not is_probed(turn):
         return f"{peer}'s host is being probed"
-    if state.peer_host and not _has_left(turn):
+    if state.peer_host and not arbiters.has_left(turn):
         return (
             f"{peer}'s host answers on {' and '.join(state.peer_host)} although its agent is silent"
         )
@@ -155,17 +155,6 @@ def is_probed(turn: Turn) -> bool:
     at, heard = turn.state.probed_at, silent_since(turn.state)
     since = turn.state.started_at if heard is None else heard
     return at is not None and turn.now - at <= _PROBE_AGE_MAX and at >= since
-
-
-def _has_left(turn: Turn) -> bool:
-    """Whether the peer's agent said at last that it stops, and has closed what this node's copy is as new as."""
-    report = turn.state.peer.report
-    return (
-        report is not None
-        and report.role is Role.STOPPED
-        and not any(copy.record.is_open for _, copy in report.copies)
-        and group_verdict(turn, report) in (Verdict.MINE, Verdict.EITHER, Verdict.IDENTICAL)
-    )
 
 
 def _isolation(turn: Turn) -> str:

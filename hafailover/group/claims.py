@@ -70,6 +70,21 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
     return False
 
 
+def note_own_lost(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """Notice while services still write that the mirrors go on with the peer's copies alone.
+
+    A peer that stops has to know, or it calls its copy old for this node's sake, and both are.
+    """
+    demotion = turn.state.demotion
+    is_lost = any(_goes_on_elsewhere(view) for view in views) and all(map(_has_peer, views))
+    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
+    if demotion is None or turn.state.work is not None or not is_lost or not is_in_sync:
+        return
+    turn.note(f"the copy of {turn.settings.peer} is now the newest")
+    turn.change_records(lambda _, each: changes.outrun(each))
+    turn.set(demotion=replace(demotion, is_local_lost=True))
+
+
 def withdraw_claim(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
     """Take back that only this node's copies count, if a mirror goes on with the peer's alone; return whether one does.
 

@@ -88,10 +88,12 @@ def advance(turn: Turn) -> None:
     if demotion.is_forced:
         straits.ends_users(turn)
     straits.end_check(turn)
+    if turn.state.canaries:
+        claims.note_own_lost(turn, turn.views() or ())
     straits.free_stuck(turn)
     if turn.state.addressing is not None or turn.state.must_look:
         return
-    if addresses.are_down(turn) is False and not _gives_addresses_up(turn, demotion):
+    if addresses.are_down(turn) is False and not _gives_addresses_up(turn):
         addresses.take_down(turn)
         return
     demotion = turn.state.demotion
@@ -117,8 +119,10 @@ def advance(turn: Turn) -> None:
     _finish(turn, views)
 
 
-def _gives_addresses_up(turn: Turn, demotion: Demotion) -> bool:
+def _gives_addresses_up(turn: Turn) -> bool:
     """Whether an address stays, whatever is done: what is behind it is closed all the same, or nobody could serve."""
+    demotion = turn.state.demotion
+    assert demotion is not None  # noqa: S101
     since = demotion.address_stays_since
     if since is None:
         turn.set(demotion=replace(demotion, address_stays_since=turn.now))

@@ -53,6 +53,13 @@ def _next(turn: Turn) -> PowerOff | PowerOn | None:
     return None
 
 
+def is_busy(turn: Turn) -> bool:
+    """Whether the device is asked, or the peer has still to be powered on again: no later life would remember that."""
+    fence = turn.state.fence
+    owes = fence.is_off and fence.has_to_return and fence.failures < _RETURN_TRIES_MAX
+    return bool(fence.asking) or owes
+
+
 def next_question(turn: Turn) -> Instant | None:
     """Return when a question that failed is asked again; None if none waits."""
     fence = turn.state.fence
@@ -188,6 +195,11 @@ def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
     """
     fence, peer = turn.state.fence, turn.settings.peer
     if not fence.is_off or fence.off_at is None:
+        last = turn.state.peer.report
+        is_anew = last is None or last.boot != report.boot
+        if fence.failures and not fence.asking and is_anew:
+            # What could not be proved, or was no proof, was about a boot that has ended.
+            turn.set(fence=replace(fence, failures=0, problem=""))
         return False
     back = Fence(asking=fence.asking, request=fence.request)
     if fence.off_boot and report.boot == fence.off_boot:

@@ -1,6 +1,6 @@
 """How does a node that serves nothing end its agent? In order if it can, and in time if it cannot."""
 
-from hafailover.group import demotion
+from hafailover.group import candidacy, demotion
 from hafailover.group.report import GroupReport, PeerWish, Role
 from hafailover.group.turn import Turn, first
 from hafailover.lineage import changes
@@ -15,10 +15,14 @@ def advance(turn: Turn, report: GroupReport | None) -> bool:
     if not turn.state.is_stopping:
         return False
     if turn.views() is None or not turn.state.is_durable:
-        return gives_up(turn)
+        return gives_up(turn, _why_blind(turn))
     if _is_held(turn, report):
         return False
-    if report is not None and report.role in _HOLDING:
+    if _is_unanswered(turn, report):
+        return gives_up(
+            turn, f"{turn.settings.peer} may be writing to this node's copy, and cannot be asked"
+        )
+    if report is not None and report.role in _HOLDING and not _is_peer_behind(report):
         # What it still writes will be on its own copy alone.
         turn.change_records(
             lambda _, record: (
@@ -32,16 +36,25 @@ def advance(turn: Turn, report: GroupReport | None) -> bool:
     return True
 
 
-def gives_up(turn: Turn) -> bool:
-    """Leave an export as it is, as an agent that is killed would: nothing can be seen, or recorded, for too long."""
-    since, state = turn.state.stopping_since, turn.state
+def gives_up(turn: Turn, why: str) -> bool:
+    """Leave an export as it is, as an agent that is killed would, if it cannot be ended in order for too long."""
+    since = turn.state.stopping_since
     if since is None or turn.now - since <= turn.settings.timers.demote_deadline:
         return False
-    problem = state.write_problem or (state.facts.problem if state.facts else "")
-    why = problem or "the storage cannot be seen"
     turn.note(f"the agent stops and leaves what it finds as it is: {why}")
     turn.become(Role.STOPPED, "the agent is stopping")
     return True
+
+
+def end_unsettled(turn: Turn) -> bool:
+    """End an agent that could not find out where it stands, and that had nothing up in this boot."""
+    return gives_up(turn, _why_blind(turn))
+
+
+def _why_blind(turn: Turn) -> str:
+    facts = turn.state.facts
+    problem = turn.state.write_problem or (facts.problem if facts is not None else "")
+    return problem or "the storage cannot be seen"
 
 
 def _is_held(turn: Turn, report: GroupReport | None) -> bool:
@@ -52,3 +65,21 @@ def _is_held(turn: Turn, report: GroupReport | None) -> bool:
         return False
     told = first(report.wishes, turn.settings.volumes[0].name) is PeerWish.RECORD_STALE
     return not told and turn.now - since < turn.settings.timers.demote_deadline
+
+
+def _is_peer_behind(report: GroupReport) -> bool:
+    """Whether the peer calls its own copies behind: its mirror goes on with this node's alone, which are the newest."""
+    return bool(report.copies) and all(copy.record.copy not in USABLE for _, copy in report.copies)
+
+
+def _is_unanswered(turn: Turn, report: GroupReport | None) -> bool:
+    """Whether the peer's agent may have this copy in its mirror, and cannot let it go: it is silent, or just begins."""
+    if not any(
+        changes.is_exported(record) and record.copy in USABLE for _, record in turn.state.records
+    ):
+        return False
+    last = turn.state.peer.report
+    if report is None:
+        is_off = candidacy.is_probed(turn) and not turn.state.peer_host
+        return last is not None and last.role in (*_HOLDING, Role.STARTING) and not is_off
+    return report.role is Role.STARTING

@@ -4,6 +4,7 @@ Mount, address, mirror, export and services stay as they are; the peer is told, 
 half done is brought to its end first, so that the next life finds a state that it can take over.
 """
 
+from hafailover.group import fencing
 from hafailover.group.actions import Stop
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
@@ -35,4 +36,4 @@ def _is_settled(turn: Turn) -> bool:
     state = turn.state
     under_way = (state.work, state.urgent, state.writing, state.addressing, state.service_call)
     is_idle = all(each is None for each in under_way) and state.dropping is None
-    return state.role in _SETTLED and is_idle and state.is_durable
+    return state.role in _SETTLED and is_idle and state.is_durable and not fencing.is_busy(turn)

@@ -95,7 +95,7 @@ def _has_to_end(turn: Turn) -> bool:
         for _, record in turn.state.records
     )
     if not was_up:
-        return leaving.gives_up(turn)
+        return leaving.end_unsettled(turn)
     since = turn.state.stopping_since
     if since is None or turn.now - since <= turn.settings.timers.demote_deadline:
         return False

@@ -71,6 +71,7 @@ class WatchdogPort:
         self._say = say
         self._mark = mark
         self._unheard = set(groups)
+        self._is_inherited = mark.exists()
         self._is_own = False
         self._is_marked = False
         self._allowed: dict[str, Instant] = {}
@@ -100,11 +101,13 @@ class WatchdogPort:
         """Disarm it when no group needs it, also if it was an earlier life of the agent that armed it."""
         self._allowed.pop(group, None)
         self._unheard.discard(group)
-        if self._allowed or self._unheard:
+        if self._allowed:
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._unheard and self._is_inherited:
+            return
         self._order(_Disarm(done=self._disarmed, is_own=self._is_own))
         self._is_own = False
 

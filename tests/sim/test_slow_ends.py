@@ -1,15 +1,19 @@
 """What happens while services take long, and to an agent that ends meanwhile: found by reading, not by dice."""
 
+from dataclasses import replace
+
 import pytest
 
+from hafailover.group.actions import AlertKind
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
-from hafailover.group.settings import ArbiterKind
+from hafailover.group.settings import ArbiterKind, WatchdogSettings
 from hafailover.lineage.record import CopyState
 from hafailover.sim import world as simulated
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
+from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import mend, strike
 from hafailover.sim.world import World
 from hafailover.units import SECOND, later
@@ -282,3 +286,149 @@ def test_a_fence_device_that_lied_does_not_leave_two_primaries() -> None:
     assert len(serving(world)) == 1
     assert [line for line in told if "repair the device" in line]
     assert CopyState.DIVERGED in copies(world).values()
+
+
+@pytest.mark.parametrize("arbiter", BY_SILENCE)
+def test_a_standby_stops_beside_a_dead_agent_without_calling_its_copy_good(
+    arbiter: ArbiterKind,
+) -> None:
+    """The peer's kernel still writes to it; nobody could let it go, and its end is not acknowledged by anybody."""
+    told: list[str] = []
+    world = slow(arbiter, QUICK, told)
+    world.restarts = False
+    world.run_for(5 * SECOND)
+    world.kill_agent("A")
+    world.run_for(2 * SECOND)
+    world.stop_agent("B")
+    world.run_for(MINUTE)
+    agent = world.host("B").agent
+    assert agent is not None
+    assert agent.state.role is Role.STOPPED
+    assert [line for line in told if "leaves what it finds as it is: A may be writing" in line]
+    assert world.workload.lost(world.host("B")) == []
+
+    lose(world, "A")
+    world.run_for(2 * SECOND)
+    world.start_agent("B")
+    world.run_for(2 * MINUTE)
+
+    assert not serving(world) or not world.workload.lost(world.host("B"))
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_standby_stops_in_order_beside_a_host_that_is_off(arbiter: ArbiterKind) -> None:
+    world = slow(arbiter, QUICK)
+    world.fence.span_ns = SECOND
+    lose(world, "A")
+    world.run_for(SECOND)
+    world.stop_agent("B")
+    world.run_for(2 * MINUTE)
+    agent = world.host("B").agent
+    assert agent is not None
+    assert agent.state.role is Role.STOPPED
+
+    world.start_agent("B")
+
+    assert world.run_until(lambda: serving(world) == ["B"], 5 * MINUTE)
+
+
+def test_a_standby_that_stops_while_the_peers_agent_begins_anew_is_not_shot() -> None:
+    world = slow(ArbiterKind.FENCE, QUICK)
+    world.fence.span_ns = SECOND
+    world.run_for(5 * SECOND)
+    world.kill_agent("A")
+    world.run_for(SECOND // 10)
+    world.stop_agent("B")
+    world.run_for(MINUTE)
+
+    assert world.fence.shots == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_the_only_whole_copy_is_not_called_old_by_a_standby_that_stops(
+    arbiter: ArbiterKind,
+) -> None:
+    """The primary's own disk fails while its services end: its mirror goes on with the standby's copy alone."""
+    world = slow(arbiter, QUICK)
+    world.host("A").stubbornness.service_ns = 45 * SECOND
+    switch_over(world)
+    world.run_for(SECOND)
+    world.stop_agent("B")
+    world.run_for(5 * SECOND)
+    strike(world, Fault(kind=FaultKind.DISK_ERRORS, node="A", span_ns=3600 * SECOND))
+    world.run_for(2 * MINUTE)
+    assert copies(world) == {"A": CopyState.STALE, "B": CopyState.IN_SYNC}
+
+    mend(world)
+    world.start_agent("B")
+
+    assert world.run_until(lambda: serving(world) == ["B"], 5 * MINUTE)
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_token_is_taken_back_from_an_agent_that_stops_as_it_is_given(
+    arbiter: ArbiterKind,
+) -> None:
+    world = slow(arbiter, QUICK)
+    world.fence.span_ns = SECOND
+    switch_over(world)
+    agent = world.host("A").agent
+    assert agent is not None
+    assert world.run_until(lambda: agent.state.token_given is not None, MINUTE)
+    world.stop_agent("B")
+    world.run_for(3 * MINUTE)
+
+    assert serving(world) == ["A"]
+
+
+def test_without_a_watchdog_an_orderly_stop_bars_nobody_with_etcd_either() -> None:
+    world = found(1, arbiter=ArbiterKind.ETCD)
+    for node, settings in world.settings.items():
+        world.settings[node] = replace(settings, watchdog=WatchdogSettings())
+        world.power_on(node)
+    assert settle(world, MINUTE)
+    agent = world.host("B").agent
+    assert agent is not None
+    until = later(agent.state.moved_at, 40 * SECOND)
+    agent.state = agent.state.changed({"hold_until": until, "failures": 1})
+    world.run_for(2 * SECOND)
+    world.stop_agent("A")
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["B"]
+
+
+def test_a_shot_that_failed_is_no_cause_any_more_once_the_peer_has_booted_anew() -> None:
+    world = slow(ArbiterKind.FENCE, QUICK)
+    world.fence.works = False
+    world.power_off("A")
+    world.run_for(40 * SECOND)
+    agent = world.host("B").agent
+    assert agent is not None
+    assert AlertKind.FENCING_FAILED in {alert.kind for alert in agent.state.alerts}
+
+    world.power_on("A")
+    world.fence.works = True
+    world.run_for(3 * MINUTE)
+
+    assert AlertKind.FENCING_FAILED not in {alert.kind for alert in agent.state.alerts}
+    assert len(serving(world)) == 1
+
+
+def test_a_restart_in_place_does_not_forget_to_power_the_peer_on_again() -> None:
+    world = slow(ArbiterKind.FENCE, QUICK)
+    world.fence.span_ns = SECOND
+    world.cut(REPLICATION)
+    world.cut(LAN)
+    agent = world.host("A").agent
+    assert agent is not None
+    assert world.run_until(lambda: agent.state.fence.is_off, MINUTE)
+    world.fence.works = False
+    world.run_for(3 * SECOND)
+    world.restart_agent("A")
+    world.run_for(2 * SECOND)
+    world.fence.works = True
+    world.heal()
+
+    assert world.run_until(lambda: world.host("B").is_on, 2 * MINUTE)
+    assert world.run_until(lambda: len(serving(world)) == 1, 2 * MINUTE)

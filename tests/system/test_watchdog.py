@@ -158,14 +158,39 @@ def test_what_an_earlier_life_armed_is_disarmed_once_every_group_has_said_that_i
     bench: Bench, stand: Stand
 ) -> None:
     stand.mark.touch()
-    stand.port.disarm("web")
+    heir = WatchdogPort(
+        bench.loop,
+        stand.dog,
+        span=SPAN,
+        groups=("web", "mail"),
+        mark=stand.mark,
+        feed=lambda *_: None,
+        say=stand.said.append,
+    )
+    heir.disarm("web")
     bench.loop.run_until_complete(asyncio.sleep(0.1))
     assert stand.dog.disarmed == 0
 
-    stand.port.disarm("mail")
+    heir.disarm("mail")
 
     bench.until(lambda: stand.dog.disarmed == 1)
     bench.until(lambda: not stand.mark.exists())
+    heir.close()
+
+
+def test_a_group_that_is_still_looking_keeps_nobodys_watchdog_armed_that_it_cannot_have_inherited(
+    bench: Bench, stand: Stand
+) -> None:
+    problems: list[object] = []
+    bench.loop.set_exception_handler(lambda _, context: problems.append(context))
+    stand.port.arm("web", 1, soon(LONG))
+    bench.until(lambda: stand.heard)
+
+    stand.port.disarm("web")
+
+    bench.until(lambda: stand.dog.disarmed == 1)
+    bench.loop.run_until_complete(asyncio.sleep(2 * SPAN / 1e9))
+    assert problems == []
 
 
 def test_what_nobody_of_ours_has_armed_is_left_alone(bench: Bench, stand: Stand) -> None:
