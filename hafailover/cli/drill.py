@@ -112,8 +112,10 @@ def _conduct(plan: "Plan", *, as_json: bool) -> Drill | None:
         with contextlib.suppress(OSError):
             click.echo(text, err=as_json)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    handlers = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         return conduct(plan, tell)
     except PermissionError as error:
@@ -121,6 +123,9 @@ def _conduct(plan: "Plan", *, as_json: bool) -> Drill | None:
     except AbandonedError as error:
         click.echo(f"hafailover: not run: {error}", err=True)
         return None
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _refuse_unwritable(report: Path) -> None:

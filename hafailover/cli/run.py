@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def run(config: Path, node: str | None) -> int:
     """Run the agent in the foreground.
 
-    SIGTERM ends it: a serving node hands its groups down in order first. SIGUSR1 ends it and leaves
+    SIGTERM ends it: a serving node hands its groups down in order first; a standby waits for a serving peer
+    to let its copy go, for timers.demote_deadline at most. SIGUSR1 ends it and leaves
     mounts, addresses, exports and services up for the next life of the agent, which daemon(8)
     starts; the peer is told, and waits. SIGHUP has it look at the configuration file: one that cannot be
     used, or is no longer what it runs with, is alerted; a restart applies it. It writes what it does to

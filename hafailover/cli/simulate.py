@@ -95,7 +95,8 @@ def simulate(
 
     From seed 10000000 on one host stays off before all is mended, and the other one has to serve if its arbiter
     promises so. From 20000000 on, with etcd, clocks drift as far apart as is tolerated, and a grant is used to its
-    end. From 30000000 on there are two groups, each with another preferred node.
+    end. From 30000000 on there are two groups, each with another preferred node. From 40000000 on services take long or
+    do not start, checks of file systems take long, and addresses and users of the volumes do not go.
 
     With --explore, a switchover and the way back from every fault are disturbed at each of their moments with
     each of ten or more faults; states that were met before are not gone on from. Printed are the number of states,

@@ -156,7 +156,8 @@ TIMERS: Final = (
     duration(
         "demote_deadline",
         "30s",
-        "After this a demotion that is not seen to be complete resets the host.",
+        "After this, counted from the end of its services, a demotion that is not seen to be complete resets the host; "
+        "so long a standby that is stopped waits for its peer.",
         low=SECOND,
         high=HOUR,
     ),
@@ -222,7 +223,11 @@ _WATCHDOG: Final = (
 
 _PATHS: Final = (
     path("state", "/var/db/hafailover", "Records, journal: durable, and on no volume."),
-    path("run", "/var/run/hafailover", "Control socket, exports: may vanish at a reboot."),
+    path(
+        "run",
+        "/var/run/hafailover",
+        "Control socket, exports, mark of an armed watchdog: emptied at a reboot, as /var/run is.",
+    ),
     size(
         "journal_max",
         "64M",

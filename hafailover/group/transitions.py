@@ -16,13 +16,22 @@ TRANSITIONS: Final = (
     ),
     (Role.STARTING, Role.DEMOTING, "something of this group is up here that must not go on"),
     (
+        Role.STARTING,
+        Role.STOPPED,
+        "the agent is stopping, and cannot see or record anything; nothing of this group was up in this boot",
+    ),
+    (
         Role.STANDBY,
         Role.PROMOTING,
         "the peer handed the group over, or agreed, or is lost and the arbiter allows it, or an operator ordered it",
     ),
     (Role.STANDBY, Role.DEMOTING, "something of this group is up here, or the agent is stopping"),
     (Role.STANDBY, Role.PRIMARY, "a group without data: this node became VRRP's Master"),
-    (Role.STANDBY, Role.STOPPED, "the agent stops or restarts, and nothing has to be taken down"),
+    (
+        Role.STANDBY,
+        Role.STOPPED,
+        "the agent is stopping: a group without data, or an export that cannot be ended in order stays as it is",
+    ),
     (Role.PROMOTING, Role.PRIMARY, "mounted, services started, the address goes up"),
     (
         Role.PROMOTING,
@@ -36,7 +45,7 @@ TRANSITIONS: Final = (
         "a handover, a newer primary, isolation, loss of the grant or of the own copy, or the agent is stopping",
     ),
     (Role.PRIMARY, Role.STANDBY, "a group without data: another router is VRRP's Master"),
-    (Role.PRIMARY, Role.STOPPED, "the agent is restarted and leaves the group running"),
+    (Role.PRIMARY, Role.STOPPED, "a group without data: the agent is stopping"),
     (Role.DEMOTING, Role.STANDBY, "everything is seen closed, and recorded"),
     (Role.DEMOTING, Role.STOPPED, "the same, and the agent is stopping"),
     (Role.DEMOTING, Role.FENCED, "that cannot be seen within the limit: the host is reset"),

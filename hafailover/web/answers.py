@@ -9,6 +9,8 @@ from hafailover.web import metrics, page
 from hafailover.web.snapshot import Heard
 
 _PLAIN: Final = "text/plain; charset=utf-8"
+_SERVED: Final = ("healthy", "degraded")
+"""A group is served then, and where it is the primary, at its addresses."""
 _JSON: Final = "application/json"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 PATHS: Final = ("/", "/health", "/primary", "/secondary", "/status", "/metrics")
@@ -67,11 +69,12 @@ def _judge(path: str, group: str | None, heard: Heard) -> Reply:
 def _holds(path: str, group: dict[str, Any]) -> bool:
     match path:
         case "/primary":
-            return group["role"] == "primary" and bool(group["addresses_wanted"])
+            is_up = group["addresses_wanted"] and group["health"] in _SERVED
+            return bool(group["role"] == "primary" and is_up)
         case "/secondary":
             return bool(group["role"] == "standby" and group["health"] == "healthy")
         case _:
-            return group["health"] in ("healthy", "degraded")
+            return group["health"] in _SERVED
 
 
 def _json(status: int, document: object) -> Reply:

@@ -115,7 +115,8 @@ def _groups(groups: list[dict[str, Any]]) -> Iterator[Metric]:
             role.add_metric([name, word], each["role"] == word)
         for word in HEALTHS:
             health.add_metric([name, word], each["health"] == word)
-        serves.add_metric([name], each["role"] == "primary" and each["addresses_wanted"])
+        is_up = each["addresses_wanted"] and each["health"] in HEALTHS[:2]
+        serves.add_metric([name], each["role"] == "primary" and is_up)
         epoch.add_metric([name], each["epoch"])
         in_sync.add_metric([name], bool(each["in_sync"]))
         unprotected.add_metric([name], (each["unprotected_ms"] or 0) / 1000)

@@ -34,6 +34,7 @@ SECONDARY: dict[str, Any] = {"role": "standby", "health": "healthy", "addresses_
         ("/health", NOTHING, 503),
         ("/primary", heard(), 200),
         ("/primary", heard(addresses_wanted=False), 503),
+        ("/primary", heard(health="not served"), 503),
         ("/primary", heard(**SECONDARY), 503),
         ("/primary", SILENT, 503),
         ("/primary?group=web", heard(), 200),
@@ -68,6 +69,13 @@ def samples(what: Heard) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def test_who_cannot_put_its_address_up_serves_nobody() -> None:
+    serves = ("hafailover_group_serves", "web")
+
+    assert samples(heard())[serves] == 1
+    assert samples(heard(health="not served"))[serves] == 0
 
 
 def test_the_metrics_say_what_the_status_says() -> None:
