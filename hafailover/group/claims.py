@@ -76,12 +76,18 @@ def note_own_lost(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     A peer that stops has to know, or it calls its copy old for this node's sake, and both are.
     """
     demotion = turn.state.demotion
-    is_lost = any(_goes_on_elsewhere(view) for view in views) and all(map(_has_peer, views))
-    is_in_sync = all(record.copy is CopyState.IN_SYNC for _, record in turn.state.records)
-    if demotion is None or turn.state.work is not None or not is_lost or not is_in_sync:
+    lost = {view.settings.name for view in views if _goes_on_elsewhere(view)}
+    is_news = any(turn.state.record(name).copy is CopyState.IN_SYNC for name in lost)
+    if (
+        demotion is None
+        or turn.state.work is not None
+        or not is_news
+        or not all(map(_has_peer, views))
+    ):
         return
     turn.note(f"the copy of {turn.settings.peer} is now the newest")
-    turn.change_records(lambda _, each: changes.outrun(each))
+    # A volume whose mirror has both copies can still be written here alone: of that one nothing is said yet.
+    turn.change_records(lambda name, each: changes.outrun(each) if name in lost else each)
     turn.set(demotion=replace(demotion, is_local_lost=True))
 
 

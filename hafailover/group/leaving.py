@@ -5,9 +5,12 @@ from hafailover.group.report import GroupReport, PeerWish, Role
 from hafailover.group.turn import Turn, first
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
+from hafailover.lineage.record import CopyState
 
 _HOLDING = (Role.PRIMARY, Role.DEMOTING)
 """A peer in these roles may have this node's image in its mirror."""
+_MAY_HOLD = (Role.PROMOTING, *_HOLDING)
+"""In these as well. But who promotes is not waited for: it would wait for this node in turn."""
 
 
 def advance(turn: Turn, report: GroupReport | None) -> bool:
@@ -22,7 +25,7 @@ def advance(turn: Turn, report: GroupReport | None) -> bool:
         return gives_up(
             turn, f"{turn.settings.peer} may be writing to this node's copy, and cannot be asked"
         )
-    if report is not None and report.role in _HOLDING and not _is_peer_behind(report):
+    if report is not None and report.role in _MAY_HOLD and not _is_peer_behind(report):
         # What it still writes will be on its own copy alone.
         turn.change_records(
             lambda _, record: (
@@ -41,6 +44,14 @@ def gives_up(turn: Turn, why: str) -> bool:
     since = turn.state.stopping_since
     if since is None or turn.now - since <= turn.settings.timers.demote_deadline:
         return False
+    # The next life must not take over in silence what the peer may have gone on with.
+    turn.change_records(
+        lambda _, record: (
+            changes.isolated(record)
+            if changes.is_exported(record) and not record.was_isolated
+            else record
+        )
+    )
     turn.note(f"the agent stops and leaves what it finds as it is: {why}")
     turn.become(Role.STOPPED, "the agent is stopping")
     return True
@@ -81,5 +92,13 @@ def _is_unanswered(turn: Turn, report: GroupReport | None) -> bool:
     last = turn.state.peer.report
     if report is None:
         is_off = candidacy.is_probed(turn) and not turn.state.peer_host
-        return last is not None and last.role in (*_HOLDING, Role.STARTING) and not is_off
-    return report.role is Role.STARTING
+        is_apt = last is not None and (last.role in _MAY_HOLD or _may_begin_with_it(last))
+        return is_apt and not is_off
+    return _may_begin_with_it(report)
+
+
+def _may_begin_with_it(report: GroupReport) -> bool:
+    """Whether a peer that has just begun may find this copy in its mirror: not after a boot, as its records say."""
+    return report.role is Role.STARTING and any(
+        copy.record.is_open or copy.record.copy is CopyState.UNKNOWN for _, copy in report.copies
+    )

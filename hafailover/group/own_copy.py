@@ -79,7 +79,10 @@ def _give_up(
     )
     turn.do(RaiseAlert(kind=AlertKind.LOCAL_COPY_LOST, severity=Severity.CRITICAL, text=reason))
     if peer_has_all and rejoin.is_in_sync(turn):
-        turn.change_records(lambda _, record: changes.outrun(record))
+        lost = {view.settings.name for view in views if problem(view)} or {
+            v.settings.name for v in views
+        }
+        turn.change_records(lambda name, record: changes.outrun(record) if name in lost else record)
         demotion.begin(
             turn,
             f"{reason}; the copy of {turn.settings.peer} is now the newest",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from hafailover.emulation.errors import EIO
 from hafailover.group.actions import AlertKind
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
@@ -432,3 +433,125 @@ def test_a_restart_in_place_does_not_forget_to_power_the_peer_on_again() -> None
 
     assert world.run_until(lambda: world.host("B").is_on, 2 * MINUTE)
     assert world.run_until(lambda: len(serving(world)) == 1, 2 * MINUTE)
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+@pytest.mark.parametrize("arbiter", ALL)
+def test_of_two_volumes_only_the_one_that_was_lost_is_called_old(
+    arbiter: ArbiterKind, *, is_ordered: bool
+) -> None:
+    """The mirror of the other one has both copies: what is written to it meanwhile may end up on one copy alone."""
+    world = running(16, arbiter=arbiter, gate_timeout_s=2)
+    assert len(world.settings["A"].volumes) == 2
+    world.run_for(3 * SECOND)
+    world.host("A").stubbornness.service_ns = 58 * SECOND
+    if is_ordered:
+        switch_over(world)
+        world.run_for(SECOND)
+        world.stop_agent("B")
+        world.run_for(5 * SECOND)
+    world.host("A").files.fail(world.images("A")[0], EIO)
+    if not is_ordered:
+        assert world.run_until(lambda: role(world, "A") is Role.DEMOTING, MINUTE)
+        world.stop_agent("B")
+    world.run_until(lambda: bool(world.workload.lost(world.host("B"))), 50 * SECOND)
+    is_lost = bool(world.workload.lost(world.host("B")))
+    lose(world, "A")
+    world.run_for(2 * SECOND)
+    world.start_agent("B")
+    world.run_for(2 * MINUTE)
+
+    assert not (is_lost and serving(world))
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_a_peer_that_has_booted_anew_has_nobodys_copy_in_its_mirror(arbiter: ArbiterKind) -> None:
+    """It cannot see its storage; the standby that is stopped closes in order, and can serve after a reboot."""
+    world = slow(arbiter, QUICK)
+    world.fence.span_ns = SECOND
+    world.power_off("A")
+    world.power_on("A")
+    strike(world, Fault(kind=FaultKind.BLIND, node="A", span_ns=3600 * SECOND))
+    world.run_for(4 * SECOND)
+    world.stop_agent("B")
+    world.run_for(90 * SECOND)
+    lose(world, "A")
+    world.power_off("B")
+    world.run_for(2 * SECOND)
+    world.power_on("B")
+    world.run_for(MINUTE)
+    agent = world.host("B").agent
+    assert agent is not None
+    agent.order(OrderKind.PROMOTE, peer_is_off=True)
+
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_who_stops_while_the_peer_promotes_calls_its_copy_old(arbiter: ArbiterKind) -> None:
+    """The peer has it in its mirror, and its services write before it calls itself primary."""
+    world = running(arbiter=arbiter, gate_timeout_s=2)
+    world.run_for(3 * SECOND)
+    host = world.host("B")
+    host.stubbornness.service_ns = 10 * SECOND
+    world.restarts = False
+    switch_over(world)
+    assert world.run_until(lambda: role(world, "B") is Role.PROMOTING, MINUTE)
+    assert world.run_until(
+        lambda: (
+            host.kernel is not None and host.kernel.machine.mounts.at("/home/sites") is not None
+        ),
+        MINUTE,
+    )
+    world.run_for(3 * SECOND)
+    world.kill_agent("B")
+    world.run_for(2 * SECOND)
+    world.stop_agent("A")
+    world.run_for(40 * SECOND)
+    lose(world, "B")
+    world.run_for(2 * SECOND)
+    world.start_agent("A")
+    world.run_for(2 * MINUTE)
+
+    assert not serving(world) or not world.workload.lost(world.host("A"))
+
+
+def test_who_stops_in_order_while_the_peer_promotes_is_not_shot() -> None:
+    world = running(arbiter=ArbiterKind.FENCE)
+    world.fence.span_ns = SECOND
+    world.run_for(3 * SECOND)
+    world.host("B").stubbornness.service_ns = 20 * SECOND
+    switch_over(world)
+    assert world.run_until(lambda: role(world, "B") is Role.PROMOTING, MINUTE)
+    world.run_for(3 * SECOND)
+    world.stop_agent("A")
+    world.run_for(MINUTE)
+
+    assert world.fence.shots == []
+    assert serving(world) == ["B"]
+
+
+@pytest.mark.parametrize("arbiter", BY_SILENCE)
+def test_an_export_that_was_left_behind_is_not_served_in_silence(arbiter: ArbiterKind) -> None:
+    """The dead agent's next life may have let this copy go, and nobody was there to hear it."""
+    world = slow(arbiter, QUICK)
+    world.restarts = False
+    world.run_for(5 * SECOND)
+    world.kill_agent("A")
+    world.run_for(2 * SECOND)
+    world.stop_agent("B")
+    world.run_for(40 * SECOND)
+    host = world.host("A")
+    world.starter(host, host.life)()
+    world.run_for(5 * SECOND)
+    world.cut(REPLICATION)
+    world.run_for(20 * SECOND)
+    world.heal()
+    world.run_for(5 * SECOND)
+    lose(world, "A")
+    world.run_for(2 * SECOND)
+    assert world.workload.lost(world.host("B"))
+    world.start_agent("B")
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == []
