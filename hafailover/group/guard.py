@@ -110,8 +110,9 @@ def update(turn: Turn) -> None:
 
 def disarm(turn: Turn) -> None:
     """Nothing of the group is up here any more, nor of an earlier life of the agent, which may have armed it."""
-    guard = turn.state.guard
-    if guard.watch is not Watch.OFF or (turn.settings.watchdog.span and not guard.is_known):
+    guard, settings = turn.state.guard, turn.settings
+    may_inherit = settings.arbiter is ArbiterKind.ETCD and settings.watchdog.span > 0
+    if guard.watch is not Watch.OFF or (may_inherit and not guard.is_known):
         turn.set(guard=Guard(is_known=True))
         turn.do(DisarmWatchdog())
 

@@ -16,8 +16,9 @@ from hafailover.sim.network import LAN, REPLICATION
 from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import mend, strike
+from hafailover.sim.watchdog import Patting
 from hafailover.sim.world import World
-from hafailover.units import SECOND, later
+from hafailover.units import SECOND, later, milliseconds
 from tests.sim.worlds import MINUTE, copies, role, running, serving
 
 ALL = list(ArbiterKind)
@@ -555,3 +556,19 @@ def test_an_export_that_was_left_behind_is_not_served_in_silence(arbiter: Arbite
     world.run_for(2 * MINUTE)
 
     assert serving(world) == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_only_a_grant_has_a_watchdog_to_be_disarmed(
+    arbiter: ArbiterKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the configuration says of its span: without etcd there is nobody to whom that could be said."""
+    disarmed: list[str] = []
+    monkeypatch.setattr(Patting, "disarm", lambda self: disarmed.append(self.agent.host.name))
+    world = found(1, arbiter=arbiter)
+    for node, settings in world.settings.items():
+        world.settings[node] = replace(settings, watchdog=WatchdogSettings(span=milliseconds(4000)))
+        world.power_on(node)
+    assert settle(world, MINUTE)
+
+    assert bool(disarmed) == (arbiter is ArbiterKind.ETCD)
