@@ -82,7 +82,8 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     state = turn.state
     if addresses.are_missing(turn):
         name, interface = turn.settings.node, turn.settings.interface
-        text = f"{name} serves, but a virtual address cannot be put up on {interface}: nobody reaches it there"
+        text = f"{name} serves, but a virtual address cannot be put up on {interface}, and nobody reaches it there: "
+        text += f"'ifconfig {interface}' and the agent's log say why"
         yield AlertKind.ADDRESS_MISSING, Severity.CRITICAL, text
     if not turn.settings.has_storage:
         return

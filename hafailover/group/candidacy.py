@@ -61,8 +61,10 @@ def beside_peer(turn: Turn, report: GroupReport) -> str:
         return f"{turn.settings.peer} is {report.role.value}"
     token = report.token
     if token is not None and token.successor == turn.settings.node:
+        if token.epoch > turn.state.token_spent:
+            return ""
         # One that was taken before was for that one time.
-        return "" if token.epoch > turn.state.token_spent else f"{turn.settings.peer} takes it back"
+        return f"{turn.settings.peer} takes the group back, since this node could not serve it"
     if turn.state.token_given is not None:
         return f"the group was released to {turn.settings.peer}"
     verdict = group_verdict(turn, report)

@@ -41,8 +41,8 @@ def advance(turn: Turn, report: GroupReport | None) -> bool:
 
 def gives_up(turn: Turn, why: str) -> bool:
     """Leave an export as it is, as an agent that is killed would, if it cannot be ended in order for too long."""
-    since = turn.state.stopping_since
-    if since is None or turn.now - since <= turn.settings.timers.demote_deadline:
+    since, limit = turn.state.stopping_since, turn.settings.timers.demote_deadline
+    if since is None or turn.now - since <= limit:
         return False
     # The next life must not take over in silence what the peer may have gone on with.
     turn.change_records(
@@ -52,6 +52,9 @@ def gives_up(turn: Turn, why: str) -> bool:
             else record
         )
     )
+    is_recorded = turn.state.is_durable or bool(turn.state.write_problem)
+    if not is_recorded and turn.now - since <= 2 * limit:
+        return True
     turn.note(f"the agent stops and leaves what it finds as it is: {why}")
     turn.become(Role.STOPPED, "the agent is stopping")
     return True

@@ -79,9 +79,9 @@ def _give_up(
     )
     turn.do(RaiseAlert(kind=AlertKind.LOCAL_COPY_LOST, severity=Severity.CRITICAL, text=reason))
     if peer_has_all and rejoin.is_in_sync(turn):
-        lost = {view.settings.name for view in views if problem(view)} or {
-            v.settings.name for v in views
-        }
+        # Of a volume whose mirror still has both copies nothing is said; if none is seen to be lost, all may be.
+        seen = {view.settings.name: problem(view) for view in views}
+        lost = {name for name, what in seen.items() if what} or set(seen)
         turn.change_records(lambda name, record: changes.outrun(record) if name in lost else record)
         demotion.begin(
             turn,
