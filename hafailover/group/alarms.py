@@ -140,6 +140,9 @@ def _service_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     failing = services.failing(turn)
     if failing:
         yield AlertKind.SERVICE_FAILING, Severity.CRITICAL, failing
+    elif state.role is Role.DEMOTING and services.unstopped(turn):
+        text = f"{services.unstopped(turn)}; what it holds open is taken from it"
+        yield AlertKind.SERVICE_FAILING, Severity.WARNING, text
     stalled = [turn.now - at for _, at in state.canaries if turn.now - at > _STALLED]
     if stalled and state.role is Role.PRIMARY and state.dropping is None:
         error = f" ({state.canary_problem})" if state.canary_problem else ""

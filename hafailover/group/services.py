@@ -90,6 +90,14 @@ def failing(turn: Turn) -> str:
     return ""
 
 
+def unstopped(turn: Turn) -> str:
+    """Say which service's stop command failed last; empty if none did."""
+    for service in turn.state.services:
+        if service.problem and not service.is_running:
+            return f"service {service.name} did not stop: {service.problem}"
+    return ""
+
+
 def assume_running(turn: Turn) -> None:
     """Take over services of an earlier life of the agent; their checks will tell."""
     turn.set(

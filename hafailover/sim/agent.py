@@ -281,7 +281,7 @@ class Agent:
             case ask.ServiceVerb.START:
                 return self.host.stubbornness.has_no_start
             case ask.ServiceVerb.STOP:
-                return False
+                return self.host.stubbornness.has_no_stop
 
     def _later(self, span_ns: int, act: Callable[[], None]) -> None:
         """Do something on this host in a while; on a frozen one not before it goes on."""

@@ -46,6 +46,7 @@ class Stubbornness:
     Attributes:
         service_ns: How long its services take for a command; None: as long as everywhere.
         has_no_start: Whether the start of its services fails.
+        has_no_stop: Whether the end of its services fails: they go on.
         keeps_addresses: Whether its virtual addresses cannot be taken away.
         gets_no_addresses: Whether its virtual addresses cannot be put up.
         keeps_users: Whether the users of its volumes live on, whatever is done.
@@ -54,6 +55,7 @@ class Stubbornness:
 
     service_ns: int | None = None
     has_no_start: bool = False
+    has_no_stop: bool = False
     keeps_addresses: bool = False
     gets_no_addresses: bool = False
     keeps_users: bool = False
@@ -64,8 +66,8 @@ class Stubbornness:
         if self.keeps_addresses:
             self.ended_at = now
         self.service_ns = None
-        self.has_no_start = self.keeps_addresses = self.gets_no_addresses = False
-        self.keeps_users = False
+        self.has_no_start = self.has_no_stop = self.keeps_users = False
+        self.keeps_addresses = self.gets_no_addresses = False
 
 
 def draw(dice: Random, arbiter: ArbiterKind) -> tuple[Fault, ...]:
@@ -82,7 +84,8 @@ def spoil(host: Host, fault: Fault) -> None:
     stubbornness, is_other = host.stubbornness, bool(fault.choice % 2)
     match fault.kind:
         case FaultKind.SERVICES if is_other:
-            stubbornness.has_no_start = True
+            stubbornness.has_no_start = fault.choice % 4 == 1
+            stubbornness.has_no_stop = fault.choice % 4 == 3
         case FaultKind.SERVICES:
             stubbornness.service_ns = min(fault.span_ns, _SERVICE_NS_MAX)
         case FaultKind.ADDRESSES if is_other:

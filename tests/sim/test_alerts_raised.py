@@ -243,6 +243,21 @@ def test_an_alert_is_raised_when_it_happens(kind: AlertKind) -> None:
     assert kind in {raised for _, raised in WORLDS[kind]().raised}
 
 
+def test_a_service_that_does_not_stop_is_told() -> None:
+    """It is not waited for: what it holds open is taken from it, and the group goes where it was sent."""
+    world = running()
+    world.run_for(3 * SECOND)
+    heard = Heard(world)
+    world.host("A").stubbornness.has_no_stop = True
+    switch_over(world)
+    assert world.run_until(lambda: serving(world) == ["B"], MINUTE)
+
+    assert heard.raised["A", AlertKind.SERVICE_FAILING] == (
+        "service writer did not stop: exit status 1; what it holds open is taken from it"
+    )
+    assert ("A", AlertKind.SERVICE_FAILING) in heard.resolved
+
+
 def test_a_missing_watchdog_is_told() -> None:
     assert ("B", AlertKind.NOT_STRICT) in _a_watchdog_is_missing().raised
 
