@@ -27,7 +27,7 @@ Rule = Callable[[Checked], Iterator[Problem]]
 def cross_check(root: Checked) -> list[Problem]:
     """Return everything that is wrong or surprising about the file as a whole."""
     problems: list[Problem] = []
-    for rule in (_nodes, _networks, _vrids, _volumes_between, _arbiter, _services, _arithmetic):
+    for rule in _RULES:
         _collect(problems, rule(root))
     for group in _groups(root).values():
         for group_rule in GROUP_RULES:
@@ -192,3 +192,34 @@ def _arithmetic(root: Checked) -> Iterator[Problem]:
         name, _, key = clash.key.partition(".")
         section = root.section(name)
         yield _problem(section.place(key), clash.key, clash.text)
+
+
+def _preferences(root: Checked) -> Iterator[Problem]:
+    """With a fence device two primaries on two hosts are two that shoot at once."""
+    arbiter = root.maybe("arbiter", Checked)
+    if arbiter is None or arbiter.take("kind", str) != "fence":
+        return
+    first: dict[str, str] = {}
+    for name, group in _groups(root).items():
+        if not group.values.get("volumes"):
+            continue
+        preferred = max(
+            root.sections("nodes"), key=lambda node: group.at_node("priority", node, int)
+        )
+        first.setdefault(preferred, name)
+        other = next((node for node in first if node != preferred), None)
+        if other is not None and first[preferred] == name:
+            text = (
+                f"{preferred} is preferred here, and {other} for {first[other]}: nodes that are cut from each other "
+                "while each serves a group shoot each other, and nobody is left to switch one on; prefer the same one "
+                "everywhere"
+            )
+            yield _problem(
+                group.place("priority"), f"{group.path}.priority", text, Severity.WARNING
+            )
+
+
+_RULES: Final = (
+    *(_nodes, _networks, _vrids, _volumes_between),
+    *(_arbiter, _services, _arithmetic, _preferences),
+)

@@ -17,6 +17,8 @@ _BOOTING = 15 * SECOND
 _OFFER_FAILURES = 3
 _STALLED = 10 * SECOND
 _HOUR = 3600 * SECOND
+_LONG = 120 * SECOND
+"""Whatever a standby waits for beside a silent peer is over by then, or it takes an operator."""
 
 
 def update(turn: Turn) -> None:
@@ -126,13 +128,19 @@ def _causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
             Severity.WARNING,
             f"the image cannot be offered: {state.offer_problem}",
         )
-    if flapping.is_exhausted(turn):
-        yield AlertKind.FLAPPING, Severity.CRITICAL, flapping.sentence(turn)
+    yield from _flapping_causes(turn)
     if state.role is Role.PRIMARY:
         yield from _rebuild_causes(turn)
     yield from _arbiter_causes(turn)
     yield from _peer_causes(turn)
     yield from _operator_causes(turn)
+
+
+def _flapping_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
+    if flapping.is_exhausted(turn):
+        yield AlertKind.FLAPPING, Severity.CRITICAL, flapping.sentence(turn)
+    elif flapping.is_failback_given_up(turn):
+        yield AlertKind.FLAPPING, Severity.WARNING, flapping.failback_sentence(turn)
 
 
 def _service_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
@@ -234,6 +242,12 @@ def _is_alone(turn: Turn) -> bool:
     return turn.now - (started if since is None else since) > turn.settings.takeover_silence
 
 
+def _is_alone_for_long(turn: Turn) -> bool:
+    since = contact.silent_since(turn.state)
+    since = max(turn.state.role_since, turn.state.started_at if since is None else since)
+    return turn.peer_report is None and turn.now - since > _LONG
+
+
 def _is_awaited(turn: Turn) -> bool:
     """Whether the peer's agent said that it is being restarted, a moment ago."""
     by = turn.state.peer.returns_by
@@ -243,7 +257,7 @@ def _is_awaited(turn: Turn) -> bool:
 def _unrecorded(turn: Turn) -> str:
     """Say which node stands where it started, since its records cannot be written; empty if none does."""
     if turn.state.role is Role.STARTING:
-        return turn.state.refusal if turn.state.write_problem else ""
+        return turn.state.refusal
     report = turn.peer_report
     if turn.state.role is Role.STANDBY and report is not None and report.role is Role.STARTING:
         return f"{turn.settings.peer}: {report.refusal}" if report.refusal else ""
@@ -261,12 +275,14 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, f"nobody serves: {stuck}"
     if state.role is not Role.STANDBY or stuck:
         return
-    asks = ("operator", "hafailover promote", "clear-hold")
+    asks = ("operator", "without an order", "hafailover promote", "clear-hold")
     if not served and report is not None and report.digest != turn.settings.digest:
         text = f"nobody serves: the configuration of {turn.settings.peer} differs from this node's"
         yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, text
     elif not served and (
         any(word in state.candidacy_refusal for word in asks)
+        or (state.pause is not None and (report is not None or _is_alone(turn)))
+        or (state.candidacy_refusal and _is_alone_for_long(turn))
         or (
             state.candidacy_refusal.startswith("the copy of")
             and (report.refusal if report is not None else _is_alone(turn))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hafailover.group import addresses, checking, drilling, fencing, promises, promotion
+from hafailover.group import addresses, checking, drilling, fencing, promises, promotion, stalling
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.events import (
     CanaryWritten,
@@ -244,7 +244,7 @@ def watched(turn: Turn, event: CanaryWritten | ImageSynced) -> None:
                 latest = put(turn.state.canaries, volume, max(known, written))
                 turn.set(canaries=latest, canary_problem="")
                 dropping = turn.state.dropping
-                if dropping is None or written < dropping.since:
+                if dropping is None or written < dropping.since or stalling.still_takes_part(turn):
                     # It passed behind everything that was under way when it began.
                     began = later(written, -took_ns)
                     turn.set(progress=put(turn.state.progress, volume, began))

@@ -5,24 +5,28 @@ from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
-from hafailover.lineage.compare import USABLE, Verdict
+from hafailover.lineage.compare import BEHIND, USABLE, Verdict
 from hafailover.units import SECOND
 
 _PROBE_AGE_MAX = 2 * SECOND
 
 
-def refusal(turn: Turn) -> str:
-    """Return why this node is no candidate, whoever the peer is; empty if nothing of its own speaks against it."""
-    return _standing_refusal(turn) or _copy_refusal(turn) or arbiters.own_refusal(turn)
+def refusal(turn: Turn, *, has_token: bool = False) -> str:
+    """Return why this node is no candidate, whoever the peer is; empty if nothing of its own speaks against it.
+
+    ``has_token``: the group was handed to this node. A change of role that has begun is not stopped half way.
+    """
+    standing = _standing_refusal(turn, has_token=has_token)
+    return standing or _copy_refusal(turn) or arbiters.own_refusal(turn)
 
 
-def _standing_refusal(turn: Turn) -> str:
+def _standing_refusal(turn: Turn, *, has_token: bool) -> str:
     state = turn.state
     if state.role is not Role.STANDBY:
         return f"this node is {state.role.value}"
     if state.is_stopping or state.restarting_since is not None:
         return "the agent is stopping"
-    if state.pause is not None:
+    if state.pause is not None and not has_token:
         return "role changes are paused" + (f": {state.pause.reason}" if state.pause.reason else "")
     if state.hold_until is not None and turn.now < state.hold_until:
         left = (state.hold_until - turn.now + SECOND - 1) // SECOND
@@ -101,7 +105,7 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
     state = turn.state
     if state.role is not Role.STANDBY or not report.intent or state.token_given is not None:
         return False
-    if not state.is_durable:
+    if not state.is_durable and not _is_behind_unrecorded(turn):
         return False  # The peer judges by what is on disk here; it must be what this node holds for true.
     verdict = group_verdict(turn, report)
     if verdict is Verdict.THEIRS:
@@ -109,6 +113,12 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
     if verdict not in (Verdict.EITHER, Verdict.IDENTICAL):
         return False
     return not (turn.settings.is_preferred and state.intent)
+
+
+def _is_behind_unrecorded(turn: Turn) -> bool:
+    """Whether this node's copy is behind, and the records cannot be brought to say so: it stands in nobody's way."""
+    records = turn.state.records
+    return bool(turn.state.write_problem) and all(each.copy in BEHIND for _, each in records)
 
 
 def beside_silence(turn: Turn) -> str:

@@ -4,7 +4,7 @@ from hafailover.group.report import CopyReport, GroupReport, Role
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.lineage.compare import USABLE, Side, Verdict, compare
-from hafailover.lineage.record import LineageRecord
+from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.units import Instant
 
 REPLICATION = "replication"
@@ -13,6 +13,7 @@ REPLICATION = "replication"
 _SERVING = (Role.PRIMARY,)
 _ACTING = (Role.PROMOTING, Role.PRIMARY, Role.DEMOTING)
 
+_EQUAL = (CopyState.IN_SYNC, CopyState.TOUCHED)
 _RANKED = (Verdict.EITHER, Verdict.MINE, Verdict.THEIRS)
 
 _WEIGHT = {
@@ -32,8 +33,21 @@ def group_verdict(turn: Turn, report: GroupReport) -> Verdict:
     if len(verdicts) == 1:
         return verdicts[0]
     if Verdict.MINE in verdicts and Verdict.THEIRS in verdicts:
+        # Two whole copies of one lineage are no contradiction, whichever of them was closed better.
+        found = volume_verdicts(turn, report)
+        verdicts = [Verdict.EITHER if _is_tie(turn, report, name) else each for name, each in found]
+    if Verdict.MINE in verdicts and Verdict.THEIRS in verdicts:
         return Verdict.DIVERGED
     return max(verdicts, key=_WEIGHT.__getitem__, default=Verdict.UNKNOWN)
+
+
+def _is_tie(turn: Turn, report: GroupReport, volume: str) -> bool:
+    """Whether both copies of a volume hold every acknowledged write, and nobody has written to either alone."""
+    theirs = dict(report.copies).get(volume)
+    if theirs is None or turn.state.role in _SERVING or report.role in _SERVING:
+        return False
+    mine = dict(turn.state.durable)[volume]
+    return mine.lineage == theirs.record.lineage and {mine.copy, theirs.record.copy} <= set(_EQUAL)
 
 
 def volume_verdicts(turn: Turn, report: GroupReport) -> tuple[tuple[str, Verdict], ...]:

@@ -205,6 +205,8 @@ def _seen(turn: Turn, grant: Grant, standing: Standing, asked_at: Instant) -> Gr
     grant = replace(
         grant,
         standing=standing,
+        # Every change in doubt is bound to the texts as they were known until now; no text ever comes back.
+        is_in_doubt=grant.is_in_doubt and standing == grant.standing,
         seen_at=asked_at,
         record=record,
         holder=holder,

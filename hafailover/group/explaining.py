@@ -11,6 +11,7 @@ from hafailover.group import (
     candidacy,
     conditions,
     contact,
+    flapping,
     handover,
     isolation,
     own_copy,
@@ -339,10 +340,11 @@ def _handing_over(turn: Turn) -> Iterator[Condition]:
     )
     failback = turn.settings.failback
     if failback.mode is Automatism.AUTO and not turn.settings.is_preferred:
-        since = turn.state.in_sync_since
-        left = 0 if since is None else max(0, failback.hold - (turn.now - since))
+        since, hold = turn.state.in_sync_since, flapping.failback_hold(turn)
+        left = 0 if since is None else max(0, hold - (turn.now - since))
+        lost = flapping.failback_sentence(turn) if flapping.is_failback_given_up(turn) else ""
         yield Condition(
-            what=f"for the failback to {peer}: in sync for {failback.hold // SECOND} s",
-            is_met=since is not None and not left,
-            seen="not in sync" if since is None else f"{left // SECOND} s left",
+            what=f"for the failback to {peer}: in sync for {hold // SECOND} s",
+            is_met=since is not None and not left and not lost,
+            seen=lost or ("not in sync" if since is None else f"{left // SECOND} s left"),
         )

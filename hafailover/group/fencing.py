@@ -222,11 +222,18 @@ def beside_silence(turn: Turn) -> str:
     if state.fence.is_off:
         return ""
     has_spoken = state.contact or any(each.spoken_boot == state.boot for _, each in state.durable)
-    is_sole = all(each.copy is CopyState.SOLE for _, each in state.durable)
+    # A claim that nobody allowed, since the kernel let the peer's copy go by itself, is no proof that it did not serve.
+    is_sole = all(each.copy is CopyState.SOLE and not each.doubt for _, each in state.durable)
     if not has_spoken and not is_sole:
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "
             "whose data counts"
+        )
+    if not is_sole and _was_sole(state.peer.report):
+        # It would shoot this node in turn as soon as it has booted, whatever was served meanwhile.
+        return (
+            f"the record of {peer} said at last that its copy alone counts: only contact or 'hafailover promote' can "
+            "tell whose does"
         )
     returns_by = state.peer.returns_by
     if returns_by is not None and turn.now < returns_by:
@@ -245,6 +252,15 @@ def beside_silence(turn: Turn) -> str:
             f"{peer} could not be proved off ({state.fence.problem}); the next try is in {left} s"
         )
     return ""
+
+
+def _was_sole(report: GroupReport | None) -> bool:
+    """Whether the peer's last report called its copies the only ones that count: with that it may shoot at any time."""
+    return (
+        report is not None
+        and bool(report.copies)
+        and all(copy.record.copy is CopyState.SOLE for _, copy in report.copies)
+    )
 
 
 def _turns_to_wait(turn: Turn) -> int:

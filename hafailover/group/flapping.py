@@ -55,7 +55,39 @@ def refusal(turn: Turn) -> str:
 
 
 def failback_hold(turn: Turn) -> int:
-    """Return how long both copies have to be in sync before a failback: twice as long with each failover of late."""
+    """Return how long both copies have to be in sync before a failback: twice as long with each failover of late.
+
+    And with each failback that did not last, however long ago: the hold may be longer than the window.
+    """
     timers, hold = turn.settings.timers, turn.settings.failback.hold
-    doublings = max(0, len(recent(turn)) - 1)
+    doublings = max(0, len(recent(turn)) - 1, turn.state.failbacks_lost)
     return min(hold << doublings, max(hold, timers.hold_down_limit))
+
+
+def note_failback(turn: Turn) -> None:
+    """Remember that this node has just handed the group back by itself."""
+    turn.set(failed_back_at=turn.now)
+
+
+def note_return(turn: Turn) -> None:
+    """The group is served here: did the failback that went before last?"""
+    at = turn.state.failed_back_at
+    if at is None:
+        return
+    has_lasted = turn.now - at >= turn.settings.timers.failover_window
+    lost = 0 if has_lasted else turn.state.failbacks_lost + 1
+    turn.set(failed_back_at=None, failbacks_lost=lost)
+
+
+def is_failback_given_up(turn: Turn) -> bool:
+    """Whether so many failbacks in a row did not last that the next one is for a human to order."""
+    return turn.state.failbacks_lost >= turn.settings.timers.failovers
+
+
+def failback_sentence(turn: Turn) -> str:
+    """Say that a human is asked for the failback; the group is served meanwhile."""
+    count, peer = turn.state.failbacks_lost, turn.settings.peer
+    return (
+        f"{count} failbacks to {peer} in a row did not last: find the cause there, then 'hafailover clear-hold "
+        f"{turn.settings.name}' on {turn.settings.node}, or a switchover"
+    )

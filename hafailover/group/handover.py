@@ -61,6 +61,8 @@ def advance(turn: Turn) -> bool:
         return False
     if is_failure:
         flapping.note(turn)
+    else:
+        flapping.note_failback(turn)
     # Resigning for a failing service counts as a failure of this node: its hold-down keeps the peer from handing back.
     begin(turn, reason, is_failure=reason == services.failing(turn))
     return True
@@ -102,6 +104,8 @@ def _failback_reason(turn: Turn) -> str:
     settings = turn.settings
     since = turn.state.in_sync_since
     if settings.failback.mode is not Automatism.AUTO or settings.is_preferred or since is None:
+        return ""
+    if flapping.is_failback_given_up(turn):
         return ""
     if turn.now - since < flapping.failback_hold(turn) or not _is_in_window(turn):
         return ""

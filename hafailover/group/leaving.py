@@ -25,12 +25,14 @@ def advance(turn: Turn, report: GroupReport | None) -> bool:
         return gives_up(
             turn, f"{turn.settings.peer} may be writing to this node's copy, and cannot be asked"
         )
-    if report is not None and report.role in _MAY_HOLD and not _is_peer_behind(report):
-        # What it still writes will be on its own copy alone.
+    if report is not None and report.role in _MAY_HOLD:
+        # What it still writes will be on its own copy alone; but of a volume whose mirror goes on with this node's
+        # copy alone, this is the newest.
+        behind = {name for name, copy in report.copies if copy.record.copy not in USABLE}
         turn.change_records(
-            lambda _, record: (
+            lambda name, record: (
                 changes.outrun(record)
-                if changes.is_exported(record) and record.copy in USABLE
+                if changes.is_exported(record) and record.copy in USABLE and name not in behind
                 else record
             )
         )
@@ -79,11 +81,6 @@ def _is_held(turn: Turn, report: GroupReport | None) -> bool:
         return False
     told = first(report.wishes, turn.settings.volumes[0].name) is PeerWish.RECORD_STALE
     return not told and turn.now - since < turn.settings.timers.demote_deadline
-
-
-def _is_peer_behind(report: GroupReport) -> bool:
-    """Whether the peer calls its own copies behind: its mirror goes on with this node's alone, which are the newest."""
-    return bool(report.copies) and all(copy.record.copy not in USABLE for _, copy in report.copies)
 
 
 def _is_unanswered(turn: Turn, report: GroupReport | None) -> bool:

@@ -202,6 +202,7 @@ def _advance_role(turn: Turn) -> None:
                 starting.advance(turn)
             case Role.STANDBY:
                 # A start that outlived its promotion may have come to its end.
+                services.stop_late_starts(turn)
                 services.stop_all(turn)
                 standby.advance(turn)
             case Role.PROMOTING:

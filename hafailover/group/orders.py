@@ -57,6 +57,7 @@ def obey(turn: Turn, order: OperatorAsked) -> None:  # noqa: C901 - one flat tab
                 hold_until=None,
                 failures=0,
                 failovers=(),
+                failbacks_lost=0,
                 pairing=replace(turn.state.pairing, failures=0, retry_at=None),
             )
             _accept(turn, order, "the hold-down is over")
@@ -88,6 +89,7 @@ def _switch_over(turn: Turn, order: OperatorAsked) -> None:
         _refuse(turn, order, f"no switchover: {obstacle}")
         return
     _accept(turn, order, f"handing over to {turn.settings.peer}")
+    turn.set(failed_back_at=None, failbacks_lost=0)
     handover.begin(
         turn, "an operator asked for a switchover" + (f": {order.reason}" if order.reason else "")
     )
@@ -176,6 +178,8 @@ def _peer_doubt(turn: Turn, report: GroupReport, order: OperatorAsked) -> str:
     peer = turn.settings.peer
     if turn.state.pause is not None:
         return "role changes are paused; 'hafailover resume' first"
+    if turn.state.token_given is not None:
+        return f"the group was just released to {peer}, which has the first right to it. Look at the status again"
     if turn.state.consent:
         return f"this node has just agreed that {peer} serves. Look at the status again"
     verdict = group_verdict(turn, report)

@@ -47,7 +47,9 @@ def drop(turn: Turn, reason: str) -> None:
         lineage=turn.mint(),
         is_failed_rebuild=turn.state.in_sync_since is None,
     )
-    turn.set(dropping=dropping, in_sync_since=None)
+    # An operator's word was for the copy that is lost now; one that comes meanwhile is for its return.
+    pairing = replace(turn.state.pairing, is_ordered=False)
+    turn.set(dropping=dropping, in_sync_since=None, pairing=pairing)
     if reason.startswith(UNANNOUNCED):
         note_dropped(turn, reason)
     _permitted(turn)
@@ -65,13 +67,14 @@ def note_dropped(turn: Turn, reason: str) -> None:
 def leave_behind(turn: Turn, reason: str) -> None:
     """Let a copy go that was never in the mirror: nothing is claimed, and nobody asked."""
     turn.set(
+        pairing=replace(turn.state.pairing, is_ordered=False),
         dropping=Dropping(
             since=turn.now,
             reason=reason,
             is_granted=True,
             is_claimed=True,
             is_failed_rebuild=True,
-        )
+        ),
     )
 
 
@@ -180,7 +183,11 @@ def _end(turn: Turn, views: tuple[VolumeView, ...], dropping: Dropping) -> None:
         dropping=None,
         loss_at=None,
         spent_sessions=spent,
-        pairing=Pairing(retry_at=later(turn.now, wait), failures=failures),
+        pairing=Pairing(
+            retry_at=later(turn.now, wait),
+            failures=failures,
+            is_ordered=turn.state.pairing.is_ordered,
+        ),
     )
     settle(turn)
     record_counters(turn, views)

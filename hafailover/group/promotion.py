@@ -89,6 +89,7 @@ def begin(
         consent=0,
         token_spent=max(turn.state.token_spent, token.epoch if token else 0),
         pairing=Pairing(),
+        stop_again_at=None,
     )
     services.forget_failures(turn)
     routers.lead(turn)
@@ -193,8 +194,10 @@ def _must_give_way(turn: Turn) -> bool:
     if report.role is Role.PRIMARY:
         demotion.begin(turn, f"{peer} serves; this promotion is undone")
         return True
-    is_second = report.role is Role.PROMOTING and not turn.settings.is_preferred
-    if not is_second or turn.settings.arbiter is ArbiterKind.ETCD:
+    is_void = turn.state.grant.is_void
+    # An operator's word alone stands behind neither of two, and etcd may have granted to the other one.
+    is_second = report.role is Role.PROMOTING and (is_void or not turn.settings.is_preferred)
+    if not is_second or (turn.settings.arbiter is ArbiterKind.ETCD and not is_void):
         return False  # Etcd grants to one of the two.
     demotion.begin(turn, f"{peer} is being promoted as well, and goes first; this is undone")
     return True
@@ -307,6 +310,7 @@ def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     )
     if _attempt(turn).is_failover:
         flapping.note(turn)
+    flapping.note_return(turn)
     turn.set(attempt=None, failures=0, hold_until=None)
     turn.become(Role.PRIMARY, reason)
     addresses.bring_up(turn)

@@ -115,6 +115,8 @@ def wants_peer(turn: Turn, report: GroupReport) -> bool:
 def wish(turn: Turn) -> PeerWish:
     """Return what this node wants of the peer's copies now."""
     state = turn.state
+    if _waits_for_its_word(turn):
+        return PeerWish.RECORD_STALE
     if (
         state.role is Role.PROMOTING
         and state.attempt is not None
@@ -133,7 +135,10 @@ def wish(turn: Turn) -> PeerWish:
     if state.role is not Role.PRIMARY or report is None or not state.is_durable:
         return PeerWish.NOTHING
     if state.dropping is not None:
-        return PeerWish.RECORD_STALE
+        # Until etcd has agreed its copy counts, and is needed: who stops waits for this word.
+        is_decided = state.dropping.is_granted or state.dropping.is_claimed
+        is_awaited = turn.settings.arbiter is ArbiterKind.ETCD and not is_decided
+        return PeerWish.NOTHING if is_awaited else PeerWish.RECORD_STALE
     if is_in_sync(turn):
         return PeerWish.NOTHING
     views = turn.views()
@@ -144,6 +149,19 @@ def wish(turn: Turn) -> PeerWish:
     if _is_behind(turn, report):
         return PeerWish.RECORD_STALE
     return PeerWish.REBUILD if wants_peer(turn, report) else PeerWish.NOTHING
+
+
+def _waits_for_its_word(turn: Turn) -> bool:
+    """Whether a copy is being let go that a fence device's shot is needed for, unless the peer gives its word.
+
+    Not if this node's own copy may be the one that is lost: then the peer's is the newest.
+    """
+    dropping, demotion = turn.state.dropping, turn.state.demotion
+    if turn.settings.arbiter is not ArbiterKind.FENCE or dropping is None or dropping.is_granted:
+        return False
+    if not turn.state.is_durable:
+        return False
+    return demotion is None or not (demotion.is_local_lost or demotion.is_own_doubted)
 
 
 def _are_complete(turn: Turn, views: tuple[VolumeView, ...]) -> bool:

@@ -19,7 +19,12 @@ from hafailover.lineage.compare import USABLE, Verdict
 from hafailover.lineage.record import CopyState, ImageBinding, OperatorChoice
 from hafailover.storage.facts import ImageFacts, TailKind
 from hafailover.storage.view import VolumeView
+from hafailover.units import SECOND, later
 
+_TRIES_MAX = 3
+_RETRY = 5 * SECOND
+_GIVEN_UP = "an operator gave this node's copy up"
+"""How the refusal of a node begins that is about to give its copy up (candidacy.py)."""
 _OPEN = (Verdict.DIVERGED, Verdict.UNKNOWN, Verdict.NEITHER)
 
 
@@ -61,6 +66,8 @@ def _problem(turn: Turn, order: OperatorAsked, report: GroupReport | None) -> st
         return f"{turn.settings.node} is {state.role.value}; wait until that is over"
     if is_acting(report) and (state.role is Role.PRIMARY or report.role is not Role.PRIMARY):
         return f"{peer} is {report.role.value}; wait until that is over"
+    if report.refusal.startswith(_GIVEN_UP):
+        return f"{peer} was told to give its own copy up for this one; wait until that is over"
     verdict = group_verdict(turn, report)
     if verdict not in _OPEN:
         return f"there is nothing to choose: {verdict.value}"
@@ -93,6 +100,8 @@ def advance(turn: Turn, report: GroupReport) -> None:
     if pending is not None and not pending.id and turn.views() is not None:
         if any(record.is_open for _, record in turn.state.records):
             return  # It is closed first.
+        if pending.retry_at is not None and turn.now < pending.retry_at:
+            return
         asked = turn.ask("saving what only this copy holds")
         turn.set(resolving=replace(pending, id=asked.id))
         turn.do(SaveDifferences(id=asked.id, reason=pending.reason))
@@ -107,6 +116,17 @@ def saved(turn: Turn, event: DifferencesSaved) -> None:
         return
     turn.set(resolving=None)
     views, facts_are_known = turn.last_seen(), turn.state.role is Role.STANDBY
+    if event.problem and facts_are_known and pending.failures + 1 < _TRIES_MAX:
+        turn.note(f"what only this copy holds could not be saved yet: {event.problem}")
+        retry_at = later(turn.now, _RETRY)
+        turn.set(resolving=replace(pending, id=0, failures=pending.failures + 1, retry_at=retry_at))
+        return
+    report = turn.peer_report
+    if report is not None and not _is_as_seen(pending, report):
+        turn.note(
+            f"the copy is not given up: that of {pending.keep} is not the one any more that was to be kept"
+        )
+        return
     if event.problem or views is None or not facts_are_known:
         turn.note(f"the copy is not given up: {event.problem or 'this node has begun to serve'}")
         return
@@ -123,6 +143,15 @@ def saved(turn: Turn, event: DifferencesSaved) -> None:
         record = turn.state.record(name)
         changed.append((name, changes.given_up(record, choice, binding, boot=turn.state.boot)))
     turn.set_records(tuple(changed))
+
+
+def _is_as_seen(pending: Resolving, report: GroupReport) -> bool:
+    """Whether the copies that shall be kept are still those that the operator saw, and were not given up themselves."""
+    seen = dict(pending.lineages)
+    return all(
+        copy.record.lineage == seen.get(name, "") and copy.record.choice is None
+        for name, copy in report.copies
+    )
 
 
 def _keep(turn: Turn, report: GroupReport) -> None:

@@ -35,5 +35,6 @@ def leave(turn: Turn) -> None:
 def _is_settled(turn: Turn) -> bool:
     state = turn.state
     under_way = (state.work, state.urgent, state.writing, state.addressing, state.service_call)
-    is_idle = all(each is None for each in under_way) and state.dropping is None
+    # What was handed over is held against the successor's wishes until it serves, or has let that be.
+    is_idle = all(each is None for each in (*under_way, state.dropping, state.token_given))
     return state.role in _SETTLED and is_idle and state.is_durable and not fencing.is_busy(turn)

@@ -107,6 +107,21 @@ def assume_running(turn: Turn) -> None:
     )
 
 
+def expect_late_start(turn: Turn) -> None:
+    """An earlier life was killed in the middle of something: a start of its can end after this life's stop."""
+    longest = max((each.start_deadline for each in turn.settings.services), default=None)
+    if longest is not None:
+        turn.set(stop_again_at=later(turn.now, longest))
+
+
+def stop_late_starts(turn: Turn) -> None:
+    """Stop everything once more on a node that serves nothing, when such a start has had its time."""
+    at = turn.state.stop_again_at
+    if at is not None and turn.now >= at and turn.state.service_call is None:
+        turn.set(stop_again_at=None)
+        assume_running(turn)
+
+
 def finish(turn: Turn, number: int, outcome: StepOutcome) -> None:
     """Take note of how a service command ended."""
     call = turn.state.service_call

@@ -85,3 +85,20 @@ def dropped_by_kernel(turn: Turn) -> str:
                 return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
             return f"the rebuild of the peer's copy of {view.settings.name} ended before it was complete"
     return ""
+
+
+def still_takes_part(turn: Turn) -> bool:
+    """Whether a copy that is being let go takes every write all the same: its node stops, and waits for the word.
+
+    It is heard, offers its copy, and calls it in sync; and the kernel has not let it go by itself, at the last look.
+    """
+    dropping, report, views = turn.state.dropping, turn.peer_report, turn.last_seen()
+    if dropping is None or dropping.is_granted or report is None or not report.is_leaving:
+        return False
+    if not views or not report.copies:
+        return False
+    is_offered = all(
+        copy.export is not None and copy.record.copy is CopyState.IN_SYNC
+        for _, copy in report.copies
+    )
+    return is_offered and all(view.has_two_active for view in views)

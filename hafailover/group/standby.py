@@ -24,7 +24,7 @@ from hafailover.group.turn import Turn, first, put
 from hafailover.group.undertakings import Demotion
 from hafailover.group.work import Progress, pursue, settle, try_again_later
 from hafailover.lineage import changes
-from hafailover.lineage.compare import USABLE, Verdict, is_safe_with
+from hafailover.lineage.compare import BEHIND, USABLE, Verdict, is_safe_with
 from hafailover.lineage.record import CopyState
 from hafailover.storage.closing import plan_closed, plan_marked
 from hafailover.storage.exporting import plan_exported
@@ -35,6 +35,8 @@ from hafailover.units import SECOND, later
 _OFFER_RETRY = 2 * SECOND
 _OFFER_RETRY_LIMIT = 300 * SECOND
 _ASKING = (Role.PRIMARY, Role.PROMOTING)
+_YIELDED_TO = (Role.PROMOTING, Role.DEMOTING, Role.STARTING)
+"""A peer in these roles that asks for this node's word is about to go on without its copy, as a primary may."""
 _DONE = (Role.STANDBY, Role.STOPPED, Role.FENCED)
 """A peer in these roles uses no export any more. While it demotes, the mirror still needs this node's copy."""
 
@@ -74,7 +76,7 @@ def _take_over(turn: Turn) -> bool:
     """Begin to promote with a token, or when the election is won."""
     report = turn.peer_report
     token = report.token if report else None
-    if token is not None and _is_valid(turn, token) and not candidacy.refusal(turn):
+    if token is not None and _is_valid(turn, token) and not candidacy.refusal(turn, has_token=True):
         promotion.begin(
             turn, f"{turn.settings.peer} handed the group over", epoch=token.epoch, token=token
         )
@@ -136,8 +138,7 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
         return
     wishes = first(report.wishes, turn.settings.volumes[0].name)
     told = report.role is Role.PRIMARY and wishes is PeerWish.RECORD_STALE
-    if report.role is Role.PROMOTING and wishes is PeerWish.RECORD_STALE:
-        yield_copy(turn)
+    if report.role is not Role.PRIMARY and wishes is PeerWish.RECORD_STALE and yield_copy(turn):
         return
     copies = dict(report.copies)
     outrun = any(
@@ -154,22 +155,27 @@ def _judge_own_copy(turn: Turn, report: GroupReport) -> None:
         )
 
 
-def yield_copy(turn: Turn) -> None:
-    """The peer is about to serve without this copy: with a fence device this node's word for it spares a shot.
+def yield_copy(turn: Turn) -> bool:
+    """The peer is about to go on without this copy: with a fence device this node's word for it spares a shot.
 
-    It is given only to a copy that holds every acknowledged write as this one does.
+    It is given only to a copy that holds every acknowledged write as this one does. Return whether it is given.
     """
     report = turn.peer_report
-    if report is None or report.role is not Role.PROMOTING:
-        return
+    if report is None or report.role not in _YIELDED_TO:
+        return False
     if first(report.wishes, turn.settings.volumes[0].name) is not PeerWish.RECORD_STALE:
-        return
+        return False
     theirs = dict(report.copies)
-    if all(
-        volume in theirs and is_safe_with(theirs[volume].record, record)
+    is_safe = all(
+        # What is behind already is nothing to be given up.
+        volume in theirs and (is_safe_with(theirs[volume].record, record) or record.copy in BEHIND)
         for volume, record in turn.state.durable
-    ):
-        turn.change_records(lambda _, record: changes.outrun(record))
+    )
+    if is_safe:
+        turn.change_records(
+            lambda _, record: record if record.copy in BEHIND else changes.outrun(record)
+        )
+    return is_safe
 
 
 def _wish(turn: Turn, report: GroupReport | None) -> PeerWish:

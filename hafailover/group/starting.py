@@ -266,7 +266,8 @@ def _judge_mount(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         return
     if addresses.are_down(turn):
         # Who takes a group down begins with the address, and may have been unable to record that it does; who brings
-        # one up ends with it, and may not have come to start the services.
+        # one up ends with it, and may not have come to start the services, or be starting them.
+        services.expect_late_start(turn)
         demotion.begin(turn, "a mount was found without the address: it may be about to go away")
         return
     if is_ours:

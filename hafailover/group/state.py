@@ -74,6 +74,9 @@ class Resolving:
     lineages: tuple[tuple[str, str], ...]
     """(volume, lineage of the copy that is kept), as the operator saw it."""
     id: int = 0
+    failures: int = 0
+    """Tries that failed: the peer's agent may just have been restarted."""
+    retry_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,10 @@ class GroupState:
     failures: int = 0
     failovers: tuple[Instant, ...] = ()
     """When this node took the group over, or resigned, without being asked, newest last."""
+    failed_back_at: Instant | None = None
+    """When this node last handed the group back to the preferred one by itself, and has not served since."""
+    failbacks_lost: int = 0
+    """How many failbacks in a row did not last: the group came back here within ``failover_window``."""
     pause: Pause | None = None
     stopping_since: Instant | None = None
     restarting_since: Instant | None = None
@@ -227,6 +234,8 @@ class GroupState:
 
     services: tuple[ServiceState, ...] = ()
     service_call: ServiceCall | None = None
+    stop_again_at: Instant | None = None
+    """When what a killed life of the agent may still have been starting has come to its end, and is stopped as well."""
 
     sent: GroupReport | None = None
     sent_at: Instant | None = None

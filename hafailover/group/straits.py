@@ -11,6 +11,7 @@ from hafailover.group.work import run_urgent
 from hafailover.lineage import changes
 from hafailover.storage.closing import kill_users
 from hafailover.storage.facts import ComponentState
+from hafailover.storage.settings import KERNEL_GUARD
 from hafailover.storage.steps import CommandStep
 from hafailover.storage.view import VolumeView
 
@@ -27,12 +28,26 @@ def notice_isolation(turn: Turn) -> None:
         since = turn.now
     elif abort_at is not None and turn.now >= abort_at:
         since, limit = turn.now, turn.settings.timers.kill
+    elif demotion.is_local_lost and _waits_for_newest(turn):
+        # The peer's copies are the newest: what waits for them may not be acknowledged by the kernel alone.
+        since, limit = turn.now, turn.settings.timers.kill
     if since is None:
         return
     views = turn.views()
     if views is not None and not any(view.mount or view.device_mounts for view in views):
         return
     turn.set(demotion=replace(demotion, since=since, is_isolated=True, is_forced=True, limit=limit))
+
+
+def _waits_for_newest(turn: Turn) -> bool:
+    """Whether writes have waited for the peer's copy until the kernel is about to go on without it, where it can."""
+    canaries, timers = turn.state.canaries, turn.settings.timers
+    if not canaries:
+        return False
+    span = turn.now - min(at for _, at in canaries)
+    is_heard = contact.REPLICATION in contact.heard_networks(turn)
+    limit = KERNEL_GUARD - timers.kill - timers.lateness if is_heard else timers.canary_patience
+    return span > limit
 
 
 def notice_successor(turn: Turn) -> None:

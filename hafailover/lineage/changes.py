@@ -136,7 +136,10 @@ def forced_on(
         choice=None,
         ancestors=(),
         forced_from=tuple(
-            dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from))
+            filter(
+                None,
+                dict.fromkeys((*given_up, record.lineage, *record.ancestors, *record.forced_from)),
+            )
         )[:ANCESTORS_MAX],
         copy=CopyState.SOLE,
         doubt="",

@@ -82,7 +82,8 @@ def is_safe_with(keeper: LineageRecord, record: LineageRecord) -> bool:
 
 def _gave_up(one: LineageRecord, other: LineageRecord) -> bool:
     """Whether an operator forced ``one`` on at the cost of what ``other`` still holds."""
-    return other.lineage in one.forced_from
+    # A copy without a lineage, whose record was lost or that was given up, is none that anybody could name.
+    return bool(other.lineage) and other.lineage in one.forced_from
 
 
 def _with_one_behind(mine: LineageRecord, theirs: LineageRecord) -> Verdict:

@@ -191,7 +191,12 @@ def _agent(host: Host, names: _Names) -> tuple[object, ...]:
         state.dropping is not None and (state.dropping.is_granted, state.dropping.is_claimed),
         (len(state.pairing.units), len(state.pairing.inserted)),
         len(state.sessions),
-        (state.failures, len(state.failovers)),
+        (
+            state.failures,
+            len(state.failovers),
+            state.failbacks_lost,
+            state.failed_back_at is not None,
+        ),
         state.is_stopping,
         *_granted(state),
     )

@@ -89,6 +89,51 @@ def test_an_owner_of_the_address_may_have_priority_255() -> None:
     assert read(text).settings("r").groups[0].routers[0].is_owner
 
 
+TWO = """\
+version: 1
+nodes:
+  a: {lan: 192.0.2.11, replication: 10.0.0.11}
+  b: {lan: 192.0.2.12, replication: 10.0.0.12}
+networks:
+  lan: {interface: em0}
+  replication: {interface: em1}
+arbiter:
+  kind: fence
+  command: [/fence]
+  options: {a: {stdin: {plug: "1"}}, b: {stdin: {plug: "2"}}}
+groups:
+  web:
+    vrid: 7
+    priority: {a: 200, b: 100}
+    addresses: [192.0.2.10/32]
+    volumes:
+      data: {image: /img/data.img, size: 16M, mount_point: /home/data}
+  mail:
+    vrid: 8
+    priority: {a: 100, b: 200}
+    addresses: [192.0.2.20/32]
+    volumes:
+      mail:
+        image: /img/mail.img
+        size: 16M
+        mount_point: /home/mail
+        md_units: [20, 21]
+        ggate_units: [20, 21]
+        port: 3090
+"""
+
+
+def test_a_fence_device_between_two_nodes_that_are_each_preferred_somewhere_is_told() -> None:
+    assert warnings(TWO) == [
+        (
+            "f:21:15: warning: groups.mail.priority: b is preferred here, and a for web: nodes that are cut from "
+            "each other while each serves a group shoot each other, and nobody is left to switch one on; prefer "
+            "the same one everywhere"
+        )
+    ]
+    assert warnings(changed("{a: 100, b: 200}", "{a: 150, b: 100}", TWO)) == []
+
+
 def test_a_healthy_file_is_silent() -> None:
     assert warnings(PAIR) == []
     assert warnings(PLAIN) == []
