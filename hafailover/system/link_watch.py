@@ -172,8 +172,9 @@ class LinkWatch:
 
     def renew(self) -> None:
         """Count it as gone, and whatever has its name now as another one: what is open on it is of no use."""
-        self._present(is_there=False)
-        self._watcher.appeared()
+        if not self._is_gone:
+            self.vanish()
+            self._watcher.appeared()
 
     def resume(self) -> None:
         """Go on with an interface that has appeared, is up, and was taken anew."""

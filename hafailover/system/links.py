@@ -1,6 +1,7 @@
 """Which groups hear of which interface, and what is opened anew when one comes back?"""
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,8 @@ class InterfaceGrip:
 
     async def take(self) -> bool:
         """Open it anew, with frames that bear the MAC address of now."""
+        if not _is_there(self._interface):
+            return False
         is_up, mac = await self._look()
         if not is_up:
             return False
@@ -80,6 +83,14 @@ class InterfaceGrip:
             said = seen.problem or seen.stderr.decode(errors="replace").strip()
             raise EdgeError(f"{self._interface}: {said or 'ifconfig is not understood'}")
         return view.is_up and view.has_carrier is not False, view.mac
+
+
+def _is_there(interface: str) -> bool:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return False
+    return True
 
 
 class Links:

@@ -87,7 +87,7 @@ class LinuxAddresses:
         try:
             return socket.if_nametoindex(self.interface)
         except OSError as error:
-            raise NetworkConfigurationError(f"{self.interface}: {error.strerror}") from error
+            raise NetworkConfigurationError(f"{self.interface}: {error}") from error
 
     def _change(self, address: Interface, *, add: bool) -> None:
         sequence = self._next()

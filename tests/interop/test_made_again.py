@@ -4,14 +4,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hafailover.vrrp.settings import Version
+from hafailover.vrrp.settings import Family, Version
 from tests.interop.lan import LIMIT_S, Lan, ip, wait_for
-from tests.interop.nodes import VIRTUAL_4, Dialect, Keepalived, OurNode, needs
+from tests.interop.nodes import VIRTUAL_4, VIRTUAL_6, Dialect, Keepalived, OurNode, needs
 
 pytestmark = pytest.mark.netns
 
@@ -19,7 +20,7 @@ V3 = Dialect(version=Version.V3, interval_ms=100)
 OTHER_MAC = "02:00:00:00:00:77"
 CONFIG = """
 version: 1
-nodes: {{a: {{lan: {own}}}}}
+nodes: {{a: {{lan: {own}, lan_ipv6: "{own_6}"}}}}
 networks: {{lan: {{interface: eth0}}}}
 paths: {{state: {folder}/state, run: {folder}/run}}
 groups:
@@ -27,21 +28,31 @@ groups:
     vrid: 51
     priority: {priority}
     vrrp: {{version: 3, interval: 100ms, accept: {accept}}}
-    addresses: [{virtual}/24]
+    addresses: [{virtual}]
 """
+ADDRESSES = {Family.IPV4: f"{VIRTUAL_4}/24", Family.IPV6: f'"fe80::99:64/64", "{VIRTUAL_6}/64"'}
 
 
 class Agent:
     """A plain router on node a."""
 
-    def __init__(self, lan: Lan, folder: Path, priority: int, *, accept: bool = True) -> None:
+    def __init__(
+        self,
+        lan: Lan,
+        folder: Path,
+        priority: int,
+        *,
+        accept: bool = True,
+        family: Family = Family.IPV4,
+    ) -> None:
         self.lan, self.folder = lan, folder
         file = folder / "plain.yaml"
         file.write_text(
             CONFIG.format(
                 own=lan.address("a"),
+                own_6=lan.link_local("a"),
                 folder=folder,
-                virtual=VIRTUAL_4,
+                virtual=ADDRESSES[family],
                 priority=priority,
                 accept=json.dumps(accept),
             )
@@ -113,6 +124,7 @@ def test_a_master_gets_its_address_back(
     wait_for(lambda: is_missed(agent), f"the status says so: {agent.log()}")
     assert agent.status()["exit_status"] == 2
     assert "interface eth0 is gone" in agent.log()
+    assert "tried again" not in agent.log()
     wait_for(lambda: lan.owner(VIRTUAL_4) == other.mac, "the other router is Master")
     assert agent.is_well()
 
@@ -149,6 +161,21 @@ def test_a_backup_hears_again_and_takes_over(
     assert lan.owner(VIRTUAL_4) == other.mac
     other.resign()
     wait_for(lambda: lan.holds("a", VIRTUAL_4), "the agent takes over")
+    assert agent.is_well()
+
+
+def test_a_master_of_ipv6_gets_its_addresses_back(lan: Lan, tmp_path: Path) -> None:
+    dialect = replace(V3, family=Family.IPV6)
+    other = OurNode(lan, "b", "a", dialect, tmp_path)
+    agent = Agent(lan, tmp_path, 150, family=Family.IPV6)
+    wait_for(lambda: lan.owner(VIRTUAL_6) == lan.mac("a"), f"the agent is Master: {agent.log()}")
+    other.start(100)
+    give_back = destroy(lan)
+    wait_for(lambda: lan.owner(VIRTUAL_6) == other.mac, "the other router is Master")
+    give_back()
+    wait_for(lambda: lan.owner(VIRTUAL_6) == lan.mac("a"), f"we are again: {agent.log()}")
+    wait_for(lambda: other.roles()[-1] == "BecameBackup HIGHER_PRIORITY", "it is heard")
+    assert lan.holds("a", VIRTUAL_6)
     assert agent.is_well()
 
 

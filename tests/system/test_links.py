@@ -1,5 +1,6 @@
 """An interface that is back, as the agent takes it on FreeBSD: ifconfig(8) tells of it."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,13 @@ class World:
     def __init__(self) -> None:
         self.done: list[object] = []
         self.shown = UP.format(MAC, "active")
+        self.index = 3
+        self.looks = 0
 
     def start(self, argv: Sequence[str], *, deadline: int, done: Callable[[Ended], None]) -> None:
         assert tuple(argv) == ("ifconfig", "em0")
         assert deadline
+        self.looks += 1
         complaint = b"" if self.shown else b"ifconfig: interface em0 does not exist"
         done(
             Ended(
@@ -39,6 +43,12 @@ class World:
                 took_ns=0,
             )
         )
+
+    def if_nametoindex(self, name: str) -> int:
+        assert name == "em0"
+        if not self.index:
+            raise OSError("no interface with this name")
+        return self.index
 
     def take(self, interface: str) -> None:
         self.done.append(("take", interface))
@@ -64,6 +74,7 @@ def grip(world: World, monkeypatch: pytest.MonkeyPatch) -> InterfaceGrip:
     monkeypatch.setattr(links, "has_netlink", lambda: False)
     monkeypatch.setattr(links, "hardware_addresses", lambda _: {"em0": MAC})
     monkeypatch.setattr(links, "frames_of", frames_of)
+    monkeypatch.setattr(socket, "if_nametoindex", world.if_nametoindex)
     everything: Any = world
     edges = LinkEdges(runner=everything, vrrp=everything, addresses=everything)
     return InterfaceGrip("em0", (GROUP,), edges)
@@ -95,7 +106,17 @@ def test_one_without_a_carrier_is_not_taken(
     assert world.done == []
 
 
-def test_one_that_is_not_there_is_told_of(bench: Bench, world: World, grip: InterfaceGrip) -> None:
+def test_one_that_is_not_there_is_not_looked_at(
+    bench: Bench, world: World, grip: InterfaceGrip
+) -> None:
+    world.index = 0
+    assert not bench.loop.run_until_complete(grip.take())
+    assert world.looks == 0
+
+
+def test_one_that_goes_just_then_is_told_of(
+    bench: Bench, world: World, grip: InterfaceGrip
+) -> None:
     world.shown = ""
     with pytest.raises(EdgeError, match="em0: ifconfig: interface em0 does not exist"):
         bench.loop.run_until_complete(grip.take())
