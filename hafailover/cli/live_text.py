@@ -43,6 +43,8 @@ def render_live(
         sends = "both ways" if network["sends"] and network["receives"] else "NOT both ways"
         age = age_text(network["report_age_ms"])
         lines += _row("network", f"{network['name']}: {sends}, last report {_ago(age)}", width)
+    for interface in document["agent"].get("missing_interfaces", ()):
+        lines += _row("gone", f"interface {interface}: destroyed or renamed", width)
     for child in document["agent"]["stuck_children"]:
         text = f"{child['what']} (pid {child['pid']}) for {span_text(child['age_ms'])}"
         lines += _row("hangs", text, width)

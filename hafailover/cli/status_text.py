@@ -151,6 +151,9 @@ def _agent(document: dict[str, Any]) -> list[str]:
     uptime = age_text(agent["uptime_ms"])
     text = f"version {document['version']} on {document['node']}, pid {agent['pid']}, up {uptime}"
     lines += _wrapped("agent", text)
+    for interface in agent.get("missing_interfaces", ()):
+        text = f"{interface} is gone, destroyed or renamed: nothing is sent or heard on it"
+        lines += _wrapped("interface", text)
     for child in agent["stuck_children"]:
         text = f"{child['what']} (pid {child['pid']}) hangs for {span_text(child['age_ms'])}"
         where = child.get("waits_in", "")

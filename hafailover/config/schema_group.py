@@ -188,7 +188,7 @@ SERVICE: Final = Section(
         program(
             "stop",
             Presence.REQUIRED,
-            "The command that stops it.",
+            "The command that stops it; without volumes also run when the agent starts.",
             sample="[/usr/sbin/service, apache24, onestop]",
         ),
         program(

@@ -15,8 +15,9 @@ def advance(turn: Turn) -> None:
         _stop(turn)
         return
     if state.role is Role.STARTING:
-        # An earlier life that was killed as Master has left them up.
+        # An earlier life that was killed as Master has left them up, and its services running.
         addresses.take_down(turn)
+        services.assume_running(turn)
     _follow_link(turn)
     routers.set_candidacy(turn, is_candidate=state.pause is None)
     if routers.is_any_master(turn):
@@ -26,13 +27,25 @@ def advance(turn: Turn) -> None:
             turn.set(look_at=None)
             addresses.bring_up(turn)
         addresses.try_again(turn)
-        services.start_all(turn)
-        services.check_due(turn)
+        _serve(turn)
         return
     if state.role is not Role.STANDBY:
         turn.become(Role.STANDBY, "another node is Master, or nobody yet")
     _withdraw(turn)
     services.stop_all(turn)
+
+
+def _serve(turn: Turn) -> None:
+    """Start the services and check them; those of an earlier life are stopped first: nobody knows whether they run."""
+    if _are_left_over(turn) and services.stop_all(turn) is not Progress.REACHED:
+        return
+    services.start_all(turn)
+    services.check_due(turn)
+
+
+def _are_left_over(turn: Turn) -> bool:
+    """Whether a service counts as running that this life has not started: a start is the first look at it."""
+    return any(each.is_running and each.checked_at is None for each in turn.state.services)
 
 
 def _withdraw(turn: Turn) -> None:

@@ -33,9 +33,13 @@ _FREEBSD_IP_RECVIF: Final = 20
 class WireError(EdgeError):
     """The raw socket of an interface could not be set up or used."""
 
-    def __init__(self, interface: str, problem: str, *, hint: str = "") -> None:
+    def __init__(
+        self, interface: str, problem: str, *, hint: str = "", is_lost: bool = False
+    ) -> None:
+        """Say what is wrong; ``is_lost`` if it stays so until the socket is opened anew."""
         super().__init__(f"VRRP on {interface}: {problem}", hint=hint)
         self.interface = interface
+        self.is_lost = is_lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,10 @@ class AdvertSocket:
             control = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, source)]
             self._socket.sendmsg([outgoing.data], control, 0, (target, 0, 0, self._index))
         except OSError as error:
-            raise WireError(self.interface, f"cannot send: {error}") from error
+            # Linux says so of an index that no interface has any more.
+            is_lost = error.errno in {errno.ENODEV, errno.ENXIO}
+            problem = f"cannot send: {error}"
+            raise WireError(self.interface, problem, is_lost=is_lost) from error
 
     def receive(self) -> list[Received]:
         """Take what is there, at most ``PACKETS_MAX`` messages.

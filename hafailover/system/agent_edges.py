@@ -5,14 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hafailover.group.events import (
-    AddressChanged,
-    Event,
-    LinkChanged,
-    OperatorAsked,
-    OrderKind,
-    RecordsWritten,
-)
+from hafailover.group.events import Event, OperatorAsked, OrderKind, RecordsWritten
 from hafailover.group.work import TEST_WRITE
 from hafailover.runtime.ports import Alarm, Clock, Ports
 from hafailover.runtime.settings import NodeSettings
@@ -27,9 +20,8 @@ from hafailover.system.geom_look import GeomLook
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.hash_exchange import HashExchange
 from hafailover.system.host import HostPort
-from hafailover.system.ifconfig import Interface
 from hafailover.system.image_looks import ImageLooks
-from hafailover.system.link_watch import LinkWatcher, watch_link
+from hafailover.system.links import LinkEdges, Links
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.looks import GATHER_S
 from hafailover.system.observer import GroupScope, HostObserver
@@ -102,7 +94,7 @@ class AgentEdges:
             feed=feed,
             trouble=self._tested_records,
         )
-        self.vrrp = VrrpPort(loop, feed=feed, say=log.say)
+        self.vrrp = VrrpPort(loop, feed=feed, say=log.say, lost=self._lost_interface)
         self._watch_carp = partial(interfaces.watch_carp, loop, self.vrrp, log.say)
         self._end_carp_watch: Callable[[], None] = lambda: None
         self.networks = _peer_networks(settings, feed)
@@ -188,9 +180,12 @@ class AgentEdges:
             alarm=self.alerts.tell_reset,
             finished=finished,
         )
-        self._links = tuple(
-            watch_link(loop, interface, self._link_watcher(interface), uses_netlink=has_netlink())
-            for interface in {group.interface for group in groups}
+        self.links = Links(
+            loop,
+            groups,
+            LinkEdges(runner=runner, vrrp=self.vrrp, addresses=self.addresses),
+            feed=feed,
+            say=self._log.say,
         )
 
     def ports(self, clock: Clock, alarm: Alarm) -> Ports:
@@ -238,8 +233,7 @@ class AgentEdges:
 
     def tell_surroundings(self) -> None:
         """Tell the groups of interfaces that have no carrier, and what time it is."""
-        for link in self._links:
-            link.tell()
+        self.links.tell()
         self._wall_clock.start()
 
     def read_quiet(self) -> None:
@@ -255,6 +249,7 @@ class AgentEdges:
         self._exchange.close()
         await self.peer.close()
         self._end_carp_watch()
+        self.links.close()
         await self.vrrp.close()
         self.addresses.close()
         self._wall_clock.close()
@@ -262,27 +257,13 @@ class AgentEdges:
         self._watchdog.close()
         self._watchers.close()
         self._prober.close()
-        for link in self._links:
-            link.close()
         self.records.close()
         self.pool.close()
         self.runner.close()
         self._courier.close()
 
-    def _link_watcher(self, interface: str) -> LinkWatcher:
-        groups = [group for group in self._settings.groups if group.interface == interface]
-
-        def link_changed(is_up: bool) -> None:  # noqa: FBT001 - what the kernel says
-            for group in groups:
-                self._feed(group.name, LinkChanged(is_up=is_up))
-
-        def address_changed(address: Interface, is_gone: bool) -> None:  # noqa: FBT001
-            for group in groups:
-                if group.accepts and address in group.addresses:
-                    event = AddressChanged(address=str(address), is_gone=is_gone)
-                    self._feed(group.name, event)
-
-        return LinkWatcher(link_changed=link_changed, address_changed=address_changed)
+    def _lost_interface(self, interface: str) -> None:
+        self.links.lost(interface)
 
     def _alarm(self, text: str) -> None:
         self._log.say(text, CRITICAL)

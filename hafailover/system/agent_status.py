@@ -57,6 +57,7 @@ class StatusPage:
                 "alerts": self._edges.alerts.status(),
                 "children": self._edges.runner.running,
                 "stuck_children": self._stuck(),
+                "missing_interfaces": self._edges.links.missing,
             },
             "networks": [_network(network) for network in self._edges.networks],
             "ignored_advertisements": self._edges.vrrp.tell_ignored(),

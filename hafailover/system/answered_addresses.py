@@ -35,9 +35,10 @@ class AnsweredAddresses:
             EdgeError: There is no such interface.
         """
         self._loop = loop
-        self._interface = interface
+        self.interface = interface
         self._addresses = tuple(each.ip for each in addresses)
-        self._mac = hardware_addresses([interface])[interface]
+        self.mac = hardware_addresses([interface])[interface]
+        """What is answered with, from the next ``assign`` on."""
         self._say = say
         self._answerers: list[Answerer] = []
 
@@ -52,7 +53,7 @@ class AnsweredAddresses:
         try:
             for version in sorted({each.version for each in self._addresses}):
                 family = tuple(each for each in self._addresses if each.version == version)
-                answerer = Answerer(self._interface, family, self._mac, self._say)
+                answerer = Answerer(self.interface, family, self.mac, self._say)
                 self._answerers.append(answerer)
                 self._loop.add_reader(answerer.fileno(), answerer.readable)
         except EdgeError:
@@ -102,6 +103,12 @@ class AnsweringAddressPort:
         if group in self._answered:
             self._answered[group].release()
         self._assigned.release(group, step_id)
+
+    def use_mac(self, interface: str, mac: str) -> None:
+        """Answer with another MAC address: the interface was made again."""
+        for answered in self._answered.values():
+            if answered.interface == interface:
+                answered.mac = mac
 
     def close(self) -> None:
         """Answer for nothing any more; what is on an interface stays."""

@@ -4,6 +4,7 @@ Requests and layouts are those of net/bpf.h, for 64-bit kernels (read in source 
 """
 
 import array
+import errno
 import fcntl
 import os
 import struct
@@ -120,7 +121,9 @@ class Bpf:
             except OSError as error:
                 if count:
                     return
-                raise WireError(self.interface, f"{problem}: {error}") from error
+                # An instance whose interface was detached stays readable, and says ENXIO for ever (bpf.c).
+                is_lost = error.errno == errno.ENXIO
+                raise WireError(self.interface, f"{problem}: {error}", is_lost=is_lost) from error
             if not data:
                 return
             yield data

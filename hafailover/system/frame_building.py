@@ -20,7 +20,19 @@ async def build_frames(groups: Iterable[GroupSettings], start: ScapyStart) -> Fr
         EdgeError: There is no such interface, or scapy could not be run.
     """
     groups = tuple(groups)
-    orders = frame_orders(groups, hardware_addresses(group.interface for group in groups))
+    macs = hardware_addresses(group.interface for group in groups)
+    return await frames_of(groups, macs, start)
+
+
+async def frames_of(
+    groups: Iterable[GroupSettings], macs: Mapping[str, str], start: ScapyStart | None = None
+) -> Frames:
+    """Return the frames of some groups for the MAC addresses that their interfaces have.
+
+    Raises:
+        EdgeError: scapy could not be run.
+    """
+    orders = frame_orders(groups, macs)
     built = await scapy_process.build(list(orders.values()), start)
     return dict(zip(orders, built, strict=True))
 

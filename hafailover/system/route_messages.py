@@ -34,7 +34,9 @@ _UP_AND_RUNNING: Final = 0x1 | 0x40
 """IFF_UP, IFF_DRV_RUNNING."""
 _LINK_STATE_DOWN: Final = 1
 """Unknown (0) is no carrier lost: some drivers never tell."""
+_ARRIVAL: Final = 0
 _DEPARTURE: Final = 1
+"""To rename an interface is a departure under the old name and an arrival under the new one (if.c)."""
 _RTA_NETMASK: Final = 0x04
 _RTA_IFA: Final = 0x20
 _RTA_COUNT: Final = 8
@@ -60,7 +62,16 @@ class AddressNotice:
     is_gone: bool
 
 
-Notice: TypeAlias = LinkNotice | AddressNotice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceNotice:
+    """An interface of this name has just come or gone."""
+
+    index: int
+    name: str
+    is_there: bool
+
+
+Notice: TypeAlias = LinkNotice | AddressNotice | PresenceNotice
 
 
 def notices(data: bytes) -> Iterator[Notice]:
@@ -83,11 +94,18 @@ def _notice(kind: int, message: bytes) -> Notice | None:
         is_up = flags & _UP_AND_RUNNING == _UP_AND_RUNNING and state != _LINK_STATE_DOWN
         return LinkNotice(index=index, is_up=is_up)
     if kind == RTM_IFANNOUNCE and len(message) >= _ANNOUNCEMENT.size:
-        index, _name, what = _ANNOUNCEMENT.unpack_from(message)
-        return LinkNotice(index=index, is_up=False) if what == _DEPARTURE else None
+        return _presence_notice(message)
     if kind in {RTM_NEWADDR, RTM_DELADDR} and len(message) >= _ADDRESS.size:
         return _address_notice(message, is_gone=kind == RTM_DELADDR)
     return None
+
+
+def _presence_notice(message: bytes) -> PresenceNotice | None:
+    index, name, what = _ANNOUNCEMENT.unpack_from(message)
+    if what not in {_ARRIVAL, _DEPARTURE}:
+        return None
+    text = name.partition(b"\0")[0].decode(errors="replace")
+    return PresenceNotice(index=index, name=text, is_there=what == _ARRIVAL)
 
 
 def _address_notice(message: bytes, *, is_gone: bool) -> AddressNotice | None:

@@ -123,6 +123,8 @@ class RouterProcess:
         self._netlink = netlink
         self._announcer = LinuxAnnouncer(settings.interface)
         self._events = LinuxLinkEvents(settings.interface)
+        self._is_deaf = False
+        """The interface was destroyed: only a new life of this process hears on another one of its name."""
         self._wires: list[AdvertSocket] = []
         self._reports: list[JsonLines] = []
         self._routers: list[tuple[VirtualRouter, AddressesOfRouter | AnsweredAddresses]] = []
@@ -182,8 +184,9 @@ class RouterProcess:
     def _on_link_event(self) -> None:
         for notice in self._events.read():
             match notice:
-                case Link(is_up=is_up):
-                    self._feed_all(Startup() if is_up else Shutdown())
+                case Link(is_up=is_up, is_gone=is_gone):
+                    self._is_deaf = self._is_deaf or is_gone
+                    self._feed_all(Startup() if is_up and not self._is_deaf else Shutdown())
                 case Assigned(is_gone=is_gone, address=address):
                     if is_gone:
                         self._restore(address)

@@ -17,6 +17,7 @@ Interface: TypeAlias = IPv4Interface | IPv6Interface
 NLMSG_ERROR: Final = 2
 NLMSG_DONE: Final = 3
 RTM_NEWLINK: Final = 16
+RTM_DELLINK: Final = 17
 RTM_GETLINK: Final = 18
 RTM_NEWADDR: Final = 20
 RTM_DELADDR: Final = 21
@@ -30,6 +31,7 @@ _ACKNOWLEDGE: Final = 0x4
 _DUMP: Final = 0x300
 _REPLACE_OR_CREATE: Final = 0x100 | 0x400
 _AF_INET: Final = 2
+_AF_BRIDGE: Final = 7
 _AF_INET6: Final = 10
 _IFA_ADDRESS: Final = 1
 _IFA_LOCAL: Final = 2
@@ -74,6 +76,9 @@ class Link:
     mac: str
     is_up: bool
     """Administratively up and with a carrier."""
+
+    is_gone: bool = False
+    """There is no such interface any more."""
 
 
 def change_address(*, add: bool, index: int, address: Interface, sequence: int) -> bytes:
@@ -138,7 +143,7 @@ def read_address(message: Message) -> Assigned | None:
 
 
 def read_link(message: Message) -> Link:
-    """Read a link message."""
+    """Read a link message; what a bridge says of one that leaves it is no departure (``is_of_bridge``)."""
     _family, _type, index, flags, _change = _LINK.unpack_from(message.body)
     attributes = _attributes(message.body[_LINK.size :])
     wanted = _IFF_UP | _IFF_LOWER_UP
@@ -147,7 +152,14 @@ def read_link(message: Message) -> Link:
         name=attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace"),
         mac=attributes.get(_IFLA_ADDRESS, b"").hex(":"),
         is_up=flags & wanted == wanted,
+        is_gone=message.kind == RTM_DELLINK,
     )
+
+
+def is_of_bridge(message: Message) -> bool:
+    """Whether a link message speaks of an interface as the port of a bridge (``AF_BRIDGE``)."""
+    family, *_ = _LINK.unpack_from(message.body)
+    return bool(family == _AF_BRIDGE)
 
 
 def _message(kind: int, flags: int, body: bytes, sequence: int) -> bytes:

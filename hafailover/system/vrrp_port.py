@@ -15,7 +15,7 @@ from hafailover.errors import EdgeError
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
 from hafailover.group.settings import GroupSettings
 from hafailover.system.advert_receiver import AdvertReceiver, AdvertSource
-from hafailover.system.advert_socket import Received
+from hafailover.system.advert_socket import Received, WireError
 from hafailover.system.frame_set import FrameSet, Outgoing
 from hafailover.system.second_reading import SecondReading
 from hafailover.vrrp.acceptance import Accepted, Ignored, IgnoredReason, accept
@@ -118,11 +118,20 @@ class _Ear:
 class VrrpPort:
     """The sockets of all groups."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, feed: Feed, say: Say) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        feed: Feed,
+        say: Say,
+        lost: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Make the port; ``lost`` is told of an interface whose sockets are of no use any more."""
         self.loop = loop
         self.feed = feed
         self.ignored: Counter[tuple[str, IgnoredReason]] = Counter()
         self._say = say
+        self._lost = lost
         self._frames: dict[tuple[str, int], FrameSet] = {}
         self._wires: dict[tuple[str, int], Wire] = {}
         self._receivers: dict[tuple[str, int], AdvertReceiver] = {}
@@ -153,7 +162,8 @@ class VrrpPort:
         Raises:
             EdgeError: A socket cannot be opened.
         """
-        self._frames.update(frames)
+        self._open_sender, self._open_wire = open_sender, open_wire
+        self.use_frames(frames)
         for group in groups:
             self._groups[group.name] = group
             if group.interface not in self._senders:
@@ -161,8 +171,38 @@ class VrrpPort:
             for router in group.routers:
                 network = networks.get(group.interface, "lan")
                 ear = _Ear(self, group.name, network, router)
-                receiver = self._receiver(group.interface, router, open_wire)
-                receiver.listen(router.vrid, ear)
+                self._receiver(group.interface, router).listen(router.vrid, ear)
+
+    def use_frames(self, frames: Mapping[tuple[str, int], FrameSet]) -> None:
+        """Send these from now on."""
+        self._frames.update(frames)
+
+    def let_go(self, interface: str) -> None:
+        """Close what is open on an interface: nothing is sent or heard there until ``take``."""
+        for key in [key for key in self._wires if key[0] == interface]:
+            wire = self._wires.pop(key)
+            self.loop.remove_reader(wire.fileno())
+            wire.close()
+        sender = self._senders.pop(interface, None)
+        if sender is not None:
+            sender.close()
+
+    def take(self, interface: str) -> None:
+        """Open again, on what has the name now, what ``let_go`` has closed.
+
+        Raises:
+            EdgeError: It cannot be opened; nothing is open then.
+        """
+        self._failing.discard(interface)
+        try:
+            self._senders[interface] = self._open_sender(interface)
+            for key in [key for key in self._receivers if key[0] == interface]:
+                wire = self._open_wire(interface, Family(key[1]), self._own[key])
+                self._receivers[key].use(wire)
+                self._listen(key, wire)
+        except EdgeError:
+            self.let_go(interface)
+            raise
 
     def reopen(self, open_wire: OpenWire) -> None:
         """Let the advertisements of all groups go through other sockets from now on.
@@ -180,17 +220,18 @@ class VrrpPort:
             receiver.read()
             old.close()
             receiver.use(wire)
-            self._wires[key] = wire
-            self.loop.add_reader(wire.fileno(), receiver.read)
+            self._listen(key, wire)
 
     def read(self) -> None:
         """Take what has arrived: before a deadline, since what came in time must count."""
-        for receiver in self._receivers.values():
-            receiver.read()
+        for key in self._wires:
+            self._receivers[key].read()
 
     def send_advertisement(self, group: str, family: int, priority: int) -> None:
         """Send one advertisement."""
-        wire = self._wires[self._groups[group].interface, family]
+        wire = self._wires.get((self._groups[group].interface, family))
+        if wire is None:
+            return  # The interface is gone, which was said.
         frames = self._frames[group, family].with_priority(priority)
         if not frames:
             self._failed(wire.interface, f"no frame was built for priority {priority}")
@@ -198,14 +239,16 @@ class VrrpPort:
             for frame in frames:
                 wire.send(frame)
         except EdgeError as error:
-            self._failed(wire.interface, error.message)
+            self._refused(wire.interface, error)
         else:
             self._failing.discard(wire.interface)
 
     def announce(self, group: str) -> None:
         """Send one round of announcements."""
         settings = self._groups[group]
-        sender = self._senders[settings.interface]
+        sender = self._senders.get(settings.interface)
+        if sender is None:
+            return
         try:
             for router in settings.routers:
                 sender.send(self._frames[group, router.family].announcements)
@@ -243,17 +286,25 @@ class VrrpPort:
         for sender in self._senders.values():
             sender.close()
 
-    def _receiver(
-        self, interface: str, router: RouterSettings, open_wire: OpenWire
-    ) -> AdvertReceiver:
+    def _receiver(self, interface: str, router: RouterSettings) -> AdvertReceiver:
         key = (interface, int(router.family))
         if key not in self._receivers:
-            wire = open_wire(interface, router.family, router.primary_address)
-            receiver = AdvertReceiver(wire, lambda error: self._failed(interface, error.message))
-            self._wires[key], self._receivers[key] = wire, receiver
+            wire = self._open_wire(interface, router.family, router.primary_address)
+            receiver = AdvertReceiver(wire, lambda error: self._refused(interface, error))
+            self._receivers[key] = receiver
             self._own[key] = router.primary_address
-            self.loop.add_reader(wire.fileno(), receiver.read)
+            self._listen(key, wire)
         return self._receivers[key]
+
+    def _listen(self, key: tuple[str, int], wire: Wire) -> None:
+        self._wires[key] = wire
+        self.loop.add_reader(wire.fileno(), self._receivers[key].read)
+
+    def _refused(self, interface: str, error: EdgeError) -> None:
+        if isinstance(error, WireError) and error.is_lost:
+            # Not from within: the groups are told of it, and one of them may be speaking just now.
+            self.loop.call_soon(self._lost, interface)
+        self._failed(interface, error.message)
 
     def _failed(self, interface: str, text: str) -> None:
         # Said when it begins; every advertisement of an interface that is down would say it again.

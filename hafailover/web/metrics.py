@@ -66,6 +66,11 @@ def _agent(agent: dict[str, Any]) -> Iterator[Metric]:
         "Children that hang past their deadline.",
         len(agent["stuck_children"]),
     )
+    yield _gauge(
+        "agent_missing_interfaces",
+        "Interfaces of groups that are gone, destroyed or renamed.",
+        len(agent.get("missing_interfaces", ())),
+    )
     for name, text in (
         ("journal_lines_dropped", "Lines of the journal that were lost."),
         ("alerts_dropped", "Alerts that could not be delivered."),

@@ -158,6 +158,9 @@ def _agent(document: dict[str, Any]) -> Iterator[str]:
         ways = "both ways" if network["sends"] and network["receives"] else "NOT both ways"
         text = f"{ways}, last report {span_text(network['report_age_ms'])} ago"
         yield f"<tr><th>network {escape(network['name'])}</th><td>{text}</td></tr>"
+    for interface in agent.get("missing_interfaces", ()):
+        text = f"interface {interface}: destroyed or renamed"
+        yield f"<tr><th class='bad'>gone</th><td>{escape(text)}</td></tr>"
     for child in agent["stuck_children"]:
         text = f"{child['what']} (pid {child['pid']}) for {span_text(child['age_ms'])}"
         yield f"<tr><th class='bad'>hangs</th><td>{escape(text)}</td></tr>"

@@ -57,6 +57,26 @@ def test_a_link_that_goes_and_comes_is_told(ends: tuple[End, End]) -> None:
     program.end()
 
 
+@pytest.mark.usefixtures("no_carp")
+def test_an_interface_that_is_renamed_and_back_is_gone_and_heard_again(
+    ends: tuple[End, End],
+) -> None:
+    one, two = (end.program(f"192.0.2.{number}") for number, end in enumerate(ends, start=1))
+    name = ends[0].interface
+    ends[0].rename(name, "away0")
+    one.ask("lose")
+    one.answers("gone")
+    ends[0].rename("away0", name)
+    one.ask("find")
+    one.answers("there")
+    one.ask("renew")
+    one.answers("renewed")
+    exchange(one, two, "192.0.2.1", "224.0.0.18")
+    exchange(two, one, "192.0.2.2", "224.0.0.18")
+    one.end()
+    two.end()
+
+
 if is_freebsd():
 
     @pytest.fixture

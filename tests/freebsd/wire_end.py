@@ -6,12 +6,16 @@
     hear                      waits for one                                SOURCE DESTINATION TTL VRID
     announce                  sends a gratuitous ARP and an NA by bpf(4)   announced
     watch                     waits for a notice of the link               up | down
+    lose                      waits until the interface is gone            gone
+    find                      waits until there is one of its name again   there
+    renew                     opens its socket anew                        renewed
 """
 
 import select
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from hafailover.system.advert_socket import AdvertSocket
@@ -19,7 +23,7 @@ from hafailover.system.bpf_advert_socket import BpfAdvertSocket
 from hafailover.system.bpf_announce import BpfAnnouncer
 from hafailover.system.frame_set import Outgoing
 from hafailover.system.link_watch import NetlinkEvents, RouteEvents
-from hafailover.system.route_messages import LinkNotice
+from hafailover.system.route_messages import LinkNotice, Notice, PresenceNotice
 from hafailover.vrrp.advertisement import PROTOCOL, TTL, internet_checksum
 from hafailover.vrrp.settings import Address, Family
 
@@ -51,6 +55,14 @@ def main() -> None:
             say("announced")
         elif word == "watch":
             say(watch(events))
+        elif word == "lose":
+            say(wait(events, is_departure, "gone"))
+        elif word == "find":
+            say(wait(events, is_arrival, "there"))
+        elif word == "renew":
+            wire.close()
+            wire = type(wire)(interface, family, address)
+            say("renewed")
 
 
 def say(text: str) -> None:
@@ -75,6 +87,28 @@ def watch(events: RouteEvents | NetlinkEvents) -> str:
             if isinstance(notice, LinkNotice):
                 return "up" if notice.is_up else "down"
     return "nothing"
+
+
+def wait(
+    events: RouteEvents | NetlinkEvents, is_meant: Callable[[Notice], bool], answer: str
+) -> str:
+    """Wait for a notice of some kind."""
+    while select.select([events.fileno()], [], [], PATIENCE_S)[0]:
+        if any(is_meant(notice) for notice in events.read()):
+            return answer
+    return "nothing"
+
+
+def is_departure(notice: Notice) -> bool:
+    """Whether the interface is gone."""
+    return isinstance(notice, PresenceNotice) and not notice.is_there
+
+
+def is_arrival(notice: Notice) -> bool:
+    """Whether there is one: Linux says it by telling how its link is."""
+    return isinstance(notice, LinkNotice) or (
+        isinstance(notice, PresenceNotice) and notice.is_there
+    )
 
 
 def advertisement(source: Address, target: Address, vrid: int) -> bytes:

@@ -47,6 +47,14 @@ class End:
         else:
             run(*self.inside, "ip", "link", "set", self.interface, word)
 
+    def rename(self, old: str, new: str) -> None:
+        """Give the interface another name, which Linux does to one that is down only."""
+        if is_freebsd():
+            run(*self.inside, "ifconfig", old, "name", new)
+            return
+        for words in ((old, "down"), (old, "name", new), (new, "up")):
+            run(*self.inside, "ip", "link", "set", *words)
+
 
 class Program:
     """``wire_end`` as a child, asked line by line."""

@@ -11,11 +11,12 @@ from hafailover.group.events import (
     DeadlineReached,
     Event,
     LinkChanged,
+    ServiceFinished,
     ShutdownAsked,
     Started,
     StepFinished,
 )
-from hafailover.group.settings import GroupSettings
+from hafailover.group.settings import GroupSettings, ServiceSettings
 from hafailover.group.view import describe
 from hafailover.storage.steps import StepOutcome
 from hafailover.units import SECOND, Instant, seconds
@@ -50,13 +51,14 @@ SETTINGS = GroupSettings(
 class Story:
     """Feeds a group and keeps what came out."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: GroupSettings = SETTINGS) -> None:
         self.now = 0
-        self.state: GroupState = machine.initial(SETTINGS)
+        self.settings = settings
+        self.state: GroupState = machine.initial(settings)
         self.done: list[actions.Action] = []
 
     def feed(self, event: Event) -> None:
-        result = machine.step(self.state, event, Instant(self.now), SETTINGS)
+        result = machine.step(self.state, event, Instant(self.now), self.settings)
         self.state, self.done = result.state, list(result.actions)
 
     def start(self) -> None:
@@ -64,7 +66,7 @@ class Story:
 
     def pass_time(self, until: int) -> None:
         """Let every deadline up to ``until`` come true."""
-        while (due := machine.deadline(self.state, SETTINGS)) is not None and due <= until:
+        while (due := machine.deadline(self.state, self.settings)) is not None and due <= until:
             self.now = due
             self.feed(DeadlineReached())
         self.now = until
@@ -259,3 +261,67 @@ def test_addresses_that_are_not_known_to_be_away_are_taken_away_again() -> None:
     story.pass_time(story.now + SECOND)
 
     assert "ReleaseAddresses" in story.kinds()
+
+
+WITH_SERVICES = replace(
+    SETTINGS,
+    services=tuple(
+        ServiceSettings(name=name, start=(name, "start"), stop=(name, "stop"))
+        for name in ("first", "second")
+    ),
+)
+
+
+def called(story: Story) -> list[str]:
+    """Return the service commands that were just asked for."""
+    runs = [action for action in story.done if isinstance(action, actions.RunService)]
+    return [f"{run.verb.value} {run.service}" for run in runs]
+
+
+def finish_call(story: Story, status: int = 0) -> list[str]:
+    """Have the service command under way end, and return what is asked for next."""
+    call = story.state.service_call
+    assert call is not None
+    story.feed(ServiceFinished(id=call.id, outcome=StepOutcome(status=status)))
+    return called(story)
+
+
+def test_services_that_an_earlier_life_may_have_left_running_are_stopped_at_once() -> None:
+    story = Story(WITH_SERVICES)
+
+    story.start()
+
+    assert called(story) == ["stop second"]
+    assert finish_call(story, 1) == ["stop first"]  # That it did not run is a failure to many.
+    assert finish_call(story) == []
+    story.feed(advertisement(200))
+    assert called(story) == []
+    assert not any(service.is_running for service in story.state.services)
+
+
+def test_a_master_starts_nothing_before_what_an_earlier_life_left_is_stopped() -> None:
+    story = Story(WITH_SERVICES)
+    story.start()
+    story.pass_time(4 * SECOND)
+    assert router_state(story) is Master
+    assert story.state.service_call is not None
+
+    assert finish_call(story) == ["stop first"]
+    assert finish_call(story) == ["start first"]
+    assert finish_call(story) == ["start second"]
+    assert finish_call(story) == []
+    story.feed(advertisement(200))
+    assert called(story) == ["stop second"]
+
+
+def test_an_agent_told_to_stop_as_it_starts_stops_what_an_earlier_life_left() -> None:
+    story = Story(WITH_SERVICES)
+    story.start()
+    story.feed(ShutdownAsked())
+    answer(story, 0)
+
+    assert finish_call(story) == ["stop first"]
+    assert "Stop" not in story.kinds()
+    finish_call(story)
+
+    assert "Stop" in story.kinds()

@@ -47,8 +47,8 @@ class Lan:
         bridge = ("add", "br0", "type", "bridge", "stp_state", "0", "mcast_snooping", "0")
         ip("-n", switch, "link", *bridge)
         ip("-n", switch, "link", "set", "br0", "up")
-        for number, host in enumerate((*NODES, CLIENT), 1):
-            self._plug(host, number)
+        for host in (*NODES, CLIENT):
+            self._settle(host)
         return self
 
     def __exit__(
@@ -70,19 +70,27 @@ class Lan:
         """Have something tidied up when every process has ended."""
         self._at_end.append(tidy)
 
-    def _plug(self, host: str, number: int) -> None:
-        space, switch = self.space(host), self.space("sw")
-        ip("netns", "add", space)
+    def _settle(self, host: str) -> None:
+        ip("netns", "add", self.space(host))
+        ip("-n", self.space(host), "link", "set", "lo", "up")
+        self.plug(host)
+
+    def plug(self, host: str, mac: str = "") -> None:
+        """Give a host an interface, which may have another MAC address than usual."""
+        space, switch, number = self.space(host), self.space("sw"), (*NODES, CLIENT).index(host) + 1
         ip("-n", switch, "link", "add", f"p-{host}", "type", "veth", "peer", "name", "eth0",
            "netns", space)  # fmt: skip
         for path in ("net/ipv6/conf/all/accept_dad", "net/ipv6/conf/eth0/accept_dad"):
             self.run(host, "sysctl", "-qw", f"{path.replace('/', '.')}=0")
-        ip("-n", space, "link", "set", "eth0", "address", self.mac(host))
+        ip("-n", space, "link", "set", "eth0", "address", mac or self.mac(host))
         ip("-n", space, "addr", "add", f"{PREFIX}.{number}/24", "dev", "eth0")
         ip("-n", space, "addr", "add", f"{PREFIX_6}:{number}/64", "dev", "eth0", "nodad")
-        ip("-n", space, "link", "set", "lo", "up")
         ip("-n", space, "link", "set", "eth0", "up")
         ip("-n", switch, "link", "set", f"p-{host}", "master", "br0", "up")
+
+    def unplug(self, host: str) -> None:
+        """Destroy the interface of a host."""
+        ip("-n", self.space(host), "link", "del", "eth0")
 
     def space(self, host: str) -> str:
         """Return the name of a host's namespace."""

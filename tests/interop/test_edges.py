@@ -213,3 +213,32 @@ def test_announcements_arrive_as_they_were_built(lan: Lan) -> None:
         LinuxAnnouncer("eth0").send(made.announcements)
 
     assert inside(lan.space("b"), listen)[:42] == made.announcements[0]
+
+
+def test_an_interface_that_is_made_again_is_followed_even_if_notices_were_lost(lan: Lan) -> None:
+    """The kernel drops them where too many wait: a peer that adds thousands of addresses suffices."""
+    address = ip_interface("10.99.0.100/24")
+
+    def watch() -> tuple[list[Link | Assigned], int, list[Link | Assigned]]:
+        events = LinuxLinkEvents("eth0")
+        with LinuxAddresses("eth0") as addresses:
+            for _ in range(1000):
+                addresses.add(address)
+                addresses.remove(address)
+            ip("link", "del", "eth0")
+            ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+            ip("link", "set", "eth0", "up")
+            ip("link", "set", "eth1", "up")
+            told: list[Link | Assigned] = []
+            end = time.monotonic() + LIMIT_S
+            while not any(isinstance(each, Link) and each.is_up for each in told):
+                assert time.monotonic() < end
+                told += events.read()
+            addresses.add(address)
+            return told, socket.if_nametoindex("eth0"), events.read()
+
+    told, index, after = inside(lan.space("a"), watch)
+    links = [each for each in told if isinstance(each, Link)]
+    assert [each.is_gone for each in links] == [True, *[False] * (len(links) - 1)]
+    assert (links[-1].index, links[-1].is_up) == (index, True)
+    assert Assigned(index=index, address=address, is_gone=False) in after

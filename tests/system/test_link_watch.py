@@ -12,7 +12,7 @@ from hafailover.system.ifconfig import InterfaceView
 from hafailover.system.link_watch import LinkWatch, LinkWatcher, watch_link
 from hafailover.system.route_messages import PF_ROUTE
 from tests.system.conftest import Bench
-from tests.system.test_route_messages import IFA, address, inet, link
+from tests.system.test_route_messages import IFA, address, announcement, inet, link
 
 REAL_SOCKET = socket.socket
 
@@ -43,6 +43,8 @@ class Rig:
             watcher = LinkWatcher(
                 link_changed=self.said.append,
                 address_changed=lambda address, is_gone: self.said.append((str(address), is_gone)),
+                vanished=lambda: self.said.append("vanished"),
+                appeared=lambda: self.said.append("appeared"),
             )
             self.watch: LinkWatch = watch_link(bench.loop, "em0", watcher, uses_netlink=False)
 
@@ -91,7 +93,41 @@ def test_who_has_just_begun_is_told_of_a_missing_carrier(
     rig.end.close()
 
 
+DEPARTURE, ARRIVAL = 1, 0
+
+
+def test_one_that_is_made_again_counts_once_it_was_taken_anew(rig: Rig) -> None:
+    """FreeBSD gives it the lowest index that is free: the old one, or another."""
+    assert rig.tell(announcement(DEPARTURE, b"em0", 3)) == ["vanished", False]
+    assert rig.tell(link(index=3), announcement(ARRIVAL, b"em1", 3)) == []
+    assert rig.tell(announcement(ARRIVAL, b"em0", 5)) == ["appeared"]
+    assert rig.tell(link(index=5)) == ["appeared"]
+    rig.watch.resume()
+    assert rig.tell(link(index=5), link(index=3, state=1)) == [True]
+    assert rig.tell(link(index=5, state=1)) == [False]
+
+
+def test_one_that_is_down_again_before_it_was_taken_is_gone_again(rig: Rig) -> None:
+    rig.tell(announcement(DEPARTURE, b"em0", 3), announcement(ARRIVAL, b"em0", 3))
+    assert rig.tell(link(), link(state=1)) == ["appeared", "vanished", "appeared"]
+
+
+def test_one_that_comes_without_having_gone_is_another_one(rig: Rig) -> None:
+    assert rig.tell(announcement(ARRIVAL, b"em0", 5)) == ["vanished", False, "appeared"]
+
+
+def test_one_whose_sockets_are_lost_is_taken_anew(rig: Rig) -> None:
+    rig.watch.renew()
+    rig.watch.renew()
+    assert rig.tell() == ["vanished", False, "appeared"]
+
+
 def test_an_interface_that_is_not_there_is_said(bench: Bench) -> None:
-    watcher = LinkWatcher(link_changed=lambda _: None, address_changed=lambda *_: None)
+    watcher = LinkWatcher(
+        link_changed=lambda _: None,
+        address_changed=lambda *_: None,
+        vanished=lambda: None,
+        appeared=lambda: None,
+    )
     with pytest.raises(EdgeError, match="nowhere0"):
         watch_link(bench.loop, "nowhere0", watcher, uses_netlink=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hafailover.system.route_messages import AddressNotice, LinkNotice, notices
+from hafailover.system.route_messages import AddressNotice, LinkNotice, PresenceNotice, notices
 
 IFP, IFA, NETMASK, BROADCAST = 0x10, 0x20, 0x04, 0x80
 UP_RUNNING = 0x8843
@@ -58,12 +58,17 @@ def test_an_interface_is_up_if_it_runs_and_is_not_known_to_have_no_carrier(
     assert list(notices(link(flags=flags, state=state))) == [LinkNotice(index=3, is_up=is_up)]
 
 
-def test_an_interface_that_departs_is_down() -> None:
-    def announcement(what: int) -> bytes:
-        return message(0x11, struct.pack("=H16sH", 7, b"epair0a", what))
+def announcement(what: int, name: bytes = b"epair0a", index: int = 7) -> bytes:
+    return message(0x11, struct.pack("=H16sH", index, name, what))
 
-    assert list(notices(announcement(1))) == [LinkNotice(index=7, is_up=False)]
-    assert list(notices(announcement(0))) == []
+
+def test_interfaces_come_and_go_by_name() -> None:
+    told = list(notices(announcement(1) + announcement(0, b"em0", 8) + announcement(2)))
+
+    assert told == [
+        PresenceNotice(index=7, name="epair0a", is_there=False),
+        PresenceNotice(index=8, name="em0", is_there=True),
+    ]
 
 
 def test_addresses_come_and_go() -> None:

@@ -61,6 +61,16 @@ def test_a_link_is_up_with_a_carrier_only() -> None:
     assert not link(0x11002).is_up
 
 
+def test_an_interface_that_leaves_a_bridge_is_not_gone() -> None:
+    def deleted(family: int) -> Message:
+        body = struct.pack("=BxHiII", family, 1, 2, 0x1002, 0)
+        return Message(kind=rtnetlink.RTM_DELLINK, sequence=0, body=body)
+
+    assert rtnetlink.read_link(deleted(0)).is_gone
+    assert not rtnetlink.is_of_bridge(deleted(0))
+    assert rtnetlink.is_of_bridge(deleted(7))
+
+
 def test_errors_are_errno() -> None:
     body = struct.pack("=i", -errno.EEXIST) + bytes(16)
     message = Message(kind=rtnetlink.NLMSG_ERROR, sequence=1, body=body)

@@ -1,15 +1,17 @@
 """Whose advertisement is it, and what does one that does not count still tell?"""
 
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
+from hafailover.errors import EdgeError
 from hafailover.group.events import AdvertisementAccepted, Event, SignOfLife
-from hafailover.system.advert_socket import Received
+from hafailover.system.advert_socket import Received, WireError
 from hafailover.system.frame_building import frame_orders
-from hafailover.system.frame_set import Outgoing
+from hafailover.system.frame_set import FrameSet, Outgoing
 from hafailover.system.vrrp_port import VrrpPort, _Ear
 from hafailover.vrrp.acceptance import IgnoredReason
 from hafailover.vrrp.advertisement import Advertisement, decode, internet_checksum
@@ -151,3 +153,109 @@ def test_a_data_group_has_frames_for_a_primary_too() -> None:
     plain = frame_orders([GROUP], macs)["web", 4]
     data = frame_orders(data_node().groups, macs)["web", 4]
     assert (plain.priorities, data.priorities) == ((0, 100), (0, 100, 254))
+
+
+class Line:
+    """A wire, and a sender of announcements, that keeps what is sent; ``refusal`` is raised instead."""
+
+    def __init__(self, interface: str) -> None:
+        self.interface = interface
+        self.sent: list[object] = []
+        self.is_open = True
+        self.refusal: WireError | None = None
+        self._end, self._other = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def receive(self) -> list[Received]:
+        return []
+
+    def send(self, what: object) -> None:
+        assert self.is_open
+        if self.refusal is not None:
+            raise self.refusal
+        self.sent.append(what)
+
+    def close(self) -> None:
+        self.is_open = False
+        self._end.close()
+        self._other.close()
+
+
+class Reopening:
+    """A port whose sockets can be opened again."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.lost: list[str] = []
+        self.said: list[str] = []
+        self.opened: list[Line] = []
+        self.can_open = True
+        self.port = VrrpPort(
+            bench.loop, feed=lambda *_: None, say=self.said.append, lost=self.lost.append
+        )
+        frame = Outgoing(priority=100, destination=GROUP_IPV4, data=b"advertisement")
+        frames = FrameSet(advertisements=(frame,), announcements=(b"announcement",))
+        self.port.open(
+            [replace(GROUP, routers=(SETTINGS,))],
+            {(GROUP.name, 4): frames},
+            {},
+            open_sender=self.open,
+            open_wire=self.open_wire,
+        )
+
+    def open(self, interface: str) -> Line:
+        self.opened.append(Line(interface))
+        return self.opened[-1]
+
+    def open_wire(self, interface: str, *_: object) -> Line:
+        if not self.can_open:
+            raise EdgeError("it cannot be opened")
+        return self.open(interface)
+
+    def speak(self) -> None:
+        self.port.send_advertisement(GROUP.name, 4, 100)
+        self.port.announce(GROUP.name)
+        self.port.read()
+
+
+@pytest.fixture
+def reopening(bench: Bench) -> Iterator[Reopening]:
+    subject = Reopening(bench)
+    yield subject
+    bench.loop.run_until_complete(subject.port.close())
+
+
+def test_an_interface_that_is_gone_is_silent_until_it_is_taken_again(reopening: Reopening) -> None:
+    reopening.port.let_go("em0")
+    reopening.port.let_go("em0")
+    reopening.speak()
+    assert [line.is_open for line in reopening.opened] == [False, False]
+    assert reopening.said == []
+    reopening.port.take("em0")
+    reopening.speak()
+    assert [len(line.sent) for line in reopening.opened] == [0, 0, 1, 1]
+
+
+def test_what_cannot_be_opened_wholly_is_not_open_at_all(reopening: Reopening) -> None:
+    reopening.port.let_go("em0")
+    reopening.can_open = False
+    with pytest.raises(EdgeError):
+        reopening.port.take("em0")
+    assert not any(line.is_open for line in reopening.opened)
+    reopening.speak()
+    reopening.can_open = True
+    reopening.port.take("em0")
+    assert [line.is_open for line in reopening.opened[-2:]] == [True, True]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_only_an_error_that_lasts_makes_an_interface_lost(
+    reopening: Reopening, is_lost: bool
+) -> None:
+    reopening.opened[1].refusal = WireError("em0", "cannot send", is_lost=is_lost)
+    reopening.speak()
+    assert reopening.lost == []  # The group that speaks is in the middle of something.
+    reopening.bench.turn()
+    assert reopening.lost == (["em0"] if is_lost else [])
