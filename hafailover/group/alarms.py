@@ -17,6 +17,7 @@ _BOOTING = 15 * SECOND
 _OFFER_FAILURES = 3
 _STALLED = 10 * SECOND
 _HOUR = 3600 * SECOND
+_AT_REST = (Role.STANDBY, Role.STOPPED)
 _LONG = 120 * SECOND
 """Whatever a standby waits for beside a silent peer is over by then, or it takes an operator."""
 
@@ -242,6 +243,12 @@ def _is_alone(turn: Turn) -> bool:
     return turn.now - (started if since is None else since) > turn.settings.takeover_silence
 
 
+def _is_at_rest(turn: Turn) -> bool:
+    """Whether the peer serves nothing and will not begin to by itself, or this node would have to serve for it."""
+    report = turn.peer_report
+    return _is_alone(turn) if report is None else report.role in _AT_REST
+
+
 def _is_alone_for_long(turn: Turn) -> bool:
     since = contact.silent_since(turn.state)
     since = max(turn.state.role_since, turn.state.started_at if since is None else since)
@@ -255,9 +262,10 @@ def _is_awaited(turn: Turn) -> bool:
 
 
 def _unrecorded(turn: Turn) -> str:
-    """Say which node stands where it started, since its records cannot be written; empty if none does."""
+    """Say which node stands where it started, its records or its storage being out of reach; empty if none does."""
     if turn.state.role is Role.STARTING:
-        return turn.state.refusal
+        is_long = turn.now - turn.state.role_since > _BOOTING
+        return turn.state.refusal if turn.state.write_problem or is_long else ""
     report = turn.peer_report
     if turn.state.role is Role.STANDBY and report is not None and report.role is Role.STARTING:
         return f"{turn.settings.peer}: {report.refusal}" if report.refusal else ""
@@ -281,7 +289,7 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
         yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, text
     elif not served and (
         any(word in state.candidacy_refusal for word in asks)
-        or (state.pause is not None and (report is not None or _is_alone(turn)))
+        or (state.pause is not None and _is_at_rest(turn))
         or (state.candidacy_refusal and _is_alone_for_long(turn))
         or (
             state.candidacy_refusal.startswith("the copy of")

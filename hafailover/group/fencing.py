@@ -16,6 +16,7 @@ from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
+from hafailover.lineage.changes import is_allowed
 from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND, Instant, later
@@ -223,7 +224,7 @@ def beside_silence(turn: Turn) -> str:
         return ""
     has_spoken = state.contact or any(each.spoken_boot == state.boot for _, each in state.durable)
     # A claim that nobody allowed, since the kernel let the peer's copy go by itself, is no proof that it did not serve.
-    is_sole = all(each.copy is CopyState.SOLE and not each.doubt for _, each in state.durable)
+    is_sole = all(each.copy is CopyState.SOLE and is_allowed(each) for _, each in state.durable)
     if not has_spoken and not is_sole:
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "

@@ -75,8 +75,11 @@ def note_return(turn: Turn) -> None:
     if at is None:
         return
     has_lasted = turn.now - at >= turn.settings.timers.failover_window
-    lost = 0 if has_lasted else turn.state.failbacks_lost + 1
-    turn.set(failed_back_at=None, failbacks_lost=lost)
+    report = turn.peer_report
+    # A peer that could serve, and does not, was told to hand the group over.
+    was_ordered = report is not None and not report.refusal and not report.is_leaving
+    lost = turn.state.failbacks_lost if was_ordered else turn.state.failbacks_lost + 1
+    turn.set(failed_back_at=None, failbacks_lost=0 if has_lasted else lost)
 
 
 def is_failback_given_up(turn: Turn) -> bool:

@@ -14,7 +14,7 @@ from hafailover.group.undertakings import Dropping, Pairing
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
-from hafailover.lineage.record import Activation
+from hafailover.lineage.record import Activation, CopyState
 from hafailover.storage import commands
 from hafailover.storage.pairing import plan_dropped
 from hafailover.storage.view import VolumeView
@@ -89,6 +89,10 @@ def _permitted(turn: Turn) -> bool:
         _claim_dropped(turn)
     dropping = turn.state.dropping
     assert dropping is not None  # noqa: S101
+    if dropping.unguarded_at is not None:
+        turn.change_records(
+            lambda _, record: changes.allowed(record) if record.copy is CopyState.SOLE else record
+        )
     turn.set(dropping=replace(dropping, is_granted=True))
     return True
 

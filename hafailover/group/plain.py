@@ -37,15 +37,10 @@ def advance(turn: Turn) -> None:
 
 def _serve(turn: Turn) -> None:
     """Start the services and check them; those of an earlier life are stopped first: nobody knows whether they run."""
-    if _are_left_over(turn) and services.stop_all(turn) is not Progress.REACHED:
+    if services.are_left_over(turn) and services.stop_all(turn) is not Progress.REACHED:
         return
     services.start_all(turn)
     services.check_due(turn)
-
-
-def _are_left_over(turn: Turn) -> bool:
-    """Whether a service counts as running that this life has not started: a start is the first look at it."""
-    return any(each.is_running and each.checked_at is None for each in turn.state.services)
 
 
 def _withdraw(turn: Turn) -> None:

@@ -296,6 +296,8 @@ def _watched(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
 def _served(turn: Turn, views: tuple[VolumeView, ...]) -> Progress:
     """Services run, then the addresses; the role is reached with the order to put them up."""
     del views
+    if services.are_left_over(turn) and services.stop_all(turn) is not Progress.REACHED:
+        return Progress.BUSY
     started = services.start_all(turn)
     if started is not Progress.REACHED:
         return started

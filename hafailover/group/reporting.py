@@ -108,7 +108,7 @@ def _refusal(turn: Turn) -> str:
     match turn.state.role:
         case Role.STANDBY:
             return candidacy.refusal(turn)
-        case Role.STARTING:
+        case Role.STARTING if turn.state.write_problem:
             return turn.state.refusal
         case _:
             return ""

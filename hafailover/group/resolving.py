@@ -148,10 +148,7 @@ def saved(turn: Turn, event: DifferencesSaved) -> None:
 def _is_as_seen(pending: Resolving, report: GroupReport) -> bool:
     """Whether the copies that shall be kept are still those that the operator saw, and were not given up themselves."""
     seen = dict(pending.lineages)
-    return all(
-        copy.record.lineage == seen.get(name, "") and copy.record.choice is None
-        for name, copy in report.copies
-    )
+    return all(copy.record.lineage == seen.get(name, "") for name, copy in report.copies)
 
 
 def _keep(turn: Turn, report: GroupReport) -> None:

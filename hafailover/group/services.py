@@ -14,7 +14,10 @@ START_TRIES_MAX = 3
 
 
 def start_all(turn: Turn) -> Progress:
-    """Start what does not run, in order."""
+    """Start what does not run, in order; what is being stopped has to end first."""
+    call = turn.state.service_call
+    if call is not None and call.verb is ServiceVerb.STOP:
+        return Progress.BUSY
     for settings in turn.settings.services:
         service = _state(turn, settings.name)
         if service.is_running:
@@ -41,6 +44,11 @@ def stop_all(turn: Turn) -> Progress:
             _call(turn, settings, ServiceVerb.STOP)
             return Progress.BUSY
     return Progress.REACHED
+
+
+def are_left_over(turn: Turn) -> bool:
+    """Whether a service counts as running that this life has not started: a start is the first look at it."""
+    return any(each.is_running and each.checked_at is None for each in turn.state.services)
 
 
 def is_any_up(turn: Turn) -> bool:
@@ -93,7 +101,7 @@ def failing(turn: Turn) -> str:
 def unstopped(turn: Turn) -> str:
     """Say which service's stop command failed last; empty if none did."""
     for service in turn.state.services:
-        if service.problem and not service.is_running:
+        if service.problem and not service.is_running and not service.failures:
             return f"service {service.name} did not stop: {service.problem}"
     return ""
 
@@ -160,7 +168,7 @@ def finish(turn: Turn, number: int, outcome: StepOutcome) -> None:
 
 def forget_failures(turn: Turn) -> None:
     """Begin counting anew: a promotion begins."""
-    turn.set(services=tuple(replace(each, failures=0) for each in turn.state.services))
+    turn.set(services=tuple(replace(each, failures=0, problem="") for each in turn.state.services))
 
 
 def _problem(outcome: StepOutcome) -> str:

@@ -42,9 +42,17 @@ def notice_isolation(turn: Turn) -> None:
 def _waits_for_newest(turn: Turn) -> bool:
     """Whether writes have waited for the peer's copy until the kernel is about to go on without it, where it can."""
     canaries, timers = turn.state.canaries, turn.settings.timers
-    if not canaries:
+    views = turn.last_seen()
+    # A mirror without this node's own component has nothing to acknowledge with, once the peer's is gone as well.
+    bare = {
+        view.settings.name
+        for view in views or ()
+        if view.local is None or view.local.state is not ComponentState.ACTIVE
+    }
+    waiting = [at for name, at in canaries if name not in bare]
+    if not waiting:
         return False
-    span = turn.now - min(at for _, at in canaries)
+    span = turn.now - min(waiting)
     is_heard = contact.REPLICATION in contact.heard_networks(turn)
     limit = KERNEL_GUARD - timers.kill - timers.lateness if is_heard else timers.canary_patience
     return span > limit

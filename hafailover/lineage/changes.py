@@ -18,6 +18,8 @@ EXPORT = "export:"
 """Prefix of a session in which a ggated may write the copy."""
 ACTIVE = "active:"
 """Prefix of a session in which this node's own md and mirror may write the copy."""
+_ALLOWED = "; the arbiter has agreed since"
+"""How the doubt of a claim ends that the arbiter agreed to after all."""
 
 
 def is_exported(record: LineageRecord) -> bool:
@@ -123,6 +125,16 @@ def went_on_alone(
         copy=CopyState.SOLE,
         doubt=doubt,
     )
+
+
+def allowed(record: LineageRecord) -> LineageRecord:
+    """The arbiter agrees to what was claimed before it was asked; what may have been acknowledged stays in doubt."""
+    return record if is_allowed(record) else replace(record, doubt=record.doubt + _ALLOWED)
+
+
+def is_allowed(record: LineageRecord) -> bool:
+    """Whether the arbiter has agreed to what the record claims: the peer cannot have served beside it."""
+    return not record.doubt or record.doubt.endswith(_ALLOWED)
 
 
 def forced_on(
