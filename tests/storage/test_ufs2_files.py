@@ -52,7 +52,9 @@ def test_every_file_is_found_with_all_of_its_blocks(
 
     found, own = look(raw, (0, len(raw)))
 
-    paths = {str(path.relative_to(tree)) for path in tree.rglob("*")}
+    # Path.rglob of Python 3.11.2 trips over the long link.
+    walked = ((top, name) for top, folders, names in os.walk(tree) for name in (*folders, *names))
+    paths = {str(Path(top, name).relative_to(tree)) for top, name in walked}
     # Of the two names of one inode either may be told.
     assert paths - set(found) <= {"twice", "shop/index.html"}
     assert set(found) - paths == {"/"}
