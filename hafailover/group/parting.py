@@ -64,6 +64,11 @@ def note_dropped(turn: Turn, reason: str) -> None:
         _claim_dropped(turn)
 
 
+def forget(turn: Turn) -> None:
+    """Nothing of the group is up here, as a look has shown: what was to be let go of the mirror went with it."""
+    turn.set(dropping=None, loss_at=None, pairing=Pairing())
+
+
 def leave_behind(turn: Turn, reason: str) -> None:
     """Let a copy go that was never in the mirror: nothing is claimed, and nobody asked."""
     turn.set(

@@ -85,6 +85,7 @@ def advance(turn: Turn) -> None:
     else:
         _recall_exports(turn, views)
         guard.disarm(turn)
+        parting.forget(turn)
         turn.become(Role.STANDBY, "the agent has just started")
 
 
@@ -106,8 +107,7 @@ def _has_to_end(turn: Turn) -> bool:
 def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     """A node that cannot write its records serves nothing, but it must not keep its peer from serving.
 
-    Unless its copy may hold what the peer's lacks: it stands where it is until that can be recorded, or else it would
-    be rebuilt from the peer's as the copy that its record says it is.
+    Unless its copy may hold what the peer's lacks: it would be rebuilt from that, as what its record says it is.
     """
     problem = f"the lineage records cannot be written: {turn.state.write_problem}"
     writes = [found for view in views if (found := _writes_alone(turn, view))]
@@ -115,6 +115,7 @@ def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         turn.set(refusal=f"{problem}, and this copy may be newer than they say: {writes[0]}")
     else:
         guard.disarm(turn)
+        parting.forget(turn)
         turn.become(Role.STANDBY, problem)
 
 

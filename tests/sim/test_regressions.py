@@ -439,6 +439,13 @@ def test_a_promotion_that_hangs_on_a_lost_peer_is_undone_though_its_agent_was_ki
     assert last < 60
 
 
+def test_a_copy_that_a_restarted_agent_was_about_to_let_go_does_not_keep_it_from_serving() -> None:
+    """It stood still as well, and could not see its storage for a moment; then it saw that nothing was up any more."""
+    struck = (Struck(5, fault(FaultKind.AGENT, "A", 1)), strikes(FaultKind.FREEZE, "A", 7))
+
+    assert replay(ArbiterKind.ETCD, struck) == []
+
+
 def test_a_copy_that_was_to_be_called_in_sync_is_let_go_only_with_proof() -> None:
     """Its host stood still as it wrote that down; by its last report it was behind, and it served after all."""
     struck = (strikes(FaultKind.FREEZE, "A", 29), strikes(FaultKind.FREEZE, "B", 78))
