@@ -65,12 +65,12 @@ def advance(turn: Turn) -> None:
 
 
 def _hangs_unseen(turn: Turn) -> bool:
-    """Whether the looks hang since the peer's copy was to be attached: behind a ggate that none has shown, it seems.
+    """Whether the looks hang since the peer's copy was to be attached: behind its ggate, it seems, seen or not.
 
     A copy in sync is never let go this way, without a claim on record.
     """
     state = turn.state
-    is_begun = bool(state.pairing.peer_boot) and not state.pairing.units
+    is_begun = bool(state.pairing.peer_boot) and not state.pairing.inserted
     if not is_begun or is_in_sync(turn) or state.dropping is not None or state.work is not None:
         return False
     return (

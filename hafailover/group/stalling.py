@@ -7,6 +7,7 @@ from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
+from hafailover.storage.view import unit_of
 from hafailover.units import SECOND, Instant, later
 
 IMAGE_PERIOD = SECOND
@@ -74,8 +75,10 @@ def overdue(turn: Turn) -> str:
 def dropped_by_kernel(turn: Turn) -> str:
     """The kernel drops a component without asking: an I/O error, a timeout of its own."""
     views = turn.views()
-    if views is None or turn.state.work is not None or not turn.state.pairing.inserted:
+    if turn.state.work is not None or not turn.state.pairing.inserted:
         return ""
+    if views is None:
+        return _dropped_unseen(turn)
     for view in views:
         if view.settings.name not in turn.state.pairing.inserted:
             continue
@@ -84,6 +87,23 @@ def dropped_by_kernel(turn: Turn) -> str:
             if turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
                 return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
             return f"the rebuild of the peer's copy of {view.settings.name} ended before it was complete"
+    return ""
+
+
+def _dropped_unseen(turn: Turn) -> str:
+    """Nobody can look; but no ggatec carries writes to the peer any more, and they are completed all the same.
+
+    ps(1) does not wait for GEOM. Had the mirror dropped the own copy instead, they would wait for the peer's.
+    """
+    state = turn.state
+    if state.facts is None or state.facts.processes is None or state.facts_at is None:
+        return ""
+    carried = {unit_of(each) for each in state.facts.processes if each.program == "ggatec"}
+    began = dict(state.progress)
+    for name, unit in state.pairing.units:
+        is_ours = name in state.pairing.inserted and state.record(name).copy is CopyState.IN_SYNC
+        if is_ours and unit not in carried and began.get(name, 0) > state.facts_at:
+            return f"{parting.UNANNOUNCED} the peer's copy of {name} by itself"
     return ""
 
 

@@ -242,7 +242,10 @@ def settle(world: World, limit_ns: int) -> bool:
 
 
 def is_settled(world: World) -> bool:
-    """Whether of every group one node serves and both agents call their copies in sync."""
+    """Whether of every group one node serves, sees its storage, and both agents call their copies in sync.
+
+    Who is blind does not know yet what the kernel has let go, and says so by an alert.
+    """
     return all(_is_settled(each) for each in world.groups)
 
 
@@ -255,6 +258,8 @@ def _is_settled(world: World) -> bool:
         and host.agent.state.role is Role.PRIMARY
         and host.agent.state.in_sync_since is not None
         and host.agent.state.dropping is None
+        and host.agent.state.facts is not None
+        and host.agent.state.facts.is_complete
     ]
     if len(serving) != 1:
         return False

@@ -125,7 +125,7 @@ def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
     carriers = tuple(
         process
         for process in processes
-        if process.program == "ggatec" and _unit_of(process) in settings.ggate_units
+        if process.program == "ggatec" and unit_of(process) in settings.ggate_units
     )
     return VolumeView(
         settings=settings,
@@ -146,7 +146,7 @@ def _view(settings: VolumeSettings, facts: StorageFacts) -> VolumeView | None:
         taken_units=frozenset(
             {f"md{disk.unit}" for disk in disks}
             | {f"ggate{gate.unit}" for gate in gates}
-            | {f"ggate{_unit_of(process)}" for process in carriers}
+            | {f"ggate{unit_of(process)}" for process in carriers}
             | set(facts.held_units)
         ),
     )
@@ -159,7 +159,8 @@ def session_of(process: GateProcess) -> str:
     return names[-2] if last.startswith("/") and len(names) > 1 else ""
 
 
-def _unit_of(process: GateProcess) -> int:
+def unit_of(process: GateProcess) -> int:
+    """Return the ggate unit that a ggatec serves; -1 if it names none."""
     arguments = process.arguments
     for flag, value in pairwise(arguments):
         if flag == "-u" and value.isdigit():

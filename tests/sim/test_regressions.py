@@ -419,6 +419,21 @@ def test_both_may_lose_power_in_the_middle_of_a_handover(arbiter: ArbiterKind, m
     assert replay(arbiter, struck) == []
 
 
+@pytest.mark.parametrize(
+    ("seed", "arbiter"),
+    [
+        # An insert hung behind an export that had just ended: nobody destroyed its ggate, and no look came back.
+        (114399, ArbiterKind.ETCD),
+        # The kernel had dropped the peer's copy, and the ggatec was killed by hand: no look could tell, for minutes.
+        (114405, ArbiterKind.FENCE),
+    ],
+)
+def test_a_primary_that_cannot_look_does_not_take_it_for_well(
+    seed: int, arbiter: ArbiterKind
+) -> None:
+    assert run(seed, arbiter=arbiter).is_good
+
+
 def strikes(kind: FaultKind, node: str, moment: int) -> Struck:
     """Return a fault of four seconds at a moment of the switchover that is explored."""
     return Struck(moment, fault(kind, node, 4))
