@@ -199,7 +199,12 @@ def _must_give_way(turn: Turn) -> bool:
     is_second = report.role is Role.PROMOTING and (is_void or not turn.settings.is_preferred)
     if not is_second or (turn.settings.arbiter is ArbiterKind.ETCD and not is_void):
         return False  # Etcd grants to one of the two.
-    demotion.begin(turn, f"{peer} is being promoted as well, and goes first; this is undone")
+    also = f"{peer} is being promoted as well"
+    if is_void:
+        why = f"{also}, so it is not off: look at both, and order one promotion once more"
+    else:
+        why = f"{also}, and goes first; this is undone"
+    demotion.begin(turn, why)
     return True
 
 

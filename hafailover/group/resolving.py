@@ -117,14 +117,16 @@ def saved(turn: Turn, event: DifferencesSaved) -> None:
     turn.set(resolving=None)
     views, facts_are_known = turn.last_seen(), turn.state.role is Role.STANDBY
     if event.problem and facts_are_known and pending.failures + 1 < _TRIES_MAX:
-        turn.note(f"what only this copy holds could not be saved yet: {event.problem}")
+        turn.note(
+            f"what only this copy holds could not be saved, tried again in {_RETRY // SECOND} s: {event.problem}"
+        )
         retry_at = later(turn.now, _RETRY)
         turn.set(resolving=replace(pending, id=0, failures=pending.failures + 1, retry_at=retry_at))
         return
     report = turn.peer_report
     if report is not None and not _is_as_seen(pending, report):
         turn.note(
-            f"the copy is not given up: that of {pending.keep} is not the one any more that was to be kept"
+            f"the copy is not given up: that of {pending.keep} is another one now; look at the status, and choose again"
         )
         return
     if event.problem or views is None or not facts_are_known:

@@ -12,6 +12,7 @@ from hafailover.units import SECOND, Instant, later
 
 IMAGE_PERIOD = SECOND
 """How often an image is fsynced while it is watched."""
+_UNKNOWN_UNIT = -1
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
 
 
@@ -99,6 +100,8 @@ def _dropped_unseen(turn: Turn) -> str:
     if state.facts is None or state.facts.processes is None or state.facts_at is None:
         return ""
     carried = {unit_of(each) for each in state.facts.processes if each.program == "ggatec"}
+    if _UNKNOWN_UNIT in carried:
+        return ""  # It may carry just this one.
     began = dict(state.progress)
     for name, unit in state.pairing.units:
         is_ours = name in state.pairing.inserted and state.record(name).copy is CopyState.IN_SYNC

@@ -6,6 +6,7 @@ A mount that no record explains is brought down first; questions come later. Any
 
 from hafailover.group import (
     addresses,
+    blind_start,
     demotion,
     etcd,
     guard,
@@ -19,7 +20,7 @@ from hafailover.group import (
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.events import Started
-from hafailover.group.exports import every_unit, sessions_behind
+from hafailover.group.exports import sessions_behind
 from hafailover.group.grant import Grant
 from hafailover.group.report import Role
 from hafailover.group.state import Pause
@@ -68,7 +69,7 @@ def advance(turn: Turn) -> None:
         return
     views = turn.views()
     if views is None:
-        _free_stuck_kernel(turn)
+        blind_start.free_stuck_kernel(turn)
     if views is not None and turn.state.write_problem and not any(_is_up(view) for view in views):
         _begin_unrecorded(turn, views)
         return
@@ -107,7 +108,8 @@ def _has_to_end(turn: Turn) -> bool:
 def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     """A node that cannot write its records serves nothing, but it must not keep its peer from serving.
 
-    Unless its copy may hold what the peer's lacks: it would be rebuilt from that, as what its record says it is.
+    Unless its copy may hold what the peer's lacks: it stands where it is until that can be recorded, or else it would
+    be rebuilt from the peer's as the copy that its record says it is.
     """
     problem = f"the lineage records cannot be written: {turn.state.write_problem}"
     writes = [found for view in views if (found := _writes_alone(turn, view))]
@@ -117,46 +119,6 @@ def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         guard.disarm(turn)
         parting.forget(turn)
         turn.become(Role.STANDBY, problem)
-
-
-def _free_stuck_kernel(turn: Turn) -> None:
-    """A restarted agent that cannot see its storage, because a ggate is stuck, lets the peer go from its record alone.
-
-    Readers of the GEOM tree hang while a ggate does; waiting for them would be for ever.
-    """
-    state = turn.state
-    if turn.now - state.role_since < 2 * turn.settings.timers.canary_patience:
-        return
-    was_serving = all(
-        changes.is_active(record)
-        and record.boot == state.boot
-        and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
-        for _, record in state.records
-    )
-    if state.records and all(_is_attempted(turn, record) for _, record in state.records):
-        _free_attempt(turn)
-        return
-    report = turn.peer_report
-    if not was_serving or not state.records or (report is not None and is_acting(report)):
-        return
-    if state.dropping is None:
-        turn.set(pairing=Pairing(units=every_unit(turn), is_told=True))
-        parting.begin(turn, "the storage cannot be seen since the agent was restarted")
-    parting.let_go(turn)
-
-
-def _is_attempted(turn: Turn, record: LineageRecord) -> bool:
-    """Whether an earlier life in this boot was about to promote the copy: nothing is mounted before the commit."""
-    is_own = changes.is_active(record) and record.boot == turn.state.boot
-    return is_own and record.copy is CopyState.TOUCHED
-
-
-def _free_attempt(turn: Turn) -> None:
-    """A ggate made for a promotion hangs as the kernel tastes it: nobody has written through it, so it may go."""
-    if turn.state.dropping is None:
-        turn.set(pairing=Pairing(units=every_unit(turn)))
-        parting.leave_behind(turn, "the storage cannot be seen since the agent was restarted")
-    parting.let_go(turn)
 
 
 def _is_up(view: VolumeView) -> bool:

@@ -89,28 +89,14 @@ def test_an_owner_of_the_address_may_have_priority_255() -> None:
     assert read(text).settings("r").groups[0].routers[0].is_owner
 
 
-TWO = """\
-version: 1
-nodes:
-  a: {lan: 192.0.2.11, replication: 10.0.0.11}
-  b: {lan: 192.0.2.12, replication: 10.0.0.12}
-networks:
-  lan: {interface: em0}
-  replication: {interface: em1}
-arbiter:
-  kind: fence
-  command: [/fence]
-  options: {a: {stdin: {plug: "1"}}, b: {stdin: {plug: "2"}}}
-groups:
-  web:
-    vrid: 7
-    priority: {a: 200, b: 100}
-    addresses: [192.0.2.10/32]
-    volumes:
-      data: {image: /img/data.img, size: 16M, mount_point: /home/data}
-  mail:
+FENCED = changed(
+    "kind: ping\n  targets: [192.0.2.1]",
+    'kind: fence\n  command: [/fence]\n  options: {a: {stdin: {plug: "1"}}, b: {stdin: {plug: "2"}}}',
+)
+TWO = f"""\
+{FENCED}  mail:
     vrid: 8
-    priority: {a: 100, b: 200}
+    priority: {{a: 100, b: 200}}
     addresses: [192.0.2.20/32]
     volumes:
       mail:
@@ -126,7 +112,7 @@ groups:
 def test_a_fence_device_between_two_nodes_that_are_each_preferred_somewhere_is_told() -> None:
     assert warnings(TWO) == [
         (
-            "f:21:15: warning: groups.mail.priority: b is preferred here, and a for web: nodes that are cut from "
+            "f:25:15: warning: groups.mail.priority: b is preferred here, and a for web: nodes that are cut from "
             "each other while each serves a group shoot each other, and nobody is left to switch one on; prefer "
             "the same one everywhere"
         )

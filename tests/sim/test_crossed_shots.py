@@ -19,7 +19,7 @@ from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import strike
 from hafailover.sim.world import World
 from hafailover.units import SECOND, seconds
-from tests.sim.worlds import MINUTE, copies, role, running, serving
+from tests.sim.worlds import MINUTE, copies, killed_while_starting, role, running, serving
 
 Answered = Callable[[Answer], None]
 QUICK = SECOND // 50
@@ -201,15 +201,8 @@ def test_a_copy_that_was_sole_does_not_shoot_whoever_serves_the_rebuilt_one(wind
 
 def test_a_start_that_outlives_a_killed_agent_leaves_no_service_on_a_standby() -> None:
     """B's agent is killed as its service starts (20 s); its next life stops it at once, and the start ends later."""
-    world = running(arbiter=ArbiterKind.PING)
-    world.run_for(3 * SECOND)
+    world = killed_while_starting()
     host = world.host("B")
-    host.stubbornness.service_ns = 20 * SECOND
-    switch_over(world)
-    assert world.run_until(lambda: role(world, "B") is Role.PROMOTING, MINUTE)
-    world.run_for(3 * SECOND)
-    world.kill_agent("B")
-    host.stubbornness.service_ns = None
     world.run_for(3 * MINUTE)
     assert serving(world) == ["A"]
     assert not world.workload.runs_on(host)

@@ -14,7 +14,7 @@ from hafailover.sim.schedule import found, settle
 from hafailover.sim.striking import strike
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND, seconds
-from tests.sim.worlds import MINUTE, role, running, serving
+from tests.sim.worlds import MINUTE, killed_while_starting, role, running, serving
 
 ALL = list(ArbiterKind)
 
@@ -86,15 +86,8 @@ def test_who_is_promoted_while_late_starts_are_stopped_starts_its_services() -> 
     ``start_all`` takes the service that is being stopped for a running one: B is PRIMARY, address up, service stopped,
     for ever (S6).
     """
-    world = running(arbiter=ArbiterKind.PING)
-    world.run_for(3 * SECOND)
+    world = killed_while_starting()
     host = world.host("B")
-    host.stubbornness.service_ns = 20 * SECOND
-    switch_over(world)
-    assert world.run_until(lambda: role(world, "B") is Role.PROMOTING, MINUTE)
-    world.run_for(3 * SECOND)
-    world.kill_agent("B")
-    host.stubbornness.service_ns = None
     assert world.run_until(
         lambda: role(world, "B") is Role.STANDBY and serving(world) == ["A"], MINUTE
     )

@@ -7,6 +7,7 @@ from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
 from hafailover.sim import pair
+from hafailover.sim.operators import switch_over
 from hafailover.sim.schedule import found, settle
 from hafailover.sim.world import World
 from hafailover.units import SECOND
@@ -31,6 +32,20 @@ def running(
         world.power_on(node)
     assert settle(world, MINUTE)
     assert serving(world) == ["A"]
+    return world
+
+
+def killed_while_starting(node: str = "B") -> World:
+    """Return a pair whose node was handed the group; its agent was killed as the service, which takes 20 s, starts."""
+    world = running(arbiter=ArbiterKind.PING)
+    world.run_for(3 * SECOND)
+    stubbornness = world.host(node).stubbornness
+    stubbornness.service_ns = 20 * SECOND
+    switch_over(world)
+    assert world.run_until(lambda: role(world, node) is Role.PROMOTING, MINUTE)
+    world.run_for(3 * SECOND)
+    world.kill_agent(node)
+    stubbornness.service_ns = None
     return world
 
 
