@@ -130,7 +130,7 @@ class WatchCanary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchImage:
-    """Start (or stop) fsyncing this exported image every second."""
+    """Start (or stop) fsyncing this exported image again and again."""
 
     volume: str
     image: str

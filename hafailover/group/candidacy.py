@@ -5,7 +5,9 @@ from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
+from hafailover.lineage.changes import is_active, is_allowed
 from hafailover.lineage.compare import BEHIND, USABLE, Verdict
+from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND
 
 _PROBE_AGE_MAX = 2 * SECOND
@@ -78,9 +80,33 @@ def beside_peer(turn: Turn, report: GroupReport) -> str:
         return f"the configuration of {turn.settings.peer} differs from this node's"
     if not hears_us(turn):
         return f"{turn.settings.peer} is heard, but does not hear this node: the link works one way only"
-    if report.consent != turn.state.intent or not turn.state.intent:
+    if not has_agreed(turn, report):
         return f"{turn.settings.peer} has not agreed yet"
     return arbiters.pending(turn)
+
+
+def has_agreed(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer agrees that this node serves, or its word is not needed."""
+    intent = turn.state.intent
+    return bool(intent) and (report.consent == intent or _cannot_agree(turn, report))
+
+
+def _cannot_agree(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer does not get over its start, with a copy that is behind this one: its word is not waited for.
+
+    Nothing of it is up, as its records say. What its image may show once it can be read makes it diverged at most, and
+    never the data: that is what this copy is beyond doubt.
+    """
+    since = turn.state.peer.heard_since
+    if report.role is not Role.STARTING or since is None:
+        return False
+    return (
+        turn.now - since > turn.settings.timers.demote_deadline
+        and all(each.copy is CopyState.SOLE and is_allowed(each) for _, each in turn.state.durable)
+        and all(
+            copy.record.copy in BEHIND and not is_active(copy.record) for _, copy in report.copies
+        )
+    )
 
 
 def _wants(turn: Turn, report: GroupReport, own_refusal: str) -> bool:
@@ -116,9 +142,19 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
 
 
 def _is_behind_unrecorded(turn: Turn) -> bool:
-    """Whether this node's copy is behind, and the records cannot be brought to say so: it stands in nobody's way."""
-    records = turn.state.records
-    return bool(turn.state.write_problem) and all(each.copy in BEHIND for _, each in records)
+    """Whether this node's copy is behind, and the records cannot be brought to say so: it stands in nobody's way.
+
+    One volume's is enough, since the group moves as one; but of no other one may they hide more than they say.
+    """
+    state = turn.state
+    if not state.write_problem or not any(each.copy in BEHIND for _, each in state.records):
+        return False
+    durable = dict(state.durable)
+    return all(
+        each.copy in BEHIND
+        or (each.copy, each.lineage) == (durable[name].copy, durable[name].lineage)
+        for name, each in state.records
+    )
 
 
 def beside_silence(turn: Turn) -> str:

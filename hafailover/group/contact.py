@@ -95,6 +95,13 @@ def is_acting(report: GroupReport) -> bool:
     return report.role in _ACTING
 
 
+def may_begin_up(report: GroupReport) -> bool:
+    """Whether a peer that has just begun may find its volumes up: not after a boot, as its records say."""
+    return report.role is Role.STARTING and any(
+        copy.record.is_open or copy.record.copy is CopyState.UNKNOWN for _, copy in report.copies
+    )
+
+
 def silent_since(state: GroupState) -> Instant | None:
     """Return the last sign of life of the peer on any channel, or None if there never was one."""
     known = [each for each in (state.peer.heard_at, state.peer.life_at) if each is not None]

@@ -115,6 +115,10 @@ def withdraw(turn: Turn, order: OperatorAsked) -> None:
     if state.withdrawing is not None:
         reply(turn, order.id, "the export is being ended already", accepted=False)
         return
+    if turn.last_seen() is None:
+        # Much later, when it can be seen again, nobody expects it any more.
+        reply(turn, order.id, "the storage of this node cannot be seen", accepted=False)
+        return
     turn.note("a drill: the export is ended")
     turn.set(withdrawing=order.id)
 

@@ -60,7 +60,7 @@ def _beside_peer(turn: Turn, report: GroupReport) -> Iterator[Condition]:
         seen=", ".join(report.hears) or "on no network",
         remedy="the link works one way only: cable, switch, firewall",
     )
-    has_agreed = bool(turn.state.intent) and report.consent == turn.state.intent
+    has_agreed = candidacy.has_agreed(turn, report)
     yield Condition(
         what=f"{peer} has agreed",
         is_met=has_agreed,

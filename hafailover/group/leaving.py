@@ -1,11 +1,11 @@
 """How does a node that serves nothing end its agent? In order if it can, and in time if it cannot."""
 
 from hafailover.group import candidacy, demotion
+from hafailover.group.contact import may_begin_up
 from hafailover.group.report import GroupReport, PeerWish, Role
 from hafailover.group.turn import Turn, first
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
-from hafailover.lineage.record import CopyState
 
 _HOLDING = (Role.PRIMARY, Role.DEMOTING)
 """A peer in these roles may have this node's image in its mirror."""
@@ -92,13 +92,6 @@ def _is_unanswered(turn: Turn, report: GroupReport | None) -> bool:
     last = turn.state.peer.report
     if report is None:
         is_off = candidacy.is_probed(turn) and not turn.state.peer_host
-        is_apt = last is not None and (last.role in _MAY_HOLD or _may_begin_with_it(last))
+        is_apt = last is not None and (last.role in _MAY_HOLD or may_begin_up(last))
         return is_apt and not is_off
-    return _may_begin_with_it(report)
-
-
-def _may_begin_with_it(report: GroupReport) -> bool:
-    """Whether a peer that has just begun may find this copy in its mirror: not after a boot, as its records say."""
-    return report.role is Role.STARTING and any(
-        copy.record.is_open or copy.record.copy is CopyState.UNKNOWN for _, copy in report.copies
-    )
+    return may_begin_up(report)

@@ -12,7 +12,7 @@ from hafailover.group import (
     resolving,
 )
 from hafailover.group.actions import PersistPause
-from hafailover.group.contact import group_verdict, is_acting
+from hafailover.group.contact import group_verdict, is_acting, may_begin_up
 from hafailover.group.events import OperatorAsked, OrderKind
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.state import Pause
@@ -118,6 +118,14 @@ def _promote(turn: Turn, order: OperatorAsked) -> None:
             turn,
             order,
             f"{turn.settings.peer} is {report.role.value}: no force against a live primary",
+        )
+        return
+    if report is not None and may_begin_up(report):
+        _refuse(
+            turn,
+            order,
+            f"the agent of {turn.settings.peer} has just begun, and may find the volumes up there: wait until it has "
+            "seen them; if it never does, power that host off, then add --peer-is-off",
         )
         return
     doubt = candidacy.beside_silence(turn) if report is None else _peer_doubt(turn, report, order)

@@ -39,8 +39,20 @@ def awaits_word(turn: Turn) -> bool:
         report is not None
         and report.role is Role.STANDBY
         and not turn.state.pairing.units
-        and group_verdict(turn, report) in _REBUILDABLE
+        and _is_rebuildable(turn, report)
     )
+
+
+def _is_rebuildable(turn: Turn, report: GroupReport) -> bool:
+    """Whether the peer's copy may be overwritten, and its images are large enough for that.
+
+    One that is still to be enlarged can take in nothing, and would be called a mixture all the same: that is no copy to
+    fall back on, and none that may be enlarged.
+    """
+    sizes = {name: copy.size_bytes for name, copy in report.copies}
+    if any(0 < sizes.get(each.name, 0) < each.size_bytes for each in turn.settings.volumes):
+        return False
+    return group_verdict(turn, report) in _REBUILDABLE
 
 
 def advance(turn: Turn) -> None:
@@ -48,7 +60,7 @@ def advance(turn: Turn) -> None:
     report = turn.peer_report
     views = turn.views()
     if _hangs_unseen(turn):
-        _give_up_unseen(turn, report)
+        _give_up_unseen(turn)
         return
     if views is None or report is None or not turn.state.is_durable:
         return
@@ -78,9 +90,14 @@ def _hangs_unseen(turn: Turn) -> bool:
     )
 
 
-def _give_up_unseen(turn: Turn, report: GroupReport | None) -> None:
-    """Destroy before observe: the readers of the GEOM tree wait for that ggate, and nobody else would ever end it."""
-    sessions = sessions_open(report) if report is not None else ()
+def _give_up_unseen(turn: Turn) -> None:
+    """Destroy before observe: the readers of the GEOM tree wait for that ggate, and nobody else would ever end it.
+
+    What was open at the peer may be behind it, though the peer be silent now: none of that is used again.
+    """
+    known, last = turn.state.pairing.sessions, turn.state.peer.report
+    behind = sessions_open(last) if last is not None else ()
+    sessions = tuple(dict.fromkeys((*known, *behind)))
     pairing = replace(turn.state.pairing, units=every_unit(turn), sessions=sessions)
     turn.set(pairing=pairing)
     reason = "the storage cannot be seen since the peer's copy was to be attached"
@@ -102,7 +119,7 @@ def wants_peer(turn: Turn, report: GroupReport) -> bool:
         return (
             False  # Nothing could be copied now: a stale copy is better than one that says syncing.
         )
-    if group_verdict(turn, report) not in _REBUILDABLE:
+    if not _is_rebuildable(turn, report):
         return False
     pairing = state.pairing
     if turn.settings.rejoin is Automatism.MANUAL and not pairing.is_ordered:

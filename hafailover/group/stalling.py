@@ -1,5 +1,7 @@
 """Does the peer's copy still follow? By what is written through the mirror, and by what the kernel has made of it."""
 
+from typing import Final
+
 from hafailover.group import parting
 from hafailover.group.contact import REPLICATION
 from hafailover.group.settings import ArbiterKind, GroupSettings
@@ -8,10 +10,10 @@ from hafailover.group.turn import Turn
 from hafailover.lineage.record import CopyState
 from hafailover.storage.facts import ComponentState
 from hafailover.storage.view import unit_of
-from hafailover.units import SECOND, Instant, later
+from hafailover.units import SECOND, Instant, later, milliseconds
 
-IMAGE_PERIOD = SECOND
-"""How often an image is fsynced while it is watched."""
+IMAGE_PERIOD: Final = milliseconds(500)
+"""How often a watched image is fsynced: so often that the own disk is proved before a canary counts as overdue."""
 _UNKNOWN_UNIT = -1
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
 
@@ -38,8 +40,7 @@ def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
         due = min(max(due, silent), later(oldest, _patience(state, settings)))
     if state.facts is not None and state.facts.is_complete and not state.must_look:
         due = min(due, max(later(written, span), silent))
-    stalled = _own_image_overdue(state, settings)
-    return None if stalled is not None and stalled <= due else due
+    return due if _is_own_proved(state, later(written, timers.canary_period)) else None
 
 
 def _patience(state: GroupState, settings: GroupSettings) -> int:
@@ -52,16 +53,13 @@ def _patience(state: GroupState, settings: GroupSettings) -> int:
     return settings.timers.canary_patience + (0 if is_counted else settings.lease.renew_deadline)
 
 
-def _own_image_overdue(state: GroupState, settings: GroupSettings) -> Instant | None:
-    """Return when this node's own image counts as hung, unless it is seen to take writes before then.
+def _is_own_proved(state: GroupState, began: Instant) -> bool:
+    """Whether this node's own image took a write after the late canary ``began``: it is the peer's copy that it awaits.
 
-    An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's.
+    An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's. One from before
+    says nothing: the disk may have hung since then, and with it the canary.
     """
-    synced = state.synced_images
-    if not synced:
-        return None
-    patience = IMAGE_PERIOD + settings.timers.canary_deadline
-    return later(min([at for _, at in synced]), patience)
+    return not state.synced_images or min([at for _, at in state.synced_images]) > began
 
 
 def overdue(turn: Turn) -> str:
@@ -99,13 +97,15 @@ def _dropped_unseen(turn: Turn) -> str:
     state = turn.state
     if state.facts is None or state.facts.processes is None or state.facts_at is None:
         return ""
-    carried = {unit_of(each) for each in state.facts.processes if each.program == "ggatec"}
-    if _UNKNOWN_UNIT in carried:
+    serving = {unit_of(each) for each in state.facts.processes if each.program == "ggatec"}
+    if _UNKNOWN_UNIT in serving:
         return ""  # It may carry just this one.
+    # Units that are remembered, but not in use, say nothing: one ggatec carries a volume's writes.
+    carried = {name for name, unit in state.pairing.units if unit in serving}
     began = dict(state.progress)
-    for name, unit in state.pairing.units:
-        is_ours = name in state.pairing.inserted and state.record(name).copy is CopyState.IN_SYNC
-        if is_ours and unit not in carried and began.get(name, 0) > state.facts_at:
+    for name in state.pairing.inserted:
+        is_ours = name not in carried and state.record(name).copy is CopyState.IN_SYNC
+        if is_ours and began.get(name, 0) > state.facts_at:
             return f"{parting.UNANNOUNCED} the peer's copy of {name} by itself"
     return ""
 

@@ -266,20 +266,36 @@ def _may_be_granted(turn: Turn) -> bool:
 
 
 def _take_over(turn: Turn, views: tuple[VolumeView, ...]) -> None:
-    """Know what is up and how the peer's copies are in the mirrors: to end that takes as much care as to go on."""
+    """Know what is up and how the peer's copies are in the mirrors: to end that takes as much care as to go on.
+
+    Without a ggate no rebuild has begun: none can be cut short by a boot of the peer, nor be what a look hangs behind.
+    """
     report = turn.state.peer.report
+    is_begun = report is not None and any(view.gates for view in views)
     turn.set(
         pairing=Pairing(
-            peer_boot=report.boot if report else "",
+            peer_boot=report.boot if report is not None and is_begun else "",
             units=tuple((view.settings.name, gate.unit) for view in views for gate in view.gates),
             sessions=tuple(each for view in views for each in sessions_behind(view, turn)),
-            inserted=tuple(view.settings.name for view in views if view.gates),
+            inserted=tuple(view.settings.name for view in views if _may_be_inserted(turn, view)),
             is_told=all(view.has_two_active for view in views),
         )
     )
     services.assume_running(turn)
     for view in views:
         promotion.watch(turn, view)
+
+
+def _may_be_inserted(turn: Turn, view: VolumeView) -> bool:
+    """Whether the peer's copy was in the mirror, so that it is lost if it is not seen there: not by a ggate alone.
+
+    A mirror that waits for one more component has lost it: what its ggate was given then may still be on its way.
+    """
+    if view.remote is not None or not view.gates:
+        return view.remote is not None
+    mirror = view.mirror
+    is_lost = mirror is not None and mirror.wanted_components > len(mirror.components)
+    return is_lost or turn.state.record(view.settings.name).copy is CopyState.IN_SYNC
 
 
 def _adopt(turn: Turn, views: tuple[VolumeView, ...]) -> None:

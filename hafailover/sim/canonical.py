@@ -198,6 +198,7 @@ def _agent(host: Host, names: _Names) -> tuple[object, ...]:
             state.failed_back_at is not None,
         ),
         state.is_stopping,
+        state.stop_again_at is not None,
         *_granted(state),
     )
 

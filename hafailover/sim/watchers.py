@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafailover.group import events as happened
+from hafailover.group.stalling import IMAGE_PERIOD
 from hafailover.sim import looking
-from hafailover.units import SECOND
 
 if TYPE_CHECKING:
     from hafailover.group.actions import WatchCanary, WatchImage
@@ -46,7 +46,7 @@ class Watchers:
         after(agent.settings.timers.canary_period, write)
 
     def image(self, action: WatchImage) -> None:
-        """Begin or end to fsync an exported image every second."""
+        """Begin or end to fsync an image again and again."""
         token = self._order(f"image {action.volume}", is_on=action.is_on)
         if not token:
             return
@@ -58,9 +58,9 @@ class Watchers:
             if not agent.host.is_frozen and not agent.host.hangs(action.image):
                 problem = looking.sync(agent.host, action.image)
                 agent.feed(happened.ImageSynced(volume=action.volume, problem=problem))
-            after(SECOND, sync)
+            after(IMAGE_PERIOD, sync)
 
-        after(SECOND, sync)
+        after(IMAGE_PERIOD, sync)
 
     def _order(self, what: str, *, is_on: bool) -> int:
         """Note an order and return its number; 0 if it ends the watch."""

@@ -12,10 +12,11 @@ from typing import Final
 
 from hafailover.group.events import CanaryWritten, Event, ImageSynced
 from hafailover.group.settings import TimerSettings
+from hafailover.group.stalling import IMAGE_PERIOD
 from hafailover.system.pulse import Pulse
 from hafailover.units import seconds
 
-SYNC_PERIOD: Final = seconds(1)
+SYNC_PERIOD: Final = IMAGE_PERIOD
 SYNC_DEADLINE: Final = seconds(3)
 READ_PERIOD_S: Final = 0.1
 """What went well is read at most so often; far less than the time after which it would be missed."""

@@ -1,0 +1,105 @@
+"""Groups with two volumes, and two groups on one pair: what is judged per volume, and what per group."""
+
+import pytest
+
+from hafailover.emulation.errors import EIO
+from hafailover.group.settings import ArbiterKind
+from hafailover.sim.world import World
+from hafailover.units import MILLISECOND, SECOND
+from tests.sim.worlds import MINUTE, running, serving
+
+ALL = list(ArbiterKind)
+
+
+def doubled(arbiter: ArbiterKind, told: list[str] | None = None) -> World:
+    """A pair with two volumes, in service for a while."""
+    tell = None if told is None else told.append
+    world = running(16, arbiter=arbiter, tell=tell, gate_timeout_s=2)
+    world.run_for(3 * SECOND)
+    world.fence.span_ns = SECOND
+    return world
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+@pytest.mark.parametrize("volume", [0, 1])
+def test_one_volume_that_fails_with_the_records_leaves_the_peer_free_to_serve(
+    arbiter: ArbiterKind, volume: int
+) -> None:
+    """The disk under one of A's two volumes dies, and the records are on it; the other volume is on another disk.
+
+    A closes everything in order, and calls the one copy stale, in memory only. ``_is_behind_unrecorded`` asks for *all*
+    of its copies to be behind: A never agrees, and B, whole and heard, waits for that for ever.
+    """
+    world = doubled(arbiter)
+    world.record_problem["A"] = "Input/output error"
+    world.host("A").files.fail(world.images("A")[volume], EIO)
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["B"]
+    assert not world.workload.lost(world.host("B"))
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+@pytest.mark.parametrize("how", ["power", "agent"])
+def test_a_sole_copy_serves_again_beside_a_peer_that_cannot_start(
+    arbiter: ArbiterKind, how: str
+) -> None:
+    """B's disk dies, A serves on, sole. B is booted, and stays starting: its image cannot be read. Then A boots.
+
+    B's record says stale, A's says sole; "B has not agreed yet", and it never will: nobody serves for ever.
+    """
+    world = running(arbiter=arbiter)
+    world.run_for(3 * SECOND)
+    world.fence.span_ns = SECOND
+    world.host("B").files.fail(world.images("B")[0], EIO)
+    world.run_for(10 * SECOND)
+    world.power_off("B")
+    world.run_for(SECOND)
+    world.power_on("B")
+    world.run_for(20 * SECOND)
+    assert serving(world) == ["A"]
+    if how == "power":
+        world.power_off("A")
+        world.run_for(SECOND)
+        world.power_on("A")
+    else:
+        world.stop_agent("A")
+        world.run_for(20 * SECOND)
+        world.start_agent("A")
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["A"]
+    assert not world.workload.lost(world.host("A"))
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+@pytest.mark.parametrize("step", range(8))
+def test_a_primary_whose_disk_hangs_at_any_moment_gives_way(
+    arbiter: ArbiterKind, step: int
+) -> None:
+    """A's disk hangs for good. Both the canary and the fsync of the own image stop; the canary is overdue first.
+
+    With etcd, which leaves no patience, A let B's whole copy go, in five of eight moments: A is primary, sole, on a
+    disk that takes no write, B is stale, and nobody ever serves.
+    """
+    world = running(arbiter=arbiter)
+    world.fence.span_ns = SECOND
+    world.run_for(3 * SECOND + step * 150 * MILLISECOND)
+    world.host("A").hang_disk()
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["B"]
+    assert world.fence.shots == []
+    assert not world.workload.lost(world.host("B"))
+
+
+def test_one_hung_volume_of_two_does_not_cost_the_peers_copies() -> None:
+    """The same with etcd, where only the disk under A's second volume hangs."""
+    world = doubled(ArbiterKind.ETCD)
+    kernel = world.host("A").kernel
+    assert kernel is not None
+    kernel.machine.md.hang(world.images("A")[1])
+    world.run_for(2 * MINUTE)
+
+    assert serving(world) == ["B"]
+    assert not world.workload.lost(world.host("B"))
