@@ -1,8 +1,9 @@
 """When is the peer powered off by the fence device, and what follows from the proof?
 
 The device has no memory, so the nodes' own records are it: nobody goes on alone before the peer is proved off, or has
-itself recorded that its copy is behind. The primary shoots at once when it loses the peer's copy, a standby only after
-its delay, so that the two never shoot each other.
+itself recorded that its copy is behind; and who has it powered off owes it its power, over all lives of the agent. The
+primary shoots at once when it loses the peer's copy, a standby only after its delay, so that the two never shoot each
+other.
 """
 
 from dataclasses import replace
@@ -16,7 +17,7 @@ from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.turn import Turn
 from hafailover.group.work import Progress
-from hafailover.lineage.changes import is_allowed
+from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
 from hafailover.lineage.record import CopyState
 from hafailover.units import SECOND, Instant, later
@@ -39,6 +40,8 @@ def advance(turn: Turn) -> None:
         return
     number = turn.new_id()
     turn.set(fence=replace(fence, asking=number, request=request))
+    if isinstance(request, PowerOff):
+        _owe(turn, is_owed=turn.settings.fence.powers_on)
     turn.note(
         f"fence device: power {'off' if isinstance(request, PowerOff) else 'on'} {request.node}"
     )
@@ -47,24 +50,53 @@ def advance(turn: Turn) -> None:
 
 def _next(turn: Turn) -> PowerOff | PowerOn | None:
     fence = turn.state.fence
-    if not fence.is_off:
-        return PowerOff(node=turn.settings.peer) if _must_be_off(turn) else None
+    if not fence.is_off and _must_be_off(turn):
+        return PowerOff(node=turn.settings.peer)
     if fence.has_to_return and fence.failures < _RETURN_TRIES_MAX and _may_return(turn):
         return PowerOn(node=turn.settings.peer)
     return None
 
 
+def remember(turn: Turn) -> None:
+    """Take over what an earlier life of the agent owes the peer: to have its power back, whether it was proved off."""
+    owes = any(record.owes_power for _, record in turn.state.records)
+    if owes and turn.settings.fence.powers_on:
+        turn.set(fence=replace(turn.state.fence, has_to_return=True))
+
+
+def _owe(turn: Turn, *, is_owed: bool) -> None:
+    if all(record.owes_power == is_owed for _, record in turn.state.records):
+        return
+    turn.change_records(
+        # What a record that cannot be read says is kept for an operator.
+        lambda _, record: (
+            record
+            if record.copy is CopyState.UNKNOWN
+            else changes.owing_power(record, is_owed=is_owed)
+        )
+    )
+
+
 def is_busy(turn: Turn) -> bool:
-    """Whether the device is asked, or the peer has still to be powered on again: no later life would remember that."""
+    """Whether the device is asked, or the peer has still to be powered on again: that is better done by this life."""
     fence = turn.state.fence
-    owes = fence.is_off and fence.has_to_return and fence.failures < _RETURN_TRIES_MAX
-    return bool(fence.asking) or owes
+    return bool(fence.asking) or (fence.has_to_return and fence.failures < _RETURN_TRIES_MAX)
 
 
 def next_question(turn: Turn) -> Instant | None:
-    """Return when a question that failed is asked again; None if none waits."""
+    """Return when a question that failed is asked again, or one of an earlier life is; None if none waits."""
     fence = turn.state.fence
-    return None if fence.asking else fence.retry_at
+    if fence.asking:
+        return None
+    waits = fence.retry_at is None and fence.has_to_return and turn.now < _returns_from(turn)
+    return _returns_from(turn) if waits else fence.retry_at
+
+
+def _returns_from(turn: Turn) -> Instant:
+    """Return from when the peer may be powered on: what an earlier life asked the device for may be under way still."""
+    if turn.state.fence.is_off:
+        return turn.state.started_at
+    return later(turn.state.started_at, turn.settings.fence.deadline)
 
 
 def _must_be_off(turn: Turn) -> bool:
@@ -94,7 +126,7 @@ def _must_be_off(turn: Turn) -> bool:
 def _may_return(turn: Turn) -> bool:
     """Whether what the peer's absence was needed for is on disk, or was given up."""
     state = turn.state
-    if state.dropping is not None or not state.is_durable:
+    if state.dropping is not None or not state.is_durable or turn.now < _returns_from(turn):
         return False
     if state.role is Role.PROMOTING:
         return state.attempt is not None and state.attempt.is_committed
@@ -155,6 +187,7 @@ def finish(turn: Turn, number: int, answer: Answer) -> None:
         case IsOn() if isinstance(request, PowerOn):
             turn.note(f"{turn.settings.peer} has its power back")
             turn.set(fence=replace(fence, has_to_return=False, failures=0, problem=""))
+            _owe(turn, is_owed=False)
         case NotOff(reason=reason) | Unknown(reason=reason):
             turn.note(f"fence device: {reason}")
             turn.set(
@@ -201,6 +234,8 @@ def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
         if fence.failures and not fence.asking and is_anew:
             # What could not be proved, or was no proof, was about a boot that has ended.
             turn.set(fence=replace(fence, failures=0, problem=""))
+        if not fence.asking and not fence.has_to_return:
+            _owe(turn, is_owed=False)  # It was shot at, and is there.
         return False
     back = Fence(asking=fence.asking, request=fence.request)
     if fence.off_boot and report.boot == fence.off_boot:
@@ -210,6 +245,8 @@ def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
         turn.note(f"fence device: {lie}")
         back = replace(back, failures=1, problem=lie)
     turn.set(fence=back)
+    if not back.asking:
+        _owe(turn, is_owed=False)
     return False
 
 
@@ -224,7 +261,9 @@ def beside_silence(turn: Turn) -> str:
         return ""
     has_spoken = state.contact or any(each.spoken_boot == state.boot for _, each in state.durable)
     # A claim that nobody allowed, since the kernel let the peer's copy go by itself, is no proof that it did not serve.
-    is_sole = all(each.copy is CopyState.SOLE and is_allowed(each) for _, each in state.durable)
+    is_sole = all(
+        each.copy is CopyState.SOLE and changes.is_allowed(each) for _, each in state.durable
+    )
     if not has_spoken and not is_sole:
         return (
             f"{peer} was not heard since this host booted: only contact or 'hafailover promote' can tell "

@@ -22,12 +22,17 @@ def probe(turn: Turn) -> None:
 
 
 def is_due(turn: Turn) -> bool:
-    """Whether a probe is to be asked for now."""
+    """Whether a probe is to be asked for now.
+
+    After a loss only what was asked for since then counts: one that is under way is not waited for, since writes wait.
+    """
     state = turn.state
-    if state.probing is not None or not _is_needed(turn):
+    if not _is_needed(turn):
         return False
-    is_urgent = state.loss_at is not None and (state.probed_at or 0) < state.loss_at
-    return state.probed_at is None or turn.now >= next_probe(turn) or is_urgent
+    asked_at = state.probing.since if state.probing is not None else state.probed_at or 0
+    if state.loss_at is not None and asked_at < state.loss_at:
+        return True
+    return state.probing is None and (state.probed_at is None or turn.now >= next_probe(turn))
 
 
 def next_probe(turn: Turn) -> Instant:

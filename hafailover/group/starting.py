@@ -9,6 +9,7 @@ from hafailover.group import (
     blind_start,
     demotion,
     etcd,
+    fencing,
     guard,
     leaving,
     parting,
@@ -60,6 +61,7 @@ def start(turn: Turn, event: Started) -> None:
         grant=Grant(promised_until=promises.remembered(turn, turn.now)),
     )
     turn.set_records(levelled(records))
+    fencing.remember(turn)
     routers.start(turn)
 
 

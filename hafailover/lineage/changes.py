@@ -245,6 +245,11 @@ def met(record: LineageRecord, *, boot: str) -> LineageRecord:
     return replace(record, spoken_boot=boot, was_isolated=False)
 
 
+def owing_power(record: LineageRecord, *, is_owed: bool) -> LineageRecord:
+    """The peer is to be powered on again once its absence was of use; not ``is_owed``: it is on, or was heard."""
+    return replace(record, owes_power=is_owed)
+
+
 def isolated(record: LineageRecord) -> LineageRecord:
     """This node reached nobody while its peer was silent: the peer may have gone on alone."""
     return replace(record, was_isolated=True)

@@ -83,6 +83,7 @@ class LineageRecord:
         closing_id: Marker of the closing that has begun, on disk before the first unmount; empty = none has.
         released_to: Node to which the group was handed over and that has not been heard since; empty = none.
         was_isolated: Whether this node reached nobody since the peer was last heard.
+        owes_power: Whether this node has the peer powered off, and is to have it powered on again.
         lineage_since: Since when it has this lineage, in Unix seconds, for people only; 0 = not known.
         choice: The operator's choice by which this copy was given up; None once it is being rebuilt.
         doubt: Why writes may have been acknowledged that the peer lacked before the record said so; empty = none.
@@ -104,6 +105,7 @@ class LineageRecord:
     closing_id: str = ""
     released_to: str = ""
     was_isolated: bool = False
+    owes_power: bool = False
     lineage_since: int = 0
     choice: OperatorChoice | None = None
     doubt: str = ""

@@ -146,6 +146,7 @@ def _record(record: LineageRecord, host: Host, names: _Names) -> tuple[object, .
         bool(record.closing_id),
         record.released_to,
         record.was_isolated,
+        record.owes_power,
         bool(record.doubt),
     )
 
