@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from hafailover.emulation.superblock import OFFSET
 from hafailover.group.events import OrderKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
@@ -12,7 +13,7 @@ from hafailover.sim import pair
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.schedule import settle
 from hafailover.sim.striking import strike
-from hafailover.sim.world import OFFSET, World
+from hafailover.sim.world import World
 from hafailover.storage.tail import encode_marker
 from hafailover.units import MILLISECOND, SECOND
 from tests.sim.test_orders_in_between import mounted
