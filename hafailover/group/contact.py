@@ -96,9 +96,14 @@ def is_acting(report: GroupReport) -> bool:
 
 
 def may_begin_up(report: GroupReport) -> bool:
-    """Whether a peer that has just begun may find its volumes up: not after a boot, as its records say."""
+    """Whether a peer that has just begun may find its volumes up: not after a boot, as its records say.
+
+    A record that is open from an earlier boot could not be written since: nothing of it is up.
+    """
     return report.role is Role.STARTING and any(
-        copy.record.is_open or copy.record.copy is CopyState.UNKNOWN for _, copy in report.copies
+        (copy.record.is_open and copy.record.boot == report.boot)
+        or copy.record.copy is CopyState.UNKNOWN
+        for _, copy in report.copies
     )
 
 

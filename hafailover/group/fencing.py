@@ -64,6 +64,12 @@ def remember(turn: Turn) -> None:
         turn.set(fence=replace(turn.state.fence, has_to_return=True))
 
 
+def _forget_debt(turn: Turn) -> None:
+    if turn.state.fence.has_to_return:
+        turn.set(fence=replace(turn.state.fence, has_to_return=False))
+    _owe(turn, is_owed=False)
+
+
 def _owe(turn: Turn, *, is_owed: bool) -> None:
     if all(record.owes_power == is_owed for _, record in turn.state.records):
         return
@@ -234,8 +240,8 @@ def is_of_the_past(turn: Turn, report: GroupReport) -> bool:
         if fence.failures and not fence.asking and is_anew:
             # What could not be proved, or was no proof, was about a boot that has ended.
             turn.set(fence=replace(fence, failures=0, problem=""))
-        if not fence.asking and not fence.has_to_return:
-            _owe(turn, is_owed=False)  # It was shot at, and is there.
+        if not fence.asking and (not fence.has_to_return or turn.now > _returns_from(turn)):
+            _forget_debt(turn)  # It was shot at, and is there.
         return False
     back = Fence(asking=fence.asking, request=fence.request)
     if fence.off_boot and report.boot == fence.off_boot:

@@ -12,8 +12,11 @@ from hafailover.storage.facts import ComponentState
 from hafailover.storage.view import unit_of
 from hafailover.units import SECOND, Instant, later, milliseconds
 
-IMAGE_PERIOD: Final = milliseconds(500)
+IMAGE_PERIOD: Final = milliseconds(400)
 """How often a watched image is fsynced: so often that the own disk is proved before a canary counts as overdue."""
+_CANARY_WAY: Final = milliseconds(200)
+"""So long a canary may take to come to the disk: an fsync that was through by then says nothing of it."""
+_PROOF_AGE_MAX: Final = IMAGE_PERIOD + milliseconds(100)
 _UNKNOWN_UNIT = -1
 _GONE = (ComponentState.DISCONNECTED, ComponentState.DESTROY, ComponentState.STALE)
 
@@ -40,7 +43,8 @@ def canary_due(state: GroupState, settings: GroupSettings) -> Instant | None:
         due = min(max(due, silent), later(oldest, _patience(state, settings)))
     if state.facts is not None and state.facts.is_complete and not state.must_look:
         due = min(due, max(later(written, span), silent))
-    return due if _is_own_proved(state, later(written, timers.canary_period)) else None
+    waits_since = later(written, timers.canary_period + _CANARY_WAY)
+    return due if _is_own_proved(state, max(waits_since, later(due, -_PROOF_AGE_MAX))) else None
 
 
 def _patience(state: GroupState, settings: GroupSettings) -> int:
@@ -53,13 +57,13 @@ def _patience(state: GroupState, settings: GroupSettings) -> int:
     return settings.timers.canary_patience + (0 if is_counted else settings.lease.renew_deadline)
 
 
-def _is_own_proved(state: GroupState, began: Instant) -> bool:
-    """Whether this node's own image took a write after the late canary ``began``: it is the peer's copy that it awaits.
+def _is_own_proved(state: GroupState, since: Instant) -> bool:
+    """Whether this node's own image took a write ``since`` the canary waits: it is the peer's copy that it awaits.
 
     An fsync of the image file waits behind what md(4) is writing to it, and for nothing of the peer's. One from before
     says nothing: the disk may have hung since then, and with it the canary.
     """
-    return not state.synced_images or min([at for _, at in state.synced_images]) > began
+    return not state.synced_images or min([at for _, at in state.synced_images]) > since
 
 
 def overdue(turn: Turn) -> str:
