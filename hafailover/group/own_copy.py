@@ -5,7 +5,7 @@ If the kernel goes on with the peer's copy alone, that one is the newest: it is 
 
 from dataclasses import replace
 
-from hafailover.group import claims, demotion, loss, rejoin
+from hafailover.group import claims, demotion, loss, parting, rejoin
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity
 from hafailover.group.turn import Turn
 from hafailover.lineage import changes
@@ -92,7 +92,8 @@ def _give_up(
         if turn.state.demotion is not None:
             turn.set(demotion=replace(turn.state.demotion, is_local_lost=True))
         return
-    claims.withdraw_claim(turn, views)
+    if not claims.withdraw_claim(turn, views):
+        parting.doubt_claim(turn, views)
     demotion.begin(turn, reason, is_forced=is_forced)
     if is_forced and turn.state.demotion is not None:
         turn.set(demotion=replace(turn.state.demotion, is_own_doubted=True))

@@ -14,8 +14,10 @@ from hafailover.group.undertakings import Dropping, Pairing
 from hafailover.group.work import Progress, pursue, run_urgent, settle
 from hafailover.lineage import changes
 from hafailover.lineage.compare import USABLE
+from hafailover.lineage.evidence import moved_counters
 from hafailover.lineage.record import Activation, CopyState
 from hafailover.storage import commands
+from hafailover.storage.facts import ComponentState
 from hafailover.storage.pairing import plan_dropped
 from hafailover.storage.view import VolumeView
 from hafailover.units import SECOND, later
@@ -145,7 +147,7 @@ def give_way(turn: Turn, report: GroupReport) -> str:
     """
     verdict = contact.group_verdict(turn, report)
     reason = f"{turn.settings.peer} serves under the newer epoch {report.epoch}; {verdict.value}"
-    turn.change_records(lambda _, record: changes.diverged(record, reason))
+    _disagree(turn, reason)
     return reason
 
 
@@ -170,12 +172,44 @@ def let_go(turn: Turn) -> Progress:
     views = turn.views()
     if views is None:
         return Progress.BUSY
+    doubt_claim(turn, views)
     for view in views:
         progress = pursue(turn, plan_dropped(view, turn.state.tries))
         if progress is not Progress.REACHED:
             return progress
     _end(turn, views, dropping)
     return Progress.REACHED
+
+
+def doubt_claim(turn: Turn, views: tuple[VolumeView, ...]) -> None:
+    """After the peer's copy was let go: if this node's is gone from the mirror as well, which one was lost first?
+
+    The kernel may have lost this one between the last look and that moment, and gone on with the peer's until then. It
+    moves the counters of the copy that is left: only if this node's sector has them moved was its copy that one.
+    """
+    dropping = turn.state.dropping
+    if dropping is None or not dropping.destroyed or dropping.is_failed_rebuild:
+        return
+    for view in views:
+        name, image = view.settings.name, view.image
+        record = turn.state.record(name)
+        if record.copy is not CopyState.SOLE or _is_in_service(view):
+            continue
+        if view.mount is None and (image is None or image.metadata is None):
+            continue  # Closed by this node: the kernel leaves the sector of a copy that it loses as it is.
+        if image is None or not moved_counters(record, image):
+            reason = f"the mirror of {name} lost this node's copy as well, and nothing shows which one it lost first"
+            turn.note(reason)
+            _disagree(turn, reason)
+            return
+
+
+def _disagree(turn: Turn, reason: str) -> None:
+    turn.change_records(lambda _, record: changes.diverged(record, reason))
+
+
+def _is_in_service(view: VolumeView) -> bool:
+    return view.local is not None and view.local.state is ComponentState.ACTIVE
 
 
 def _end(turn: Turn, views: tuple[VolumeView, ...], dropping: Dropping) -> None:

@@ -364,7 +364,7 @@ STRICT_CASES = (
     Case(plant=serves_on_without_a_grant, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
     Case(plant=drops_without_asking_etcd, seed=FIRST_SEED + 1, arbiter=ArbiterKind.ETCD),
     Case(plant=forgets_its_promise, seed=FIRST_SEED + 3, arbiter=ArbiterKind.ETCD),
-    Case(plant=forgets_the_drift, seed=limits.FIRST_SEED + 4, arbiter=ArbiterKind.ETCD),
+    Case(plant=forgets_the_drift, seed=limits.FIRST_SEED + 19, arbiter=ArbiterKind.ETCD),
     Case(plant=commits_without_etcd, faults=IN_TURN, arbiter=ArbiterKind.ETCD),
     Case(plant=skips_the_fence_wait, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),
     Case(plant=believes_a_shot_that_failed, seed=FIRST_SEED + 1, arbiter=ArbiterKind.FENCE),

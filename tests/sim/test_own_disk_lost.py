@@ -4,8 +4,11 @@ import pytest
 
 from hafailover.emulation.errors import EIO
 from hafailover.group.settings import ArbiterKind
+from hafailover.sim.faults import FaultKind
+from hafailover.sim.schedule import run
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND
+from tests.sim.test_regressions import fault
 from tests.sim.worlds import MINUTE, running, serving
 
 ALL = list(ArbiterKind)
@@ -103,3 +106,24 @@ def test_one_hung_volume_of_two_does_not_cost_the_peers_copies() -> None:
 
     assert serving(world) == ["B"]
     assert not world.workload.lost(world.host("B"))
+
+
+@pytest.mark.parametrize("away", [2.2, 2.6])
+@pytest.mark.parametrize("after", [0.6, 0.9, 1.2, 1.5, 1.8])
+def test_who_lost_its_own_copy_just_before_it_let_the_peers_go_is_not_called_the_newest(
+    away: float, after: float
+) -> None:
+    """The records that B's copy goes cannot be written at once; B wakes, and A's disk fails between look and destroy.
+
+    What is written then is on B's copy only. A's sector has the counters of before: an operator chooses, and nothing of
+    B's is overwritten.
+    """
+    faults = (
+        fault(FaultKind.FREEZE, "B", away, 5.748),
+        fault(FaultKind.RECORDS, "A", 13.438, 0.174),
+        fault(FaultKind.DISK_ERRORS, "A", 0.9, after),
+    )
+
+    outcome = run(722826, arbiter=ArbiterKind.ETCD, faults=faults)
+
+    assert outcome.is_good

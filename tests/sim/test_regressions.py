@@ -496,15 +496,14 @@ def test_a_mirror_that_lost_both_copies_is_no_reason_to_call_the_first_one_the_n
     """
     faults = (
         fault(FaultKind.FREEZE, "A", 2.563, 5.958),
-        fault(FaultKind.DISK_ERRORS, "A", span, 3.5),
+        fault(FaultKind.DISK_ERRORS, "A", span, 3.3),
         replace(fault(FaultKind.HAND, "A", 14.27, 0.24), choice=213),
     )
 
     outcome = run(624760, arbiter=arbiter, faults=faults)
 
     assert outcome.is_good
-    # With etcd the peer is given more time, and an own disk that fails then lets no copy go.
-    assert outcome.is_diverged is (span > 1 and arbiter is not ArbiterKind.ETCD)
+    assert outcome.is_diverged is (span > 1)
 
 
 def test_a_copy_that_has_just_come_into_sync_knows_the_counters_of_its_mirror() -> None:
@@ -571,9 +570,15 @@ def test_a_mirror_that_loses_the_own_copy_while_the_peers_is_to_be_let_go_leaves
 ):
     """The record that B's copy goes could not be written, B woke up, and the mirror dropped A's: B has newer writes."""
     told: list[str] = []
-    world = start(start_of(722826), arbiter=ArbiterKind.NONE, tell=told.append)
+    world = start(start_of(722826), arbiter=ArbiterKind.ETCD, tell=told.append)
 
-    outcome = play(world, 722826)
+    faults = (
+        fault(FaultKind.FREEZE, "B", 1.4, 5.748),
+        fault(FaultKind.RECORDS, "A", 13.438, 0.174),
+        fault(FaultKind.DISK_ERRORS, "A", 0.9, 1.2),
+    )
+
+    outcome = play(world, 722826, faults=faults)
 
     assert outcome.is_good
     assert outcome.is_diverged
