@@ -127,3 +127,10 @@ def test_who_lost_its_own_copy_just_before_it_let_the_peers_go_is_not_called_the
     outcome = run(722826, arbiter=ArbiterKind.ETCD, faults=faults)
 
     assert outcome.is_good
+
+
+def test_a_primary_that_was_away_while_its_own_copy_was_lost_hands_over() -> None:
+    """It listens for a second when it is back, and only then gives way to the peer, whose copy has the newer writes."""
+    outcome = run(124867, arbiter=ArbiterKind.ETCD)
+
+    assert outcome.is_good
