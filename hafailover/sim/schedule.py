@@ -244,8 +244,8 @@ def settle(world: World, limit_ns: int) -> bool:
 def is_settled(world: World) -> bool:
     """Whether of every group one node serves, sees its storage, and both agents call their copies in sync.
 
-    Who is blind does not know yet what the kernel has let go, and says so by an alert. Who was away listens, and decides
-    nothing until it has.
+    Who is blind does not know yet what the kernel has let go, and says so by an alert. Who was away listens, and
+    decides nothing until it has.
     """
     return all(_is_settled(each) for each in world.groups)
 
