@@ -117,7 +117,12 @@ def withdraw(turn: Turn, order: OperatorAsked) -> None:
         return
     if turn.last_seen() is None:
         # Much later, when it can be seen again, nobody expects it any more.
-        reply(turn, order.id, "the storage of this node cannot be seen", accepted=False)
+        reply(
+            turn,
+            order.id,
+            "the storage of this node cannot be seen: repeat the drill once 'hafailover status' shows it",
+            accepted=False,
+        )
         return
     turn.note("a drill: the export is ended")
     turn.set(withdrawing=order.id)

@@ -1,4 +1,4 @@
-"""Groups with two volumes, and two groups on one pair: what is judged per volume, and what per group."""
+"""A primary whose own disk fails or hangs, one volume of two, or its records with it: whose copy counts, who serves?"""
 
 import pytest
 

@@ -10,8 +10,17 @@ from hafailover.sim.agent import Agent
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.schedule import settle
 from hafailover.sim.striking import strike
+from hafailover.sim.world import World
 from hafailover.units import SECOND
 from tests.sim.worlds import MINUTE, copies, running, serving
+
+
+def lose_b(world: World) -> None:
+    """B loses its power, and A goes on alone."""
+    world.run_for(3 * SECOND)
+    world.power_off("B")
+    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, MINUTE)
+    world.run_for(SECOND)
 
 
 @pytest.mark.parametrize("arbiter", list(ArbiterKind))
@@ -97,10 +106,7 @@ def test_a_primary_that_serves_alone_and_cannot_look_counts_no_failed_rebuild() 
 def test_a_session_given_up_without_a_look_is_not_used_again(moment: str) -> None:
     """B stands still as A takes its copy in, and A cannot look: what B's ggated still holds may come late."""
     world = running(arbiter=ArbiterKind.PING)
-    world.run_for(3 * SECOND)
-    world.power_off("B")
-    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, MINUTE)
-    world.run_for(SECOND)
+    lose_b(world)
     sessions: list[str] = []
 
     def watch(_: Agent, phase: str, what: str) -> None:
@@ -127,10 +133,7 @@ def test_a_ggate_that_is_not_in_the_mirror_yet_is_no_lost_copy(
     """A's agent is killed between ``ggatec create`` and ``gmirror insert``: the next one goes on with it."""
     told: list[str] = []
     world = running(arbiter=arbiter, tell=told.append)
-    world.run_for(3 * SECOND)
-    world.power_off("B")
-    assert world.run_until(lambda: copies(world)["A"] is CopyState.SOLE, MINUTE)
-    world.run_for(SECOND)
+    lose_b(world)
     killed: list[int] = []
 
     def watch(_: Agent, phase: str, what: str) -> None:
