@@ -1,6 +1,7 @@
 """``hafailover check``: is the configuration right, and can this host run it?"""
 
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -12,9 +13,11 @@ import click
 from hafailover.config.findings import Judgement, judge
 from hafailover.config.load import Configuration, read_file
 from hafailover.config.place import DEFAULT_PATH
-from hafailover.config.problems import ConfigErrors, Problem, Severity
+from hafailover.config.problems import START, ConfigErrors, Problem, Severity
 from hafailover.errors import EX_CONFIG
 from hafailover.group.settings import ArbiterKind
+from hafailover.runtime.settings import NodeSettings
+from hafailover.system.abandoned import HINT, abandoned
 
 JSON_VERSION: Final = 1
 _WIDTH_MAX: Final = 80
@@ -38,7 +41,11 @@ _SAFETY: Final = {
     help="The configuration file.",
 )
 @click.option("--node", help="Which of the file's nodes this host is, if it cannot tell.")
-@click.option("--offline", is_flag=True, help="Look at the file only, not at this host.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Look at the file, and at nothing of this host but its records.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(path: Path, node: str | None, *, offline: bool, as_json: bool) -> None:
     """Check the configuration, and whether this host can run it.
@@ -50,10 +57,11 @@ def check(path: Path, node: str | None, *, offline: bool, as_json: bool) -> None
     try:
         configuration = read_file(path)
         name = _node(configuration, node, offline=offline)
+        settings = configuration.settings(name)
+        _refuse_abandoned(configuration, settings)
     except ConfigErrors as errors:
         click.echo(_errors_json(errors) if as_json else _errors_text(errors), err=not as_json)
         sys.exit(EX_CONFIG)
-    settings = configuration.settings(name)
     facts = None
     if not offline:
         # Loaded here: what only looks at a file needs no event loop.
@@ -74,6 +82,14 @@ def _node(configuration: Configuration, wanted: str | None, *, offline: bool) ->
         if wanted or not offline:
             raise
         return configuration.nodes[0]
+
+
+def _refuse_abandoned(configuration: Configuration, settings: NodeSettings) -> None:
+    """Refuse a file that does not name what this host has up: an agent that runs with it would not know of that."""
+    found = abandoned(settings, os.environ)
+    problems = [Problem(mark=START, key="groups", text=text) for text in found]
+    if problems:
+        raise ConfigErrors(configuration.path, problems, hint=HINT)
 
 
 def _errors_text(errors: ConfigErrors) -> str:

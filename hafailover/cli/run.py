@@ -53,10 +53,12 @@ def _run(config: Path, node: str | None, scapy: ScapyStart, early: EarlySignals)
 
     settings = load(config, node)
     refuse_wrong_host(settings, os.environ, platform.system())
+    from hafailover.system.abandoned import refuse_abandoned  # noqa: PLC0415
     from hafailover.system.agent_start import start  # noqa: PLC0415
     from hafailover.system.growth_notes import refuse_unfinished  # noqa: PLC0415
 
     refuse_unfinished(settings)
+    refuse_abandoned(settings, os.environ)
     return start(settings, os.environ, config, scapy, early)
 
 

@@ -284,10 +284,7 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     if state.role is not Role.STANDBY or stuck:
         return
     asks = ("operator", "without an order", "hafailover promote", "clear-hold")
-    if not served and report is not None and report.digest != turn.settings.digest:
-        text = f"nobody serves: the configuration of {turn.settings.peer} differs from this node's"
-        yield AlertKind.WAITING_FOR_OPERATOR, Severity.CRITICAL, text
-    elif not served and (
+    if not served and (
         any(word in state.candidacy_refusal for word in asks)
         or (state.pause is not None and _is_at_rest(turn))
         or (state.candidacy_refusal and _is_alone_for_long(turn))

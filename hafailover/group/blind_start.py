@@ -1,9 +1,10 @@
 """What does an agent do that has just begun, and cannot see its storage since a ggate of its earlier life is stuck?"""
 
-from hafailover.group import parting
+from hafailover.group import demotion, parting, stalling
+from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.exports import every_unit
-from hafailover.group.turn import Turn
+from hafailover.group.turn import Turn, first, put
 from hafailover.group.undertakings import Pairing
 from hafailover.lineage import changes
 from hafailover.lineage.record import CopyState, LineageRecord
@@ -15,24 +16,46 @@ def free_stuck_kernel(turn: Turn) -> None:
     Readers of the GEOM tree hang while a ggate does; waiting for them would be for ever.
     """
     state = turn.state
-    if turn.now - state.role_since < 2 * turn.settings.timers.canary_patience:
-        return
-    was_serving = all(
+    was_serving = state.records and all(
         changes.is_active(record)
         and record.boot == state.boot
         and record.copy in (CopyState.IN_SYNC, CopyState.SOLE)
         for _, record in state.records
     )
+    if was_serving:
+        _watch_images(turn)
+    if turn.now - state.role_since < 2 * turn.settings.timers.canary_patience:
+        return
     if state.records and all(_is_attempted(turn, record) for _, record in state.records):
         _free_attempt(turn)
         return
     report = turn.peer_report
-    if not was_serving or not state.records or (report is not None and is_acting(report)):
+    if not was_serving or (report is not None and is_acting(report)):
         return
     if state.dropping is None:
+        if not stalling.is_image_proved(turn.state, turn.now):
+            return
         turn.set(pairing=Pairing(units=every_unit(turn), is_told=True))
+        turn.set(in_sync_since=turn.now if turn.state.is_in_sync else None)
         parting.begin(turn, "the storage cannot be seen since the agent was restarted")
     parting.let_go(turn)
+
+
+def _watch_images(turn: Turn) -> None:
+    """See whether this node's own images take writes: only beside such a copy the peer's is let go.
+
+    The kernel may have dropped this node's copy for an error of its disk, and nobody can look whether it has.
+    """
+    for volume in turn.settings.volumes:
+        if first(turn.state.synced_images, volume.name) is None:
+            turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=True))
+            turn.set(synced_images=put(turn.state.synced_images, volume.name, turn.now))
+
+
+def end(turn: Turn) -> None:
+    """The storage is seen, and nothing is up: no image is watched before it is exported."""
+    if turn.state.synced_images:
+        demotion.stop_watching(turn)
 
 
 def _is_attempted(turn: Turn, record: LineageRecord) -> bool:

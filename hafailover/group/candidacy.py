@@ -1,7 +1,7 @@
 """May this node become primary now? If not, one sentence says why; it is what ``status`` and ``explain`` show."""
 
 from hafailover.group import arbiters, flapping
-from hafailover.group.contact import group_verdict, hears_us, is_acting, silent_since
+from hafailover.group.contact import goes_first, group_verdict, hears_us, is_acting, silent_since
 from hafailover.group.report import GroupReport, Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.group.turn import Turn
@@ -76,8 +76,6 @@ def beside_peer(turn: Turn, report: GroupReport) -> str:
     verdict = group_verdict(turn, report)
     if verdict in (Verdict.DIVERGED, Verdict.UNKNOWN, Verdict.NEITHER, Verdict.THEIRS):
         return str(verdict.value)
-    if report.digest != turn.settings.digest:
-        return f"the configuration of {turn.settings.peer} differs from this node's"
     if not hears_us(turn):
         return f"{turn.settings.peer} is heard, but does not hear this node: the link works one way only"
     if not has_agreed(turn, report):
@@ -115,15 +113,13 @@ def _wants(turn: Turn, report: GroupReport, own_refusal: str) -> bool:
         return False
     if not turn.state.is_durable:
         return False
-    if report.digest != turn.settings.digest:
-        return False
     verdict = group_verdict(turn, report)
     if verdict is Verdict.MINE:
         return True
     if verdict not in (Verdict.EITHER, Verdict.IDENTICAL):
         return False
     # Between equals the preferred node serves, unless something of its own speaks against it.
-    return turn.settings.is_preferred or (report.role is Role.STANDBY and bool(report.refusal))
+    return goes_first(turn, report) or (report.role is Role.STANDBY and bool(report.refusal))
 
 
 def agrees(turn: Turn, report: GroupReport) -> bool:
@@ -138,7 +134,7 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
         return True
     if verdict not in (Verdict.EITHER, Verdict.IDENTICAL):
         return False
-    return not (turn.settings.is_preferred and state.intent)
+    return not (goes_first(turn, report) and state.intent)
 
 
 def _is_behind_unrecorded(turn: Turn) -> bool:

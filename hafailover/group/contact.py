@@ -124,3 +124,14 @@ def heard_networks(turn: Turn) -> tuple[str, ...]:
     heard = turn.state.peer.heard
     since = turn.now - turn.settings.silence
     return tuple(sorted([each.network for each in heard if each.at >= since]))
+
+
+def goes_first(turn: Turn, report: GroupReport) -> bool:
+    """Whether this node is preferred to a peer that is its equal.
+
+    With two configurations each may prefer its own node, or the other one: then the names decide.
+    """
+    settings = turn.settings
+    if report.digest == settings.digest:
+        return settings.is_preferred
+    return settings.node < settings.peer

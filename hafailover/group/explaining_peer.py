@@ -49,12 +49,6 @@ def _beside_peer(turn: Turn, report: GroupReport) -> Iterator[Condition]:
         remedy="a rebuild, or an operator's choice",
     )
     yield Condition(
-        what="both nodes have the same configuration",
-        is_met=report.digest == turn.settings.digest,
-        seen="the same" if report.digest == turn.settings.digest else "different",
-        remedy="copy the file to the other node and restart its agent",
-    )
-    yield Condition(
         what=f"{peer} hears this node",
         is_met=contact.hears_us(turn),
         seen=", ".join(report.hears) or "on no network",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from hafailover.arbiter.answers import Answer, IsOff, IsOn, NotOff, Unknown
 from hafailover.arbiter.requests import PowerOff, PowerOn, Request
 from hafailover.group.actions import AskArbiter
-from hafailover.group.contact import is_acting, silent_since
+from hafailover.group.contact import goes_first, is_acting, silent_since
 from hafailover.group.grant import Fence
 from hafailover.group.peer_view import PeerView
 from hafailover.group.report import GroupReport, Role
@@ -320,7 +320,7 @@ def _turns_to_wait(turn: Turn) -> int:
     is_seen_at_rest = acted_at is None or (
         heard_us_at is not None and heard_us_at - acted_at > turn.settings.silence
     )
-    is_preferred = turn.settings.is_preferred
+    is_preferred = turn.settings.is_preferred if report is None else goes_first(turn, report)
     if is_seen_at_rest and (is_preferred or report is None or is_acting(report)):
         return 1
     return 2 if is_preferred else TURNS_MAX

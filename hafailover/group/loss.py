@@ -47,16 +47,18 @@ def local_stall(turn: Turn) -> str:
 def noticed(turn: Turn) -> str:
     """Say why the peer's copy has to go; empty if it follows.
 
-    What the kernel let go before any record said so is not passed over for a reason that came later.
+    What the kernel let go before any record said so is not passed over for a reason that came later: what was seen
+    counts, before another look is asked for.
     """
     if not turn.state.pairing.units:
         return ""
     report = turn.peer_report
     if report is not None and is_acting(report) and not _gives_way(turn, report):
         return ""  # Two nodes act: nothing that waits may be acknowledged before one of them has given way.
-    reason = _told(turn, report) or stalling.overdue(turn)
     dropped = stalling.dropped_by_kernel(turn)
-    return dropped if not reason or dropped.startswith(parting.UNANNOUNCED) else reason
+    if dropped.startswith(parting.UNANNOUNCED):
+        return dropped
+    return _told(turn, report) or stalling.overdue(turn) or dropped
 
 
 def _told(turn: Turn, report: GroupReport | None) -> str:
@@ -90,8 +92,14 @@ def _is_whole(turn: Turn) -> bool:
     has_looked = leaving_since is not None and turn.state.looked_at >= leaving_since
     if has_looked and turn.views() is not None:
         return True
-    turn.set(must_look=True)
+    _look_soon(turn)
     return False
+
+
+def _look_soon(turn: Turn) -> None:
+    """Have the storage looked at, after what a look that is under way has shown: it may be the last one for long."""
+    if turn.state.observing is None:
+        turn.set(must_look=True)
 
 
 def _says_stale(turn: Turn) -> bool:
@@ -117,7 +125,7 @@ def _is_looked_into(turn: Turn) -> bool:
         return True
     if state.looked_at >= since and turn.views() is not None and state.work is None:
         return True
-    turn.set(must_look=True)
+    _look_soon(turn)
     return False
 
 

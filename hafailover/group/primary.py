@@ -14,7 +14,7 @@ from hafailover.group import (
     services,
     stopping,
 )
-from hafailover.group.contact import is_acting
+from hafailover.group.contact import goes_first, is_acting
 from hafailover.group.report import Role
 from hafailover.group.turn import Turn
 
@@ -60,8 +60,8 @@ def _outranked(turn: Turn) -> bool:
     if report is None or report.role is not Role.PRIMARY:
         return False
     # Two takeovers in silence can carry the same number: then the preferred node stays.
-    theirs, own = (report.epoch, not turn.settings.is_preferred), (turn.state.epoch, True)
-    if theirs < own or (theirs == own and turn.settings.is_preferred):
+    is_newer = report.epoch > turn.state.epoch
+    if not is_newer and (report.epoch < turn.state.epoch or goes_first(turn, report)):
         return False
     demotion.begin(turn, parting.give_way(turn, report), is_forced=True)
     return True

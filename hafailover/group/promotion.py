@@ -22,6 +22,7 @@ from hafailover.group import (
 )
 from hafailover.group.actions import AlertKind, RaiseAlert, Severity, WatchCanary, WatchImage
 from hafailover.group.committing import committed
+from hafailover.group.contact import goes_first
 from hafailover.group.grant import Watch
 from hafailover.group.report import HandoverToken, Role
 from hafailover.group.settings import ArbiterKind
@@ -196,7 +197,7 @@ def _must_give_way(turn: Turn) -> bool:
         return True
     is_void = turn.state.grant.is_void
     # An operator's word alone stands behind neither of two, and etcd may have granted to the other one.
-    is_second = report.role is Role.PROMOTING and (is_void or not turn.settings.is_preferred)
+    is_second = report.role is Role.PROMOTING and (is_void or not goes_first(turn, report))
     if not is_second or (turn.settings.arbiter is ArbiterKind.ETCD and not is_void):
         return False  # Etcd grants to one of the two.
     also = f"{peer} is being promoted as well"

@@ -8,7 +8,7 @@ from hafailover.group.settings import ArbiterKind, GroupSettings
 from hafailover.group.state import GroupState
 from hafailover.group.turn import Turn
 from hafailover.lineage.record import CopyState
-from hafailover.storage.facts import ComponentState
+from hafailover.storage.facts import Component, ComponentState
 from hafailover.storage.view import unit_of
 from hafailover.units import SECOND, Instant, later, milliseconds
 
@@ -66,6 +66,11 @@ def _is_own_proved(state: GroupState, since: Instant) -> bool:
     return not state.synced_images or min([at for _, at in state.synced_images]) > since
 
 
+def is_image_proved(state: GroupState, now: Instant) -> bool:
+    """Whether this node's own images took a write just now, and none has answered with an error since it is watched."""
+    return state.image_failed_at is None and _is_own_proved(state, later(now, -_PROOF_AGE_MAX))
+
+
 def overdue(turn: Turn) -> str:
     """Say that no write is completed any more."""
     due = canary_due(turn.state, turn.settings)
@@ -83,14 +88,25 @@ def dropped_by_kernel(turn: Turn) -> str:
     if views is None:
         return _dropped_unseen(turn)
     for view in views:
-        if view.settings.name not in turn.state.pairing.inserted:
+        name = view.settings.name
+        if name not in turn.state.pairing.inserted or view.mirror is None:
             continue
-        gone = view.remote is None or view.remote.state in _GONE
-        if view.mirror is not None and gone:
-            if turn.state.record(view.settings.name).copy is CopyState.IN_SYNC:
-                return f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} by itself"
-            return f"the rebuild of the peer's copy of {view.settings.name} ended before it was complete"
+        is_followed = turn.state.record(name).copy is CopyState.IN_SYNC
+        if _is_gone(view.remote, is_followed=is_followed):
+            if is_followed:
+                return f"{parting.UNANNOUNCED} the peer's copy of {name} by itself"
+            return f"the rebuild of the peer's copy of {name} ended before it was complete"
     return ""
+
+
+def _is_gone(remote: Component | None, *, is_followed: bool) -> bool:
+    """Whether a component takes no writes any more.
+
+    Without a state it is about to be taken in, or just being dropped: that, if it followed already.
+    """
+    if remote is None or remote.state in _GONE:
+        return True
+    return is_followed and remote.state is ComponentState.NONE
 
 
 def _dropped_unseen(turn: Turn) -> str:

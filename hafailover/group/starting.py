@@ -86,6 +86,7 @@ def advance(turn: Turn) -> None:
             turn, "an earlier life of the agent left something half done; it is undone first"
         )
     else:
+        blind_start.end(turn)
         _recall_exports(turn, views)
         guard.disarm(turn)
         parting.forget(turn)
@@ -118,6 +119,7 @@ def _begin_unrecorded(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     if writes:
         turn.set(refusal=f"{problem}, and this copy may be newer than they say: {writes[0]}")
     else:
+        blind_start.end(turn)
         guard.disarm(turn)
         parting.forget(turn)
         turn.become(Role.STANDBY, problem)

@@ -21,6 +21,7 @@ from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.hash_exchange import HashExchange
 from hafailover.system.host import HostPort
 from hafailover.system.image_looks import ImageLooks
+from hafailover.system.left_addresses import left_addresses, note_addresses, take_off
 from hafailover.system.links import LinkEdges, Links
 from hafailover.system.log import CRITICAL, Log
 from hafailover.system.looks import GATHER_S
@@ -142,9 +143,9 @@ class AgentEdges:
     ) -> None:
         settings, feed, runner = self._settings, self._feed, self.runner
         groups = settings.groups
-        uses_ifconfig = not has_netlink() or bool(environment.get(LAB_VARIABLE))
+        self._uses_ifconfig = not has_netlink() or bool(environment.get(LAB_VARIABLE))
         edges = interfaces.edges_for(
-            loop, runner, groups, uses_ifconfig=uses_ifconfig, feed=feed, say=self._log.say
+            loop, runner, groups, uses_ifconfig=self._uses_ifconfig, feed=feed, say=self._log.say
         )
         self.addresses = edges.addresses
         self._observer = HostObserver(
@@ -218,6 +219,7 @@ class AgentEdges:
             HaFailoverError: A socket cannot be opened.
         """
         groups = self._settings.groups
+        self._take_off_left()
         networks = {network.interface: network.name for network in self._settings.networks}
         self.vrrp.open(
             groups,
@@ -230,6 +232,17 @@ class AgentEdges:
         await self.peer.start()
         await self.control.start()
         self._status_server.start()
+
+    def _take_off_left(self) -> None:
+        """Take down the virtual addresses of an earlier life that no group names any more."""
+        left = left_addresses(self._settings)
+        for interface, address in left:
+            self._log.say(f"{address} is no group's any more: it is taken off {interface}")
+        take_off(self.runner, left, uses_ifconfig=self._uses_ifconfig)
+        try:
+            note_addresses(self._settings)
+        except OSError as error:
+            self._log.say(f"the virtual addresses could not be noted: {error}")
 
     def tell_surroundings(self) -> None:
         """Tell the groups of interfaces that have no carrier, and what time it is."""

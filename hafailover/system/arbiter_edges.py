@@ -8,6 +8,7 @@ from hafailover.config.arithmetic import effective_watchdog
 from hafailover.group.events import Event
 from hafailover.runtime.ports import Arbiter, Watchdog
 from hafailover.runtime.settings import NodeSettings
+from hafailover.system.abandoned import armed_mark
 from hafailover.system.plain_ports import NoArbiter, NoWatchdog
 from hafailover.system.runner import Runner
 from hafailover.units import Nanoseconds
@@ -66,18 +67,27 @@ def watchdog_for(
     feed: Feed,
     say: Callable[[str], None],
 ) -> WatchdogEdge:
-    """Return the watchdog that guards the groups' grants."""
-    if settings.etcd is None or not settings.watchdog_timeout:
+    """Return the watchdog that guards the groups' grants.
+
+    One that an earlier life armed and that is not wanted any more is switched off: nobody would pat it.
+    """
+    mark = armed_mark(settings.paths)
+    is_wanted = settings.etcd is not None and settings.watchdog_timeout > 0
+    # Without etcd nothing limits what an earlier life left up for its grant: then the host is better reset.
+    if not is_wanted and (settings.etcd is None or not mark.exists()):
         return NoWatchdog()
     from hafailover.system.watchdog_device import find_watchdog  # noqa: PLC0415
     from hafailover.system.watchdog_port import WatchdogPort  # noqa: PLC0415
 
-    return WatchdogPort(
+    port = WatchdogPort(
         loop,
         find_watchdog(environment),
-        span=Nanoseconds(effective_watchdog(settings.watchdog_timeout)),
-        groups=[group.name for group in settings.groups if group.has_storage],
-        mark=settings.paths.run / "watchdog-armed",
+        span=Nanoseconds(effective_watchdog(settings.watchdog_timeout) if is_wanted else 0),
+        groups=[group.name for group in settings.groups if group.has_storage and is_wanted],
+        mark=mark,
         feed=feed,
         say=say,
     )
+    if not is_wanted:
+        port.disarm("")
+    return port

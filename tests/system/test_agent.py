@@ -177,6 +177,18 @@ def test_an_agent_killed_and_started_again_goes_on(host: Host) -> None:
     assert "192.0.2.1/24" in host.addresses()
 
 
+def test_an_address_that_the_file_names_no_more_is_taken_off_by_the_next_life(host: Host) -> None:
+    """It may be another group's by now, and up on the other node."""
+    host.start()
+    host.until(lambda: "192.0.2.1/24" in host.addresses(), "the virtual address")
+    host.kill(signal.SIGKILL)
+    host.config.write_text(host.config.read_text().replace("- 192.0.2.1/24", "- 192.0.2.7/24"))
+    host.start()
+    host.until(lambda: "192.0.2.7/24" in host.addresses(), "the new address")
+    assert "192.0.2.1/24" not in host.addresses()
+    assert "192.0.2.2/24" in host.addresses()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_agent_told_to_stop_while_it_starts_stops_in_order(
     host: Host, number: signal.Signals

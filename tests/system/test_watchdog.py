@@ -13,6 +13,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from hafailover.group.events import Event, WatchdogArmed
+from hafailover.runtime.settings import EtcdSettings, NodeSettings, PathSettings
+from hafailover.system.arbiter_edges import watchdog_for
 from hafailover.system.watchdog_device import (
     FIDO,
     SOCKET_VARIABLE,
@@ -230,6 +232,35 @@ def test_one_that_cannot_be_switched_off_is_told(bench: Bench, stand: Stand) -> 
     stand.port.disarm("mail")
     stand.port.disarm("web")
     bench.until(lambda: any("may reset the host" in text for text in stand.said))
+
+
+def test_one_that_the_settings_want_no_more_is_switched_off(bench: Bench, tmp_path: Path) -> None:
+    """The agent was restarted with ``watchdog: off``: nobody pats it, and it would reset a host that serves well."""
+    path = str(tmp_path / "dog")
+    orders = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        orders.append(json.loads(await reader.readline()))
+        writer.write(json.dumps({"ok": True}).encode() + b"\n")
+        writer.close()
+
+    server = bench.loop.run_until_complete(asyncio.start_unix_server(meet, path))
+    mark = tmp_path / "watchdog-armed"
+    mark.touch()
+    settings = NodeSettings(
+        node="A",
+        peer="B",
+        etcd=EtcdSettings(endpoints=("http://192.0.2.9:2379",)),
+        paths=PathSettings(run=tmp_path),
+    )
+    edge = watchdog_for(
+        settings, bench.loop, {SOCKET_VARIABLE: path}, feed=lambda *_: None, say=print
+    )
+    bench.until(lambda: not mark.exists())
+    edge.close()
+    server.close()
+
+    assert orders == [{"watchdog": 0}]
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.EOPNOTSUPP, errno.EPERM, errno.EIO])

@@ -1,0 +1,54 @@
+"""A disk fails, and the kernel drops its copy by itself: what a look has shown is not hidden behind another reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from hafailover.group.settings import ArbiterKind
+from hafailover.sim.faults import FaultKind
+from hafailover.sim.schedule import draw, run
+from hafailover.units import MILLISECOND
+from tests.sim.test_regressions import fault
+
+
+def assert_kept_at_any_moment(seed: int, arbiter: ArbiterKind, which: int) -> None:
+    """Play the faults of a seed with one of them a little sooner or later: the moments are those of a few steps."""
+    drawn = draw(seed, arbiter)
+    for shift in range(-12, 13, 2):
+        moved = replace(drawn[which], wait_ns=drawn[which].wait_ns + shift * MILLISECOND)
+        outcome = run(seed, arbiter=arbiter, faults=(*drawn[:which], moved, *drawn[which + 1 :]))
+
+        assert outcome.violations == (), shift
+        assert outcome.problem == "", shift
+
+
+def test_a_component_without_a_state_that_followed_is_being_dropped() -> None:
+    """For some milliseconds the kernel prints no state of it; just then the peer calls its copy stale."""
+    assert_kept_at_any_moment(140429, ArbiterKind.ETCD, 2)
+
+
+def test_a_look_that_was_under_way_counts_before_another_one_hangs() -> None:
+    """It shows that the kernel has dropped the copy; the look after the peer's word is the one that hangs."""
+    assert_kept_at_any_moment(140050, ArbiterKind.FENCE, 2)
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.ETCD, ArbiterKind.FENCE])
+@pytest.mark.parametrize("how", [FaultKind.STOP, FaultKind.AGENT, FaultKind.RESTART])
+def test_a_blind_start_lets_nothing_go_beside_a_disk_that_fails(
+    arbiter: ArbiterKind, how: FaultKind
+) -> None:
+    """The agent is started again and cannot look; meanwhile the kernel drops this node's own copy for an error.
+
+    From then on the peer's is the newest. It was let go from the record alone, as the copy that does not count, and
+    overwritten.
+    """
+    for tenths in range(8, 60, 2):
+        faults = (
+            fault(FaultKind.BLIND, "A", 7.45, 2.31),
+            fault(how, "A", 0.82, 0.49),
+            fault(FaultKind.DISK_ERRORS, "A", 1.99, tenths / 10),
+        )
+        outcome = run(1, arbiter=arbiter, faults=faults)
+
+        assert outcome.violations == (), tenths
+        assert outcome.problem == "", tenths
