@@ -286,7 +286,7 @@ def _operator_causes(turn: Turn) -> Iterator[tuple[AlertKind, Severity, str]]:
     asks = ("operator", "without an order", "hafailover promote", "clear-hold")
     if not served and (
         any(word in state.candidacy_refusal for word in asks)
-        or (state.pause is not None and _is_at_rest(turn))
+        or ((state.pause is not None or state.write_problem) and _is_at_rest(turn))
         or (state.candidacy_refusal and _is_alone_for_long(turn))
         or (
             state.candidacy_refusal.startswith("the copy of")

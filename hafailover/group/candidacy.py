@@ -127,7 +127,7 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
     state = turn.state
     if state.role is not Role.STANDBY or not report.intent or state.token_given is not None:
         return False
-    if not state.is_durable and not _is_behind_unrecorded(turn):
+    if not state.is_durable and not _is_told_on_disk(turn):
         return False  # The peer judges by what is on disk here; it must be what this node holds for true.
     verdict = group_verdict(turn, report)
     if verdict is Verdict.THEIRS:
@@ -137,16 +137,19 @@ def agrees(turn: Turn, report: GroupReport) -> bool:
     return not (goes_first(turn, report) and state.intent)
 
 
-def _is_behind_unrecorded(turn: Turn) -> bool:
-    """Whether this node's copy is behind, and the records cannot be brought to say so: it stands in nobody's way.
+def _is_told_on_disk(turn: Turn) -> bool:
+    """Whether the records cannot be written, and those on disk hide nothing that this node has.
 
-    One volume's is enough, since the group moves as one; but of no other one may they hide more than they say.
+    Then it stands in nobody's way. What is closed may be called open there, or what is behind be called better: that
+    costs a rebuild, as long as etcd remembers whose copy counts from here on. Without it only the own disk can tell the
+    next life of this agent that the peer's copy is newer, and it cannot: so there this one has to be behind already.
     """
     state = turn.state
-    if not state.write_problem or not any(each.copy in BEHIND for _, each in state.records):
+    is_remembered = turn.settings.arbiter is ArbiterKind.ETCD
+    if not is_remembered and not any(each.copy in BEHIND for _, each in state.records):
         return False
     durable = dict(state.durable)
-    return all(
+    return bool(state.write_problem) and all(
         each.copy in BEHIND
         or (each.copy, each.lineage) == (durable[name].copy, durable[name].lineage)
         for name, each in state.records

@@ -50,8 +50,7 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
         if record.copy is not CopyState.IN_SYNC or not changes.is_active(record):
             continue
         if _goes_on_elsewhere(view):
-            turn.note(f"the copy of {turn.settings.peer} is now the newest of {view.settings.name}")
-            turn.change_records(lambda _, each: changes.outrun(each))
+            _outrun(turn, view.settings.name)
             demotion = turn.state.demotion
             if demotion is not None and all(_has_peer(each) for each in views):
                 turn.set(demotion=replace(demotion, is_local_lost=True))
@@ -107,6 +106,13 @@ def withdraw_claim(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
     return True
 
 
+def _outrun(turn: Turn, volume: str) -> None:
+    """State that the peer's copy of one volume is the newest: of another one this node's may be."""
+    turn.note(f"the copy of {turn.settings.peer} is now the newest of {volume}")
+    record = turn.state.record(volume)
+    turn.set_records(((volume, changes.outrun(record)),))
+
+
 def _judge_bare(turn: Turn, view: VolumeView, record: LineageRecord) -> None:
     """The mirror has lost one copy, went on with the other one, and has lost that as well: which one was first?
 
@@ -121,8 +127,7 @@ def _judge_bare(turn: Turn, view: VolumeView, record: LineageRecord) -> None:
         and image.metadata.mirror_id == known.mirror_id
     )
     if is_first:
-        turn.note(f"the copy of {turn.settings.peer} is now the newest of {name}")
-        turn.change_records(lambda _, each: changes.outrun(each))
+        _outrun(turn, name)
         return
     reason = f"the mirror of {name} has lost both copies, and nothing shows which one it lost first"
     turn.note(reason)

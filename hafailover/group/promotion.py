@@ -30,6 +30,7 @@ from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Attempt, Pairing
 from hafailover.group.work import Progress, pursue, settle
 from hafailover.lineage import changes
+from hafailover.lineage.record import CopyState
 from hafailover.storage.activation import plan_mounted
 from hafailover.storage.closing import plan_unexported
 from hafailover.storage.steps import (
@@ -172,9 +173,10 @@ def fail(turn: Turn, reason: str) -> None:
     """Undo in reverse; the peer gets its chance."""
     session = changes.ACTIVE + _attempt(turn).session
     if turn.state.write_problem and all(
-        record.session != session for _, record in turn.state.durable
+        record.session != session or record.copy is CopyState.TOUCHED
+        for _, record in turn.state.durable
     ):
-        # Nothing was attached, since the record of it never reached the disk: what is on disk is still true.
+        # Nothing was attached, or mounted, since the record of it never reached the disk: what is there is true.
         turn.set(records=turn.state.durable)
     turn.do(RaiseAlert(kind=AlertKind.PROMOTION_FAILED, severity=Severity.CRITICAL, text=reason))
     demotion.begin(turn, f"the promotion failed: {reason}", is_failure=True)

@@ -4,6 +4,7 @@ import pytest
 
 from hafailover.emulation.errors import EIO
 from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
 from hafailover.sim.faults import FaultKind
 from hafailover.sim.schedule import run
 from hafailover.sim.world import World
@@ -30,8 +31,8 @@ def test_one_volume_that_fails_with_the_records_leaves_the_peer_free_to_serve(
 ) -> None:
     """The disk under one of A's two volumes dies, and the records are on it; the other volume is on another disk.
 
-    A closes everything in order, and calls the one copy stale, in memory only. ``_is_behind_unrecorded`` asks for *all*
-    of its copies to be behind: A never agrees, and B, whole and heard, waits for that for ever.
+    A closes everything in order, and calls the one copy stale, in memory only. When the rule asked
+    for *all* of its copies to be behind, A never agreed, and B, whole and heard, waited for ever.
     """
     world = doubled(arbiter)
     world.record_problem["A"] = "Input/output error"
@@ -134,3 +135,26 @@ def test_a_primary_that_was_away_while_its_own_copy_was_lost_hands_over() -> Non
     outcome = run(124867, arbiter=ArbiterKind.ETCD)
 
     assert outcome.is_good
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_a_lost_volume_does_not_make_the_newest_copy_of_another_one_old(
+    arbiter: ArbiterKind, step: int
+) -> None:
+    """B's second image fails for a moment, and A's kernel goes on alone; then A's first one fails.
+
+    A looks once for both. It called all of its copies stale for the first one's sake: B served, and
+    what A alone had acknowledged of the second volume was overwritten.
+    """
+    world = doubled(arbiter)
+    world.run_for(step * 100 * MILLISECOND)
+    world.host("B").files.fail(world.images("B")[1], EIO)
+    world.run_for(200 * MILLISECOND)
+    world.host("B").files.fail(world.images("B")[1], 0)
+    world.run_for(200 * MILLISECOND)
+    world.host("A").files.fail(world.images("A")[0], EIO)
+    world.run_for(MINUTE)
+
+    assert world.records["A"]["sites2"].copy is not CopyState.SYNCING
+    assert not [host for host in serving(world) if world.workload.lost(world.host(host))]
