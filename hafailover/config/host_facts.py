@@ -54,6 +54,8 @@ class HostFacts:
     mounts_problem: str = ""
     programs: tuple[str, ...] | None = None
     """The names of all processes."""
+    missing_tools: tuple[str, ...] = ()
+    """The commands for the storage that this host has not."""
     interfaces: tuple[str, ...] = ()
     local_addresses: frozenset[str] = frozenset()
     """Those of the configuration that are on an interface of this host."""

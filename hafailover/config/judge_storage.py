@@ -1,7 +1,7 @@
 """Can this host carry the volumes: classes, units, images, mount points, file systems?"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from hafailover.config.host_facts import HostFacts, PathFacts
@@ -11,6 +11,16 @@ from hafailover.runtime.settings import NodeSettings
 from hafailover.storage.settings import VolumeSettings
 
 _CLASSES: Final = (("MIRROR", "geom_mirror"), ("GATE", "geom_gate"), ("MD", "geom_md"))
+TOOLS: Final[Mapping[str, str]] = {
+    "mdconfig": "FreeBSD-runtime",
+    "gmirror": "FreeBSD-geom",
+    "ggatec": "FreeBSD-ggate",
+    "ggated": "FreeBSD-ggate",
+    "newfs": "FreeBSD-ufs",
+    "fsck_ffs": "FreeBSD-ufs",
+    "growfs": "FreeBSD-ufs",
+}
+"""By the package each is in, where the base system is made of packages: the minimal set has no ggate."""
 _OWN_ENTRIES: Final = (".hafailover", "NOTHING-IS-MOUNTED-HERE")
 """What the agent itself leaves in a bare mount point."""
 
@@ -20,6 +30,7 @@ def judge_storage(settings: NodeSettings, facts: HostFacts) -> Iterator[Finding]
     volumes = [(group.name, volume) for group in settings.groups for volume in group.volumes]
     if not volumes or not facts.is_able:
         return
+    yield from _tools(facts)
     yield from _classes(facts)
     for group, volume in volumes:
         where = f"groups.{group}.volumes.{volume.name}"
@@ -59,6 +70,15 @@ def _peer_images(
             f"the images of the two nodes were not compared ({', '.join(unknown)}): {reason}",
             f"nodes.{peer}",
             "run hafailover check again while both agents run, or on the other node too",
+        )
+
+
+def _tools(facts: HostFacts) -> Iterator[Finding]:
+    for tool in facts.missing_tools:
+        yield error(
+            f"{tool}(8) is not on this host",
+            "the base system",
+            f"pkg install {TOOLS[tool]}, where it is made of packages",
         )
 
 

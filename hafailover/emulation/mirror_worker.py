@@ -77,6 +77,16 @@ class MirrorWorker(CopyingMirror):
             return
         yield from mirror_store.mark_clean(self.host, mirror)
 
+    def shut_down(self) -> Coroutine[None]:
+        """Mark the components clean as soon as the worker lets anybody (g_mirror_shutdown_post_sync)."""
+        mirror = self.mirror
+        yield from mirror.lock.acquire()
+        if mirror.provider is not None and not (
+            mirror.idle or mirror.writes or mirror.mflags & NOFAILSYNC
+        ):
+            yield from mirror_store.mark_clean(self.host, mirror)
+        mirror.lock.release()
+
     def _dispatch(self, bio: Bio) -> Coroutine[None]:
         if self.mirror.provider is None:
             bio.done(ENXIO, b"")

@@ -8,10 +8,15 @@ import warnings
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from scapy.config import conf
+
 from hafailover.system.frame_set import FrameOrder, FrameSet, Outgoing
 from hafailover.units import CENTISECOND, SECOND
 from hafailover.vrrp.advertisement import PROTOCOL, TTL, Advertisement, internet_checksum
 from hafailover.vrrp.settings import PASSWORD_SIZE, Address, Family, RouterSettings, Version
+
+conf.route_autoload = conf.route6_autoload = False
+"""Every frame names its own ends. To read the routes of the Internet takes scapy minutes, before it is imported."""
 
 with warnings.catch_warnings():
     # Some of scapy's ciphers, never used here, make their library announce its plans for them.

@@ -1,6 +1,7 @@
 """Which boot of which host is this, and how is it reset?"""
 
 import asyncio
+import itertools
 import os
 import platform
 import re
@@ -19,7 +20,11 @@ _LINUX_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _DUMP: Final = re.compile(r"Dump:0x([0-9a-f]{32})")
 _BOOT_TIME: Final = re.compile(r"sec = (\d+), usec = (\d+)")
 _ASK_S: Final = 5.0
-_RESET_DEADLINE: Final = seconds(10)
+_RESETS: Final = (("reboot", "-nq"), ("sysctl", "debug.kdb.panic=1"))
+"""Tried in turn. Up to FreeBSD 14.0 reboot(8), with -n too, has every mirror mark its components on the way down, and
+waits with it for a ggate that is stuck (g_mirror.c): the host runs on until that gives up. A panic waits for nobody.
+"""
+_RESET_DEADLINE: Final = seconds(3)
 _RETRY_S: Final = 1.0
 
 
@@ -80,6 +85,7 @@ class HostPort:
         self._alarm = alarm
         self._finished = finished
         self._is_resetting = False
+        self._resets = itertools.cycle(_RESETS)
 
     def reset(self, group: str, reason: str) -> None:
         """Reset the host now: ``reboot -nq`` syncs nothing and tells nobody (reboot(8))."""
@@ -87,8 +93,9 @@ class HostPort:
         if not self._is_resetting:
             self._alarm(group, f"the host is reset: {reason}")
             self._is_resetting = True
+            argv = next(self._resets)
             self._runner.start(
-                ("reboot", "-nq"), deadline=_RESET_DEADLINE, done=lambda _: self._not_reset()
+                argv, deadline=_RESET_DEADLINE, done=lambda _: self._not_reset(" ".join(argv))
             )
 
     def wait_for(self, group: str) -> None:
@@ -101,9 +108,9 @@ class HostPort:
         if not self._waiting:
             self._finished()
 
-    def _not_reset(self) -> None:
-        # Whoever reads this is still there: the command came back and the host runs on.
-        self._say("reboot -nq came back and the host still runs; it is tried again")
+    def _not_reset(self, how: str) -> None:
+        # Whoever reads this is still there: the command came back, or hangs, and the host runs on.
+        self._say(f"{how} had no effect, the host still runs; it is tried in another way")
         self._loop.call_later(_RETRY_S, self._try_again)
 
     def _try_again(self) -> None:

@@ -14,6 +14,8 @@ Interface: TypeAlias = IPv4Interface | IPv6Interface
 """An address with its prefix length."""
 
 _HEAD: Final = re.compile(r"^(?P<name>\S+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>")
+_NO_CARRIER: Final = ("no carrier", "no ring")
+"""How ``status:`` begins then, and a reason may follow; what it says otherwise depends on the medium."""
 _DESTINATION: Final = r"(?: --> \S+)?"
 _INET: Final = re.compile(
     rf"^\tinet (?P<address>[0-9.]+){_DESTINATION} netmask 0x(?P<mask>[0-9a-f]{{8}})"
@@ -91,7 +93,7 @@ def parse_interface(text: str) -> InterfaceView | NotUnderstood:
         elif word == "ether":
             mac = rest.strip()
         elif word == "status:":
-            carrier = rest.strip() == "active"
+            carrier = not rest.startswith(_NO_CARRIER)
     flags = head["flags"].split(",")
     return InterfaceView(
         name=head["name"],

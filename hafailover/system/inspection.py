@@ -16,6 +16,7 @@ from typing import Any, Final
 from hafailover.config.host_facts import HostFacts, PathFacts
 from hafailover.config.identity import is_local
 from hafailover.config.judge_host import RC_FILES, SYSCTLS
+from hafailover.config.judge_storage import TOOLS
 from hafailover.errors import AgentNotRunningError, ControlError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.storage.facts import Mount
@@ -88,6 +89,7 @@ async def _look_around(settings: NodeSettings, runner: Runner) -> HostFacts:
         mounts=table,
         mounts_problem=mounts_problem,
         programs=tuple(_text(programs).split()) if programs.status == 0 else None,
+        missing_tools=tuple(tool for tool in TOOLS if not runner.has(tool)),
         interfaces=tuple(name for _, name in socket.if_nameindex()),
         local_addresses=frozenset(filter(_is_here, _addresses(settings))),
         busy_ports=frozenset() if is_agent_running else _busy_ports(settings),

@@ -23,7 +23,6 @@ from hafailover.system.bpf_announce import BpfAnnouncer
 from hafailover.system.carp_watch import CarpWatch, has_carp
 from hafailover.system.hardware_addresses import has_netlink
 from hafailover.system.interface_looks import NetlinkLook, ifconfig_look
-from hafailover.system.kernel_modules import is_carp_loaded
 from hafailover.system.linux_addresses import LinuxAddresses
 from hafailover.system.linux_announce import LinuxAnnouncer
 from hafailover.system.observer import InterfaceLook
@@ -58,7 +57,8 @@ def open_wire(interface: str, family: Family, primary_address: Address) -> Wire:
     Raises:
         EdgeError: It cannot be opened.
     """
-    through_bpf = not has_netlink() and is_carp_loaded()
+    # Asked of the kernel itself: where an interface has come back, this holds up the advertisements of the others.
+    through_bpf = not has_netlink() and has_carp()
     kind = BpfAdvertSocket if through_bpf else AdvertSocket
     return kind(interface, family, primary_address)
 

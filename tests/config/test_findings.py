@@ -93,6 +93,11 @@ CASES: list[tuple[str, HostFacts, list[str]]] = [
         ],
     ),
     (
+        "a minimal set of base packages",
+        healthy(missing_tools=("ggatec", "ggated")),
+        ["error: ggatec(8) is not on this host", "error: ggated(8) is not on this host"],
+    ),
+    (
         "no mirror module",
         healthy(geom_classes=("DISK", "MD", "GATE")),
         ["error: the kernel module geom_mirror is not loaded"],

@@ -11,6 +11,7 @@ from hafailover.emulation.effects import (
     GateWork,
     KernelMessage,
     ProgramRequested,
+    Reset,
 )
 from hafailover.emulation.faults import Fault, FaultKind
 from hafailover.emulation.files import FileError, MemoryFileStore
@@ -32,6 +33,7 @@ class Host:
         self.kernel = Kernel(self.config, self.files)
         self.now = 0
         self.messages: list[str] = []
+        self.resets: list[str] = []
         self.done: dict[int, CommandFinished] = {}
         self.blocks: dict[int, BlockDone] = {}
         self.requested: list[ProgramRequested] = []
@@ -102,6 +104,8 @@ class Host:
                     case GateWork():
                         if effect.unit in self.links:
                             self.links[effect.unit].serve()
+                    case Reset(reason=reason):
+                        self.resets.append(reason)
                     case _:
                         raise AssertionError(effect)
 

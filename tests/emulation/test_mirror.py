@@ -145,6 +145,23 @@ def test_a_failed_metadata_write_moves_genid_even_for_enxio() -> None:
     )
 
 
+def test_a_reboot_waits_for_a_mark_on_a_frozen_peer_and_a_panic_does_not() -> None:
+    """Up to 14.0 also with -n, for the lock that the worker holds over the mark (g_mirror.c)."""
+    one, two = pair()
+    link = complete(one, two)
+    one.ok("mount /dev/mirror/data /mnt/data")
+    one.advance(10 * SECOND)
+    link.frozen = True
+    tag = one.write("mirror/data", PLACE, BLOCK)
+    ticket = one.start("reboot -nq")
+    one.advance(3 * SECOND)
+    assert ticket not in one.done
+    assert tag not in one.blocks
+    assert one.resets == []
+    one.ok("sysctl debug.kdb.panic=1")
+    assert one.resets == ["debug.kdb.panic=1"]
+
+
 @pytest.mark.parametrize("timeout", [5, 10])
 def test_the_guard_drops_a_silent_peer_by_itself(timeout: int) -> None:
     one, two = pair()

@@ -25,11 +25,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 
 IMAGE = "SELF/root/images/sites.img"
 EXPORTS = "SELF/var/run/hafailover/exports/remotemirror-SESSION"
-AT_START = [
-    "python -m hafailover.system.scapy_child",
-    "/sbin/ifconfig lnc1",
-    "/sbin/kldstat -q -m carp",
-]
+AT_START = ["python -m hafailover.system.scapy_child", "/sbin/ifconfig lnc1"]
 PROMOTION = [
     f"fstat {IMAGE}",
     f"mdconfig -a -t vnode -f {IMAGE} -u 10",

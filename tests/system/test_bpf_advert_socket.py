@@ -126,22 +126,18 @@ def test_nothing_stays_open_when_bpf_refuses(kernel: Kernel) -> None:
     assert Raw.made[0].log[-1] == "closed"
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(0, BpfAdvertSocket), (1, AdvertSocket), (None, BpfAdvertSocket)]
-)
-def test_freebsd_takes_the_raw_socket_only_where_carp_is_known_to_be_absent(
-    monkeypatch: pytest.MonkeyPatch, status: int | None, kind: type[object]
+@pytest.mark.parametrize(("is_loaded", "kind"), [(True, BpfAdvertSocket), (False, AdvertSocket)])
+def test_freebsd_takes_the_raw_socket_only_without_carp_and_waits_for_no_program(
+    monkeypatch: pytest.MonkeyPatch, is_loaded: bool, kind: type[object]
 ) -> None:
     made: list[type[object]] = []
 
-    def kldstat(argv: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[bytes]:
-        assert argv == ("/sbin/kldstat", "-q", "-m", "carp")
-        if status is None:
-            raise FileNotFoundError
-        return subprocess.CompletedProcess(argv, status)
+    def waits(*_: object, **__: object) -> None:
+        pytest.fail("an interface that comes back would hold up those that are there")
 
     monkeypatch.setattr("platform.system", lambda: "FreeBSD")
-    monkeypatch.setattr(subprocess, "run", kldstat)
+    monkeypatch.setattr(subprocess, "run", waits)
+    monkeypatch.setattr(interfaces, "has_carp", lambda: is_loaded)
     for each in (BpfAdvertSocket, AdvertSocket):
         monkeypatch.setattr(interfaces, each.__name__, lambda *_, each=each: made.append(each))
     interfaces.open_wire("vtnet1", Family.IPV4, OWN4)

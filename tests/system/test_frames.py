@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -197,6 +199,18 @@ def test_the_child_builds_what_is_built_here() -> None:
     orders = [frame_order(SECRET, MAC), frame_order(V6, MAC)]
     made: list[FrameSet] = asyncio.run(build(orders))
     assert made == [build_frames(order) for order in orders]
+
+
+def test_no_route_of_this_host_is_read() -> None:
+    """Each becomes an object of scapy's while it is imported: minutes on a host with the routes of the Internet."""
+    words = (
+        "from scapy.config import conf; conf.route_autoload = conf.route6_autoload = True; "
+        "import scapy.arch; read = []; "
+        "scapy.arch.read_routes = scapy.arch.read_routes6 = lambda: read.append(1) or []; "
+        "from hafailover.system import frames; print(len(read))"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 def test_a_child_that_was_started_before_is_asked_and_gone() -> None:

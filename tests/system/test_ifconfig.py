@@ -106,6 +106,23 @@ def test_an_interface_may_have_any_name_that_can_be_configured(name: str) -> Non
     assert (view.name, view.is_up) == (name, True)
 
 
+@pytest.mark.parametrize(
+    ("said", "has_carrier"),
+    [
+        ("associated", True),
+        ("running", True),
+        ("", True),
+        ("no carrier (Cable is unplugged.)", False),
+        ("no ring", False),
+    ],
+)
+def test_the_carrier_of_other_media(said: str, has_carrier: bool) -> None:
+    """Wireless is associated or running, never active; an unknown medium says nothing (libifconfig_media.c)."""
+    view = parse_interface(VTNET1.replace("status: active", f"status: {said}"))
+    assert isinstance(view, InterfaceView)
+    assert view.has_carrier is has_carrier
+
+
 def test_no_carrier_and_down() -> None:
     text = VTNET1.replace("RUNNING,", "").replace("active", "no carrier")
     view = parse_interface(text)

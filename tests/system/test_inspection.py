@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hafailover.config.host_facts import HostFacts, PathFacts
+from hafailover.config.judge_storage import TOOLS
 from hafailover.config.load import read_text
 from hafailover.runtime.control_protocol import VERSION
 from hafailover.system import inspection
@@ -108,6 +109,16 @@ def test_whether_carp_is_there_is_asked_of_kldstat(
     program("kldstat", f'[ "$*" = "-q -m carp" ] && exit {status}; exit 9')
 
     assert look(tmp_path).is_carp_loaded is expected
+
+
+def test_which_tools_are_missing(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "search_path", lambda _: f"{tmp_path}/bin")
+    for tool in set(TOOLS) - {"ggatec", "ggated"}:
+        program(tool, "exit 0")
+
+    assert look(tmp_path).missing_tools == ("ggatec", "ggated")
 
 
 def test_mounts_and_processes_are_seen(tmp_path: Path, program: Program) -> None:

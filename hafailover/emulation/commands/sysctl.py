@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hafailover.emulation.commands.result import Result, UsageError, failed, read_options
+from hafailover.emulation.effects import Reset
 from hafailover.emulation.machine import Machine
 from hafailover.emulation.tasks import Coroutine
 from hafailover.units import SECOND
@@ -18,8 +19,10 @@ _MIRROR: Final = (
     "debug",
 )
 _LABELS: Final = ("ufs", "ufsid")
+_PANIC: Final = "debug.kdb.panic"
 _TREE: Final = "kern.geom.confxml"
 _FIXED: Final = {
+    _PANIC: "0",
     "kern.ostype": "FreeBSD",
     "kern.osreldate": "1400063",
     "kern.securelevel": "-1",
@@ -127,6 +130,9 @@ def _set(machine: Machine, name: str, wanted: str) -> str:
         setattr(machine.settings, leaf, int(wanted))
     elif label in _LABELS:
         machine.labels[label] = int(wanted)
+    elif name == _PANIC and wanted != "0":
+        # Nothing runs any more from here on, and nobody is asked.
+        machine.effects.append(Reset(reason=f"{name}={wanted}"))
     else:
         return f"{name}: {before}\n"
     return f"{name}: {before} -> {wanted}\n"

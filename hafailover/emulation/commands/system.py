@@ -122,7 +122,8 @@ def procstat(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
 
 
 def reboot(machine: Machine, argv: tuple[str, ...]) -> Coroutine[Result]:
-    """Reset the host; with -n nothing is synced before."""
-    yield from ()
+    """Reset the host; with -n nothing is synced before, but up to 14.0 the mirrors are asked all the same."""
+    for worker in tuple(machine.mirrors.workers.values()):
+        yield from worker.shut_down()
     machine.effects.append(Reset(reason=" ".join(argv)))
     return Result()
