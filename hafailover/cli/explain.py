@@ -61,6 +61,9 @@ def explain(
     Every condition stands on its own: what has to hold, whether it does, what is seen. With --at the
     journal is replayed up to that moment, and the same is said of then.
     """
+    if moment is None and journal is not None:
+        # Without a moment the running agent is asked, and its answer would pass for the journal's.
+        raise click.UsageError("--journal needs --at: which moment of it?")
     if moment is None:
         known, at_ns = ask_state(config, socket, group), None
     else:

@@ -17,6 +17,7 @@ from hafailover.config.spans import parse_size, render_size
 from hafailover.errors import EX_TEMPFAIL, EdgeError
 from hafailover.runtime.settings import NodeSettings
 from hafailover.setup.growth import GrowthStep
+from hafailover.storage.settings import VolumeSettings
 
 JSON_VERSION: Final = 1
 
@@ -83,12 +84,11 @@ def grow(
     try:
         growing = Growing(target)
     except SecondAgentError:
+        _refuse_less(target)
         state = ask_agent(settings, target.group)
         procedure = _procedure(target, source=state.source)
         if as_json:
-            click.echo(
-                json.dumps(_document(target, procedure, (), is_agent_running=True), indent=2)
-            )
+            _print_json(_document(target, procedure, (), is_agent_running=True))
             return
         if only_plan:
             click.echo(render_procedure(procedure))
@@ -101,9 +101,7 @@ def grow(
         steps = growing.steps()
         procedure = _procedure(target, source=growing.source(), goes_back=growing.goes_back())
         if as_json:
-            click.echo(
-                json.dumps(_document(target, procedure, steps, is_agent_running=False), indent=2)
-            )
+            _print_json(_document(target, procedure, steps, is_agent_running=False))
             return
         _show(procedure, steps)
         if only_plan:
@@ -139,17 +137,38 @@ def _target(config: Path, settings: NodeSettings, name: str, size: str) -> Targe
 def _procedure(target: Target, *, source: str, goes_back: bool = False) -> Procedure:
     settings = target.settings
     other = settings.peer if source == settings.node else settings.node
-    group = next(each for each in settings.groups if each.name == target.group)
-    volume = next(each for each in group.volumes if each.name == target.volume)
     return Procedure(
         node=settings.node,
         source=source,
         other=other,
         volume=f"{target.group}/{target.volume}",
         size=render_size(target.wanted),
-        more_bytes=max(0, target.wanted - _bytes_of(volume.image, volume.size_bytes)),
+        more_bytes=max(0, target.wanted - _image_bytes(target)),
         goes_back=goes_back,
     )
+
+
+def _refuse_less(target: Target) -> None:
+    """Say now, and not once the pair was stopped for it, that nothing is shrunk.
+
+    Where the agent runs, no growth is under way that a smaller size could give up.
+    """
+    image, size = _volume_of(target).image, _image_bytes(target)
+    if target.wanted < size:
+        raise click.ClickException(
+            f"{image} has {size} bytes, {target.wanted} are fewer: no volume is shrunk; make a smaller volume beside "
+            "it and move the files"
+        )
+
+
+def _volume_of(target: Target) -> VolumeSettings:
+    group = next(each for each in target.settings.groups if each.name == target.group)
+    return next(each for each in group.volumes if each.name == target.volume)
+
+
+def _image_bytes(target: Target) -> int:
+    volume = _volume_of(target)
+    return _bytes_of(volume.image, volume.size_bytes)
 
 
 def _bytes_of(image: str, configured: int) -> int:
@@ -167,6 +186,10 @@ def _show(procedure: Procedure, steps: tuple[GrowthStep, ...]) -> None:
     click.echo(f"\nWhat will be done now, on {procedure.node}:")
     for number, step in enumerate(steps, start=1):
         click.echo(f"  {number:2}. {step.text}")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2))
 
 
 def _document(

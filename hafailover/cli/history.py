@@ -1,7 +1,6 @@
 """``hafailover history``: what happened, when, and why."""
 
 import json
-import sys
 from collections import deque
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from hafailover.cli.journal_files import (
     read_moment,
     shown_moment,
 )
+from hafailover.cli.live import wants_colour
 from hafailover.cli.reaching import config_option
 from hafailover.runtime.chronicle import Told, tell
 
@@ -74,11 +74,21 @@ def history(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for each in entries:
-        click.echo(_line(each, colour=sys.stdout.isatty()))
+        click.echo(_line(each, colour=wants_colour()))
     if not entries and not any(b'"line":' in line for line in journal_lines(path)):
         raise click.ClickException(f"{path} is no journal of hafailover")
     if not entries:
+        _refuse_unknown(path, group)
         click.echo("nothing is told of that time", err=True)
+
+
+def _refuse_unknown(path: Path, group: str | None) -> None:
+    """Tell a group that was mistyped from one to which nothing happened."""
+    known = sorted({each.group for each in tell(journal_lines(path)) if each.group})
+    if group is not None and known and group not in known:
+        raise click.ClickException(
+            f"{path} tells of no group {group!r}; it tells of: {', '.join(known)}"
+        )
 
 
 def _is_between(each: Told, since: int | None, until: int | None) -> bool:

@@ -1,9 +1,11 @@
 """``hafailover``: every command by name, loaded when it is called, and what an error ends with."""
 
+import contextlib
 import importlib
 import keyword
+import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -82,6 +84,7 @@ def entry() -> None:
 
 def main() -> None:
     """Run the command line and end with its exit status."""
+    _fill_closed_streams()
     try:
         status = entry.main(prog_name="hafailover", standalone_mode=False)
     except HaFailoverError as error:
@@ -101,8 +104,25 @@ def main() -> None:
         # A disk that is full, a file that may not be read: no mistake of the program's.
         place = f"{error.filename}: " if error.filename else ""
         _say(f"{place}{error.strerror or error}", "")
+        _drop_output()
         sys.exit(EX_OSERR)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fill_closed_streams() -> None:
+    """Whoever closed a stream wants the exit status; the next file opened must not be taken for that stream."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for as long as the process lives
+
+
+def _drop_output() -> None:
+    """Let nothing be left to write at the end, which would fail again and change the exit status."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, hint: str) -> None:

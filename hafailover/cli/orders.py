@@ -9,7 +9,7 @@ import click
 
 from hafailover.cli.asking import only_group
 from hafailover.cli.reaching import reaching_options, socket_path
-from hafailover.cli.spans import read_span
+from hafailover.cli.spans import read_line, read_span
 from hafailover.errors import EX_TEMPFAIL, ControlError
 from hafailover.system.control_client import STATUS_S, ControlClient
 
@@ -24,7 +24,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the an
 
 @click.command()
 @reaching_options
-@click.option("--reason", default="", help="Shown in the history.")
+@click.option("--reason", default="", callback=read_line, help="Shown in the history.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as it has begun.")
 @json_option
 @click.argument("group", required=False)
@@ -71,7 +71,9 @@ def switchover(
     callback=read_span,
     help="End by itself after so long (2h); otherwise it lasts until resume.",
 )
-@click.option("--reason", default="", help="Shown to whoever looks at the status.")
+@click.option(
+    "--reason", default="", callback=read_line, help="Shown to whoever looks at the status."
+)
 @json_option
 @click.argument("group", required=False)
 def pause(
@@ -122,7 +124,7 @@ def rejoin(config: Path, socket: Path | None, group: str | None, *, as_json: boo
 @click.option("--force-copy", is_flag=True, help="Use this node's copy although it lacks writes.")
 @click.option("--peer-is-off", is_flag=True, help="You know that the peer is powered off.")
 @click.option("--accept-mixture", is_flag=True, help="Use a copy whose rebuild never finished.")
-@click.option("--reason", default="", help="Shown in the history.")
+@click.option("--reason", default="", callback=read_line, help="Shown in the history.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts, which have to know.")
 @json_option
 @click.argument("group", required=False)

@@ -32,6 +32,8 @@ def replay(config: Path, node: str | None, journal: Path, *, as_json: bool) -> i
     """
     with journal.open("rb") as file:
         first = file.readline()
+    if b'"line":' not in first:
+        raise click.UsageError(f"{journal} is no journal of hafailover")
     settings = load(config, node or _node_of(first))
     cores = {group.name: core_of(group) for group in settings.groups}
     count, difference = 0, None

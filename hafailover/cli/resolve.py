@@ -9,6 +9,7 @@ import click
 
 from hafailover.cli.divergence import compare, differences, only_group, sides
 from hafailover.cli.reaching import reaching_options, socket_path
+from hafailover.cli.spans import read_line
 from hafailover.errors import RequestRefusedError
 from hafailover.system.control_client import STATUS_S, ControlClient
 
@@ -20,7 +21,12 @@ _LOOK_S: Final = 0.5
 @click.command()
 @reaching_options
 @click.option("--keep", required=True, metavar="NODE", help="The node whose copy is kept.")
-@click.option("--reason", required=True, help="Why; it stays in the record and in the file.")
+@click.option(
+    "--reason",
+    required=True,
+    callback=read_line,
+    help="Why; it stays in the record and in the file.",
+)
 @click.option(
     "--confirm",
     metavar="TEXT",

@@ -1,4 +1,4 @@
-"""Spans of time as an operator writes them: ``90s``, ``30m``, ``2h``, ``1d``."""
+"""Words of an operator: spans of time such as ``90s``, ``30m``, ``2h``, ``1d``, and reasons."""
 
 import re
 from typing import Final
@@ -20,6 +20,13 @@ def read_span(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
     if text is None:
         return None
     span = parse_span(text)
-    if span is None:
+    if not span:
         raise click.BadParameter(f"{text!r} is not a span such as 90s, 30m, 2h or 1d")
     return span
+
+
+def read_line(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    """Return an option's text, which every page, log and terminal of both nodes shows as it is."""
+    if not text.isprintable():
+        raise click.BadParameter("one line of text is taken, without control characters")
+    return text

@@ -73,7 +73,7 @@ def status(
     several groups the worst one counts. Colours are left out where NO_COLOR is set, and where the output
     is no terminal.
     """
-    if is_live and as_json:
+    if is_live and (as_json or is_plugin):
         raise click.UsageError(
             "--watch is for a person; a program asks again, or reads the metrics"
         )

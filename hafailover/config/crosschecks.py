@@ -10,7 +10,7 @@ from typing import Final
 from hafailover.config.arithmetic import find_clashes
 from hafailover.config.checked import Checked, MissingError
 from hafailover.config.crosschecks_group import GROUP_RULES
-from hafailover.config.crosschecks_volume import volume_problems
+from hafailover.config.crosschecks_volume import is_below, volume_problems
 from hafailover.config.problems import Mark, Problem, Severity
 from hafailover.config.timing import spans_of
 
@@ -60,7 +60,7 @@ def _problem(mark: Mark, key: str, text: str, severity: Severity = Severity.ERRO
 def _nodes(root: Checked) -> Iterator[Problem]:
     """Two hosts, told apart by name and addresses."""
     nodes = root.sections("nodes")
-    if _has_volumes(root) and len(nodes) != 2:
+    if _has_volumes(root) and len(nodes) < 2:
         text = f"found {len(nodes)} node, but a group with volumes needs two"
         yield _problem(root.place("nodes"), "nodes", text)
     seen: dict[tuple[str, object], str] = {}
@@ -151,15 +151,52 @@ def _arbiter(root: Checked) -> Iterator[Problem]:
         )
         yield _problem(arbiter.place("i_accept_split_brain"), key, text)
     if kind == "ping":
-        required, count = arbiter.take("required", int), len(arbiter.items("targets", object))
-        if required > count:
-            text = f"{required} targets must answer, but only {count} are listed"
-            yield _problem(arbiter.place("required"), "arbiter.required", text)
+        yield from _targets(root, arbiter)
     if kind == "etcd" and (arbiter.maybe("cert_file", str) is None) != (
         arbiter.maybe("key_file", str) is None
     ):
         text = "cert_file and key_file come together"
         yield _problem(arbiter.mark, "arbiter", text)
+
+
+def _targets(root: Checked, arbiter: Checked) -> Iterator[Problem]:
+    """Who pings one of the pair's own addresses may ask itself, and never finds that it is cut off."""
+    targets, own = arbiter.items("targets", object), _own_addresses(root)
+    required = arbiter.take("required", int)
+    if required > len(targets):
+        text = f"{required} targets must answer, but only {len(targets)} are listed"
+        yield _problem(arbiter.place("required"), "arbiter.required", text)
+    for target in targets:
+        if str(target) in own:
+            text = (
+                f"{target} is {own[str(target)]}: a node that is cut off would answer itself and go on serving; "
+                "take an address of a third host, such as the gateway's"
+            )
+            yield _problem(arbiter.place("targets"), "arbiter.targets", text)
+
+
+def _own_addresses(root: Checked) -> dict[str, str]:
+    own = {
+        str(node.values[key]): f"the {meaning} of {name}"
+        for name, node in root.sections("nodes").items()
+        for key, meaning in _NODE_WORDS.items()
+        if key != "hostname" and node.values.get(key) is not None
+    }
+    for name, group in _groups(root).items():
+        for address in group.values.get("addresses", ()):
+            own[str(address.ip)] = f"a virtual address of group {name}"
+    return own
+
+
+def _paths(root: Checked) -> Iterator[Problem]:
+    """What has to outlive a reboot does not lie where a reboot clears away."""
+    paths = root.section("paths")
+    state, run = paths.take("state", str), paths.take("run", str)
+    if is_below(state, run):
+        text = (
+            f"{state} lies in {run} (paths.run), which a reboot empties: the records would be lost"
+        )
+        yield _problem(paths.place("state"), "paths.state", text)
 
 
 def _services(root: Checked) -> Iterator[Problem]:
@@ -221,5 +258,5 @@ def _preferences(root: Checked) -> Iterator[Problem]:
 
 _RULES: Final = (
     *(_nodes, _networks, _vrids, _volumes_between),
-    *(_arbiter, _services, _arithmetic, _preferences),
+    *(_arbiter, _paths, _services, _arithmetic, _preferences),
 )

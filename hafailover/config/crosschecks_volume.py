@@ -37,13 +37,20 @@ def _mirror(name: str, volume: Checked) -> str:
 
 
 def _mirror_name(name: str, volume: Checked) -> Iterator[Problem]:
-    # gmirror(8) cuts a longer name without a word, and two of them may then be the same.
-    if volume.values.get("mirror", "") is None and len(name) > 15:
+    if volume.values.get("mirror", "") is not None:
+        return
+    # gmirror(8) cuts a longer name without a word, and two of them may then be the same;
+    # one that begins with a dash it takes for options.
+    text = ""
+    if len(name) > 15:
+        text = "is longer than the 15 characters of a mirror name"
+    elif not name[0].isalnum():
+        text = "begins with neither a letter nor a digit, as a mirror name does"
+    if text:
         yield Problem(
             mark=volume.mark,
             key=f"{volume.path}.mirror",
-            text=f'missing; the volume\'s name "{name}" is longer than the 15 characters of a '
-            "mirror name",
+            text=f'missing; the volume\'s name "{name}" {text}',
         )
 
 

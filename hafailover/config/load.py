@@ -79,6 +79,9 @@ def read_file(path: Path | str) -> Configuration:
     """
     try:
         content = Path(path).read_bytes()
+    except PermissionError as error:
+        problem = _whole(f"cannot be read: {error.strerror}")
+        raise ConfigErrors(str(path), [problem], hint="run this as root") from error
     except OSError as error:
         raise ConfigErrors(str(path), [_whole(f"cannot be read: {error.strerror}")]) from error
     try:

@@ -13,6 +13,7 @@ from ipaddress import (
     ip_interface,
 )
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 _EVERYBODY: Final = IPv4Address("255.255.255.255")
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -116,11 +117,22 @@ class Url:
             raise ValueError
         if any(character.isspace() for character in text):
             raise ValueError
+        if not _has_host(text):
+            raise ValueError("its host or its port cannot be read")
         return text
 
     def show(self, value: Any) -> str:
         """Return the URL."""
         return str(value)
+
+
+def _has_host(url: str) -> bool:
+    """Whether the host of a URL can be told from the rest, and its port is one."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

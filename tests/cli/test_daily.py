@@ -274,3 +274,9 @@ def test_what_is_read_of_a_journal_is_what_was_asked_for(tmp_path: Path) -> None
     assert told("-n", "1") == ["note 3"]
     assert told("--since", "2027-01-15T08:00:02+00:00") == ["note 2", "note 3"]
     assert told("--until", "2027-01-15T08:00:02+00:00") == ["note 1"]
+
+    ended = CliRunner().invoke(history, ["--journal", str(journal), "wob"])
+    assert (ended.exit_code, "tells of no group 'wob'; it tells of: mail, web" in ended.output) == (
+        1,
+        True,
+    )

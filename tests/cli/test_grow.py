@@ -110,6 +110,19 @@ def test_the_plan_beside_a_running_agent_fits_its_schema(config: Path, tmp_path:
     assert [each["served"] for each in found["order"]] == [True, True, False, False, False, True]
 
 
+def test_a_smaller_size_is_refused_before_anything_was_stopped_for_it(
+    config: Path, tmp_path: Path
+) -> None:
+    lock = AgentLock(tmp_path / "run")
+    words = ["--config", str(config), "--node", "a", "data", "1M"]
+    for form in ((), ("--plan",), ("--json",)):
+        ended = CliRunner().invoke(grow, [*words, *form])
+        assert ended.exit_code == 1
+        assert "no volume is shrunk" in ended.output
+        assert "service hafailover stop" not in ended.output
+    lock.release()
+
+
 TEXT = """\
 groups:
   web:

@@ -80,6 +80,7 @@ def test_what_is_wrong_with_the_command_line_is_unknown_to_monitoring_and_not_do
     for words, said in (
         (("--wat",), "No such option '--wat'"),
         (("--json", "--watch"), "--watch is for a person"),
+        (("--nagios", "--watch"), "--watch is for a person"),
         (("--nagios", *config), "none.yaml:1:1: cannot be read"),
     ):
         ended = hafailover("status", *words)
@@ -126,16 +127,49 @@ def test_what_cannot_be_written_or_read_is_said_without_a_traceback(tmp_path: Pa
         (("drill", "--report", "/nowhere/x.html"), 2, "/nowhere/x.html cannot be written"),
         (("history", "--journal", str(text)), 1, "is no journal of hafailover"),
         (("history", "--journal", "/nowhere"), 1, "--journal names another file"),
+        (("replay", str(text)), 2, "is no journal of hafailover"),
+        (("explain", "--journal", str(text)), 2, "--journal needs --at"),
     ):
         ended = hafailover(*words)
         assert (ended.returncode, said in ended.stderr) == (code, True), ended
         assert "Traceback" not in ended.stderr
 
 
-def test_a_span_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
-    ended = hafailover("pause", "--for", "soon", "--socket", str(tmp_path / "none.sock"))
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [(">/dev/full", 71, "hafailover: No space left on device\n"), (">&-", 0, "")],
+)
+def test_an_output_that_is_full_or_closed_ends_with_its_status_and_no_traceback(
+    tmp_path: Path, where: str, code: int, said: str
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text(
+        '{"line":"clock","offset":1800000000000000000}\n'
+        '{"line":"step","group":"web","now":1,"event":{"is":"DeadlineReached"},'
+        '"actions":[{"is":"Note","text":"well"}]}\n'
+    )
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m hafailover history --journal {journal} {where}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (code, said)
+
+
+@pytest.mark.parametrize("word", ["soon", "0s"])
+def test_a_span_that_is_none_is_a_usage_error(tmp_path: Path, word: str) -> None:
+    ended = hafailover("pause", "--for", word, "--socket", str(tmp_path / "none.sock"))
     assert ended.returncode == 2
-    assert "'soon' is not a span such as 90s, 30m, 2h or 1d" in ended.stderr
+    assert f"'{word}' is not a span such as 90s, 30m, 2h or 1d" in ended.stderr
+
+
+@pytest.mark.parametrize("order", ["switchover", "pause", "promote", "resolve --keep a"])
+def test_a_reason_that_would_move_a_terminal_is_a_usage_error(order: str) -> None:
+    for text in ("red \x1b[31m", "two\nlines"):
+        ended = hafailover(*order.split(), "--reason", text)
+        assert (ended.returncode, "one line of text is taken" in ended.stderr) == (2, True), ended
 
 
 @pytest.mark.parametrize(

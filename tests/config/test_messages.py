@@ -1,7 +1,13 @@
 """Every rule of the file has its message, with the place of what is wrong."""
 
 from collections.abc import Callable
+from errno import EACCES
+from pathlib import Path
 
+import pytest
+
+from hafailover.config.load import read_file
+from hafailover.config.problems import ConfigErrors
 from tests.config.texts import PAIR, PLAIN, changed, errors
 
 SECOND = """\
@@ -76,6 +82,8 @@ IN_A_PAIR = [
     ("10.0.0.12", "127.0.0.2"),
     ("10.0.0.12", "192.0.2.12"),
     ("[192.0.2.1]", "[127.0.0.1]"),
+    ("[192.0.2.1]", "[192.0.2.12]"),
+    ("[192.0.2.1]", "[192.0.2.1, 192.0.2.10]"),
     ("/img/data.img", "img/data.img"),
     ("/img/data.img", "'/img/da ta.img'"),
     ("/img/data.img", "'/img/da&ta.img'"),
@@ -86,6 +94,7 @@ IN_A_PAIR = [
     ("/img/data.img", "/img/../x"),
     ("size: 16M", "size: 16M\n        mirror: a-name-of-16-chr"),
     ("      data:", "      a-name-of-16-chr:"),
+    ("      data:", "      -rf:"),
     ("size: 16M", "size: 16M\n        gate_timeout: 0s"),
     ("size: 16M", "size: 16M\n        gate_timeout: 1500ms"),
     ("size: 16M", "size: 16M\n        md_units: [3, 3]"),
@@ -119,10 +128,14 @@ IN_A_PAIR = [
     ("b: {lan", "b: {hostname: a, lan"),
     ("a: {lan", "a: {hostname: under_score, lan"),
     ("  b: {lan: 192.0.2.12, replication: 10.0.0.12}\n", ""),
+    ("networks:", "  c: {lan: 192.0.2.13, replication: 10.0.0.13}\nnetworks:"),
     ("  replication: {interface: em1}\n", ""),
     ("  lan: {interface: em0}\n", "  lan: {}\n"),
     ("groups:", "paths: {state: /home/data/db}\ngroups:"),
     ("groups:", "channel: {key_file: /home/data/k}\ngroups:"),
+    ("groups:", "paths: {state: /var/run/hafailover/db}\ngroups:"),
+    ("groups:", "alerts: {webhook: [{url: 'http://[::1'}]}\ngroups:"),
+    ("groups:", "alerts: {webhook: [{url: 'http://h:99999/'}]}\ngroups:"),
     ("groups:", "timers: {heartbeat: 600ms}\ngroups:"),
     ("groups:", "timers: {canary_period: 2s}\ngroups:"),
     ("groups:", "timers: {takeover_margin: 100ms}\ngroups:"),
@@ -211,3 +224,15 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order() -> None:
 
 def test_what_follows_from_a_mistake_is_not_told_a_second_time() -> None:
     assert len(errors(changed("version: 3", "version: 7"))) == 1
+
+
+def test_a_file_that_this_user_may_not_read_asks_for_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigErrors) as caught:
+        read_file(tmp_path / "f")
+    assert caught.value.hint == "run this as root"
