@@ -1,5 +1,7 @@
 """When are the virtual addresses up on this node? Only where the volume is mounted and the services run."""
 
+from collections.abc import Iterable
+
 from hafailover.group import routers
 from hafailover.group.actions import AssignAddresses, ReleaseAddresses
 from hafailover.group.settings import GroupSettings
@@ -93,10 +95,18 @@ def are_down(turn: Turn) -> bool | None:
     seen = _seen(turn)
     if seen is None:
         return None
-    if not seen:
-        return True
+    return not _are_among(turn, seen)
+
+
+def were_up(turn: Turn) -> bool:
+    """Whether the last look has shown a virtual address, though a step may have taken it down since."""
+    facts = turn.state.facts
+    return facts is not None and _are_among(turn, facts.addresses or ())
+
+
+def _are_among(turn: Turn, entries: Iterable[str]) -> bool:
     wanted = {str(address.ip) for address in turn.settings.addresses}
-    return not any(entry.split("/")[0] in wanted for entry in seen)
+    return any(entry.split("/")[0] in wanted for entry in entries)
 
 
 def keep_up(turn: Turn) -> None:

@@ -1,6 +1,6 @@
 """What does an agent do that has just begun, and cannot see its storage since a ggate of its earlier life is stuck?"""
 
-from hafailover.group import demotion, parting, stalling
+from hafailover.group import addresses, demotion, parting, stalling
 from hafailover.group.actions import WatchImage
 from hafailover.group.contact import is_acting
 from hafailover.group.exports import every_unit
@@ -24,6 +24,7 @@ def free_stuck_kernel(turn: Turn) -> None:
     )
     if was_serving:
         _watch_images(turn)
+        _leave_bare(turn)
     if turn.now - state.role_since < 2 * turn.settings.timers.canary_patience:
         return
     if state.records and all(_is_attempted(turn, record) for _, record in state.records):
@@ -50,6 +51,20 @@ def _watch_images(turn: Turn) -> None:
         if first(turn.state.synced_images, volume.name) is None:
             turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=True))
             turn.set(synced_images=put(turn.state.synced_images, volume.name, turn.now))
+
+
+def _leave_bare(turn: Turn) -> None:
+    """Take the address from a bare mount point, once for each look: mount(8) does not wait for GEOM.
+
+    The kernel unmounts by force what no copy is left of.
+    """
+    facts, is_fresh = turn.state.facts, turn.state.facts_at == turn.now
+    if facts is None or facts.mounts is None or not is_fresh or turn.state.addressing is not None:
+        return
+    mounted = {each.mount_point for each in facts.mounts}
+    is_bare = any(volume.mount_point not in mounted for volume in turn.settings.volumes)
+    if is_bare and addresses.were_up(turn):
+        addresses.take_down(turn)
 
 
 def end(turn: Turn) -> None:

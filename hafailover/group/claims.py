@@ -9,7 +9,7 @@ from hafailover.group import parting
 from hafailover.group.turn import Turn
 from hafailover.group.undertakings import Demotion
 from hafailover.lineage import changes
-from hafailover.lineage.evidence import moved_counters, private_writes
+from hafailover.lineage.evidence import moved_counters, private_writes, written_alone
 from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import Component, ComponentState
 from hafailover.storage.view import VolumeView
@@ -65,6 +65,23 @@ def claims_private_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
                 f"{parting.UNANNOUNCED} the peer's copy of {view.settings.name} during the demotion",
                 lineage=turn.mint(),
             )
+            return True
+    return False
+
+
+def claims_exported_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
+    """Notice that the peer's kernel has lost its own copy, and went on with this exported one alone.
+
+    Only this copy's last sector tells of it, if the peer's host was lost in that moment; the marker erases that. What
+    was acknowledged then is on this host, which has not booted since.
+    """
+    for view in views:
+        record = turn.state.record(view.settings.name)
+        is_followed = record.copy is CopyState.IN_SYNC and changes.is_exported(record)
+        evidence = written_alone(record, view.image) if is_followed and view.image else ""
+        if evidence:
+            turn.note(f"{view.settings.name}: {evidence}")
+            parting.go_on_alone(turn, lineage=turn.mint(), doubt=evidence)
             return True
     return False
 

@@ -159,6 +159,8 @@ def _finish(turn: Turn, views: tuple[VolumeView, ...]) -> None:
     demotion = turn.state.demotion
     assert demotion is not None  # noqa: S101
     if any(turn.state.record(view.settings.name).is_open for view in views):
+        if claims.claims_exported_writes(turn, views):
+            return
         for view in views:
             if not turn.state.write_problem and _is_bound(
                 turn.state.record(view.settings.name), view

@@ -8,6 +8,7 @@ from hafailover.group import (
     addresses,
     arbiters,
     candidacy,
+    claims,
     demotion,
     drilling,
     following,
@@ -315,6 +316,7 @@ def _withdraw(turn: Turn, views: tuple[VolumeView, ...]) -> None:
             try_again_later(turn)
         if progress is not Progress.REACHED:
             return
+    claims.claims_exported_writes(turn, views)
     closing = turn.state.demotion or Demotion(
         since=turn.now,
         reason="the export has ended",

@@ -14,7 +14,7 @@ from hafailover.storage.mounts import parse_mounts
 from hafailover.storage.observation import ObservationError
 from hafailover.storage.processes import parse_processes
 from hafailover.storage.tail import decode_tail
-from hafailover.units import SECOND
+from hafailover.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from hafailover.emulation.effects import CommandFinished
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hafailover.storage.geom_facts import GeomFacts
 
 _LIMIT_NS = 2 * SECOND
+_TELL_NS = 50 * MILLISECOND
 _LATELY_NS = 3 * SECOND
 _LATELY_MIRRORED_NS = 10 * SECOND
 
@@ -79,12 +80,23 @@ def look(agent: Agent, wanted: Observe) -> None:
             tell(facts)
 
     def give_up() -> None:
-        if not answered[0]:
-            agent.lately = None
-            tell(_unknown(host, wanted, "sysctl -n kern.geom.confxml hangs"))
+        if answered[0]:
+            return
+        agent.lately = None
+        # The agent asks for everything at once: what does not wait for GEOM is known all the same.
+        host.run(("mount",), lambda effect: tell(_unknown_geom(host, wanted, effect.stdout)))
+        agent.world.timeline.after(_TELL_NS, lambda: tell(_unknown_geom(host, wanted, "")))
 
     host.run(("sysctl", "-n", "kern.geom.confxml"), geom_done)
     agent.world.timeline.after(_LIMIT_NS, give_up)
+
+
+def _unknown_geom(host: Host, wanted: Observe, mount_table: str) -> StorageFacts:
+    seen = _unknown(host, wanted, "sysctl -n kern.geom.confxml hangs")
+    try:
+        return replace(seen, mounts=_mounts(mount_table) if mount_table else None)
+    except ObservationError:
+        return seen
 
 
 def _unknown(host: Host, wanted: Observe, problem: str) -> StorageFacts:

@@ -52,3 +52,17 @@ def test_a_blind_start_lets_nothing_go_beside_a_disk_that_fails(
 
         assert outcome.violations == (), tenths
         assert outcome.problem == "", tenths
+
+
+def test_no_address_stays_on_a_bare_mount_point_that_nobody_can_look_behind() -> None:
+    """Own disk and peer failed in turn: the kernel unmounts by force, and the new life of the agent is blind."""
+    faults = (
+        fault(FaultKind.DISK_ERRORS, "A", 0.304, 0.684),
+        fault(FaultKind.RESTART, "A", 1.794, 0.234),
+        fault(FaultKind.BLIND, "A", 9.04, 0.703),
+        fault(FaultKind.DISK_HANGS, "B", 11.591, 1.44),
+    )
+    outcome = run(826, arbiter=ArbiterKind.FENCE, faults=faults)
+
+    assert outcome.violations == ()
+    assert outcome.problem == ""
