@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from unicodedata import category
 
 import click
 
@@ -27,6 +28,7 @@ def read_span(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
 
 def read_line(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     """Return an option's text, which every page, log and terminal of both nodes shows as it is."""
-    if not text.isprintable():
+    # Word processors put spaces of other kinds into a sentence; Python counts only the plain one as printable.
+    if not all(each.isprintable() or category(each) == "Zs" for each in text):
         raise click.BadParameter("one line of text is taken, without control characters")
     return text

@@ -37,7 +37,6 @@ def free_stuck_kernel(turn: Turn) -> None:
         if not stalling.is_image_proved(turn.state, turn.now):
             return
         turn.set(pairing=Pairing(units=every_unit(turn), is_told=True))
-        turn.set(in_sync_since=turn.now if turn.state.is_in_sync else None)
         parting.begin(turn, "the storage cannot be seen since the agent was restarted")
     parting.let_go(turn)
 

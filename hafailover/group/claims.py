@@ -76,13 +76,20 @@ def claims_exported_writes(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
     was acknowledged then is on this host, which has not booted since.
     """
     for view in views:
-        record = turn.state.record(view.settings.name)
-        is_followed = record.copy is CopyState.IN_SYNC and changes.is_exported(record)
-        evidence = written_alone(record, view.image) if is_followed and view.image else ""
-        if evidence:
-            turn.note(f"{view.settings.name}: {evidence}")
+        name = view.settings.name
+        record = turn.state.record(name)
+        has_followed = record.copy in (CopyState.IN_SYNC, CopyState.STALE)
+        is_its = has_followed and changes.is_exported(record)
+        evidence = written_alone(record, view.image) if is_its and view.image else ""
+        if not evidence:
+            continue
+        turn.note(f"{name}: {evidence}")
+        if record.copy is CopyState.STALE:
+            # Its own disk has failed as well since then: nobody has all that was acknowledged.
+            turn.set_records(((name, changes.diverged(record, evidence)),))
+        else:
             parting.go_on_alone(turn, lineage=turn.mint(), doubt=evidence)
-            return True
+        return True
     return False
 
 

@@ -50,8 +50,7 @@ def begin(
         ),
         attempt=None,
         giving_up_since=None,
-        # What the arbiter was asked for is carried out, or given up with the grant.
-        dropping=turn.state.dropping if arbiters.is_strict(turn) else None,
+        dropping=turn.state.dropping if _is_to_be_ended(turn) else None,
         intent=0,
         consent=0,
         in_sync_since=None,
@@ -64,6 +63,16 @@ def begin(
         stop_watching(turn)
     settle(turn)
     turn.set(must_look=True, look_at=None, ask_openers=())
+
+
+def _is_to_be_ended(turn: Turn) -> bool:
+    """Whether what was begun to be let go is gone on with.
+
+    What the arbiter was asked for is carried out, or given up with the grant. And beside a copy that is gone already it
+    has still to be seen whether this node's own one was lost before it.
+    """
+    dropping = turn.state.dropping
+    return arbiters.is_strict(turn) or (dropping is not None and bool(dropping.destroyed))
 
 
 def stop_watching(turn: Turn) -> None:

@@ -43,11 +43,13 @@ def drop(turn: Turn, reason: str) -> None:
 
     A strict arbiter is asked first. What the kernel has dropped by itself is claimed at once: it is true already.
     """
+    state = turn.state
     dropping = Dropping(
         since=turn.now,
         reason=reason,
         lineage=turn.mint(),
-        is_failed_rebuild=turn.state.in_sync_since is None,
+        # A demotion and a blind start have no ``in_sync_since``: there the records alone tell that the copy followed.
+        is_failed_rebuild=state.in_sync_since is None and not state.is_in_sync,
     )
     # An operator's word was for the copy that is lost now; one that comes meanwhile is for its return.
     pairing = replace(turn.state.pairing, is_ordered=False)
@@ -198,10 +200,15 @@ def doubt_claim(turn: Turn, views: tuple[VolumeView, ...]) -> None:
         if view.mount is None and (image is None or image.metadata is None):
             continue  # Closed by this node: the kernel leaves the sector of a copy that it loses as it is.
         if image is None or not moved_counters(record, image):
-            reason = f"the mirror of {name} lost this node's copy as well, and nothing shows which one it lost first"
-            turn.note(reason)
-            _disagree(turn, reason)
+            call_doubtful(turn, name)
             return
+
+
+def call_doubtful(turn: Turn, name: str) -> None:
+    """State that the peer's copy, which was let go, may be the newer one: an operator chooses."""
+    reason = f"the mirror of {name} lost this node's copy as well, and nothing shows which one it lost first"
+    turn.note(reason)
+    _disagree(turn, reason)
 
 
 def _disagree(turn: Turn, reason: str) -> None:

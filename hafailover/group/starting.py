@@ -29,7 +29,7 @@ from hafailover.group.turn import Turn, put
 from hafailover.group.undertakings import Pairing
 from hafailover.lineage import changes
 from hafailover.lineage.changes import booted, levelled
-from hafailover.lineage.evidence import misfit, private_writes, written_alone
+from hafailover.lineage.evidence import misfit, moved_counters, private_writes, written_alone
 from hafailover.lineage.record import CopyState, LineageRecord
 from hafailover.storage.facts import ComponentState, TailKind
 from hafailover.storage.view import VolumeView
@@ -158,6 +158,9 @@ def _judge_images(turn: Turn, views: tuple[VolumeView, ...]) -> bool:
             turn.note(f"{name}: {problem}")
             _replace_in_memory(turn, name, problem)
             continue
+        if _is_lost_first(turn, view):
+            parting.call_doubtful(turn, name)
+            break
         writes = _writes_alone(turn, view)
         if not writes:
             continue
@@ -182,6 +185,21 @@ def _writes_alone(turn: Turn, view: VolumeView) -> str:
     if changes.is_exported(record) or _is_up(view):
         return ""
     return private_writes(record, view.image)
+
+
+def _is_lost_first(turn: Turn, view: VolumeView) -> bool:
+    """Whether an earlier life in this boot let the peer's copy go, and then did not come to see that its own was gone.
+
+    A kernel keeps a mirror's last copy: one left over, its sector as recorded, was lost while that went on without it.
+    """
+    record, image = turn.state.record(view.settings.name), view.image
+    known = record.activation
+    is_ours = changes.is_active(record) and record.boot == turn.state.boot
+    if record.copy is not CopyState.SOLE or not is_ours or view.mirror is not None or known is None:
+        return False
+    if image is None or image.metadata is None or image.metadata.mirror_id != known.mirror_id:
+        return False
+    return not moved_counters(record, image)
 
 
 def _was_exported(record: LineageRecord) -> bool:

@@ -172,6 +172,12 @@ def test_a_reason_that_would_move_a_terminal_is_a_usage_error(order: str) -> Non
         assert (ended.returncode, "one line of text is taken" in ended.stderr) == (2, True), ended
 
 
+@pytest.mark.parametrize("text", ["", "größere Platte", "um 12\u00a0Uhr", "磁盘\u3000更换"])
+def test_a_reason_is_taken_in_any_language(text: str) -> None:
+    command = orders.pause.make_context("pause", ["--reason", text, "web"])
+    assert command.params["reason"] == text
+
+
 @pytest.mark.parametrize(
     ("text", "span"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400)]
 )

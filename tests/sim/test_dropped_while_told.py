@@ -66,3 +66,26 @@ def test_no_address_stays_on_a_bare_mount_point_that_nobody_can_look_behind() ->
 
     assert outcome.violations == ()
     assert outcome.problem == ""
+
+
+@pytest.mark.parametrize("arbiter", list(ArbiterKind))
+@pytest.mark.parametrize("how", [FaultKind.AGENT, FaultKind.RESTART])
+def test_who_lost_its_own_copy_as_a_blind_start_let_the_peers_go_is_not_called_the_newest(
+    arbiter: ArbiterKind, how: FaultKind
+) -> None:
+    """The records that B's copy goes cannot be written at once, and A's disk fails before it is gone.
+
+    Then A sees, and demotes for the mount that it cannot explain. Without a strict arbiter it forgot with that what it
+    had let go, and did not ask which copy was lost first: B's newer one was overwritten.
+    """
+    for tenths in range(1, 16, 2):
+        faults = (
+            fault(FaultKind.BLIND, "A", 7.28, 2.31),
+            fault(how, "A", 0.53, 0.49),
+            fault(FaultKind.RECORDS, "A", 1.7, 3.52),
+            fault(FaultKind.DISK_ERRORS, "A", 1.25, tenths / 10),
+        )
+        outcome = run(1, arbiter=arbiter, faults=faults)
+
+        assert outcome.violations == (), tenths
+        assert outcome.problem == "", tenths

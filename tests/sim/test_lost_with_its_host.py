@@ -4,10 +4,11 @@ import pytest
 
 from hafailover.emulation.errors import EIO
 from hafailover.group.settings import ArbiterKind
+from hafailover.lineage.record import CopyState
 from hafailover.sim import operators
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND
-from tests.sim.worlds import MINUTE, running, serving
+from tests.sim.worlds import MINUTE, copies, running, serving
 
 ALL = list(ArbiterKind)
 
@@ -47,3 +48,19 @@ def test_what_only_the_peer_has_is_not_overwritten(
 
         assert not [name for name in serving(world) if world.workload.lost(world.host(name))]
         assert [each for each in world.checker.violations if each.invariant == "S3"] == []
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+def test_if_the_peers_disk_fails_as_well_an_operator_chooses(arbiter: ArbiterKind) -> None:
+    """B calls its copy stale for that, and alone had acknowledged writes: it was overwritten without a word."""
+    world = lost(arbiter, 180)
+    assert world.workload.only_on(world.host("B"), world.host("A"))
+    world.host("B").files.fail(world.images("B")[0], EIO)
+    world.run_for(600 * MILLISECOND)
+    world.host("B").files.fail(world.images("B")[0], 0)
+    world.run_for(SECOND)
+    world.power_on("A")
+    world.run_for(2 * MINUTE)
+
+    assert copies(world) == {"A": CopyState.DIVERGED, "B": CopyState.DIVERGED}
+    assert world.checker.violations == []

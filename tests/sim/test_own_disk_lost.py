@@ -158,3 +158,47 @@ def test_a_lost_volume_does_not_make_the_newest_copy_of_another_one_old(
 
     assert world.records["A"]["sites2"].copy is not CopyState.SYNCING
     assert not [host for host in serving(world) if world.workload.lost(world.host(host))]
+
+
+@pytest.mark.parametrize("arbiter", ALL)
+@pytest.mark.parametrize("how", [FaultKind.FREEZE, FaultKind.REPLICATION])
+def test_who_lost_its_own_copy_while_it_demotes_is_not_called_the_newest(
+    arbiter: ArbiterKind, how: FaultKind
+) -> None:
+    """While A's services end, B's copy is to be let go, and the records cannot say so at once; then A's disk fails.
+
+    B is back, and what is written until the destroy is on its copy only. A demotion took every loss for that of a
+    rebuild, and did not look afterwards: B's copy was overwritten.
+    """
+    for tenths in range(12, 28, 4):
+        faults = (
+            fault(FaultKind.SERVICES, "A", 10.0, 1.0),
+            fault(FaultKind.SWITCHOVER, "A", 1.0, 0.5),
+            fault(how, "B", 2.2, 0.2),
+            fault(FaultKind.RECORDS, "A", 4.2, 0.6),
+            fault(FaultKind.DISK_ERRORS, "A", 2.5, tenths / 10),
+        )
+        outcome = run(1, arbiter=arbiter, faults=faults)
+
+        assert outcome.violations == (), tenths
+        assert outcome.problem == "", tenths
+
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.NONE])
+def test_an_agent_that_ends_before_it_saw_its_own_copy_lost_leaves_the_doubt_to_its_next_life(
+    arbiter: ArbiterKind,
+) -> None:
+    """As above, and A cannot look: the next life finds its record, sole, and a leftover sector of the mirror."""
+    for tenths in range(20, 28, 2):
+        faults = (
+            fault(FaultKind.SERVICES, "A", 9.88, 1.0),
+            fault(FaultKind.STOP, "A", 9.0, 0.5),
+            fault(FaultKind.BLIND, "A", 6.62, 0.04),
+            fault(FaultKind.FREEZE, "B", 1.85, 0.18),
+            fault(FaultKind.RECORDS, "A", 1.95, 0.65),
+            fault(FaultKind.DISK_ERRORS, "A", 2.98, tenths / 10),
+        )
+        outcome = run(1, arbiter=arbiter, faults=faults)
+
+        assert outcome.violations == (), tenths
+        assert outcome.problem == "", tenths
