@@ -77,13 +77,17 @@ def advance(turn: Turn) -> None:
 
 
 def _hangs_unseen(turn: Turn) -> bool:
-    """Whether the looks hang since the peer's copy was to be attached: behind its ggate, it seems, seen or not.
+    """Whether the looks hang since the peer's copy was to be attached, or is rebuilt: behind its ggate, it seems.
 
     A copy in sync is never let go this way, without a claim on record.
     """
     state = turn.state
-    is_begun = bool(state.pairing.peer_boot) and not state.pairing.inserted
-    if not is_begun or is_in_sync(turn) or state.dropping is not None or state.work is not None:
+    if (
+        not state.pairing.peer_boot
+        or is_in_sync(turn)
+        or state.dropping is not None
+        or state.work is not None
+    ):
         return False
     return (
         turn.views() is None and turn.now - state.seen_at > 2 * turn.settings.timers.canary_patience

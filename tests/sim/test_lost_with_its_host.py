@@ -53,8 +53,14 @@ def test_what_only_the_peer_has_is_not_overwritten(
 @pytest.mark.parametrize("arbiter", ALL)
 def test_if_the_peers_disk_fails_as_well_an_operator_chooses(arbiter: ArbiterKind) -> None:
     """B calls its copy stale for that, and alone had acknowledged writes: it was overwritten without a word."""
-    world = lost(arbiter, 180)
-    assert world.workload.only_on(world.host("B"), world.host("A"))
+    world = running(arbiter=arbiter)
+    world.run_for(3 * SECOND)
+    world.fence.span_ns = SECOND
+    a, b = world.hosts
+    a.files.fail(world.images("A")[0], EIO)
+    assert world.run_until(lambda: bool(world.workload.only_on(b, a)), SECOND)
+    world.power_off("A")
+    a.files.fail(world.images("A")[0], 0)
     world.host("B").files.fail(world.images("B")[0], EIO)
     world.run_for(600 * MILLISECOND)
     world.host("B").files.fail(world.images("B")[0], 0)

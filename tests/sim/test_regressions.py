@@ -620,3 +620,19 @@ def test_a_canary_that_always_fails_does_not_keep_a_dead_peer(arbiter: ArbiterKi
         arbiter is not ArbiterKind.ETCD
     ):  # Without any proof of progress the abort clock has run out there: A is reset.
         assert role(world, "A") is Role.PRIMARY
+
+
+def test_a_rebuild_that_hangs_half_way_is_given_up_though_its_copy_was_taken_in() -> None:
+    """Both disks fail in turn: whoever reads the GEOM tree waits behind the rebuild's ggate, for five minutes."""
+    outcome = run(
+        1_001_359,
+        arbiter=ArbiterKind.ETCD,
+        faults=(
+            fault(FaultKind.STOP, "A", 2.55, 0.551),
+            fault(FaultKind.DISK_ERRORS, "B", 11.24, 0.339),
+            fault(FaultKind.DISK_ERRORS, "A", 8.822, 3.274),
+        ),
+    )
+
+    assert outcome.violations == ()
+    assert outcome.problem == ""
