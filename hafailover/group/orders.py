@@ -103,7 +103,7 @@ def _rejoin(turn: Turn, order: OperatorAsked) -> None:
             f"{turn.settings.node} is {turn.state.role.value}: give this order on the primary",
         )
         return
-    if turn.state.is_in_sync:
+    if turn.state.is_in_sync and turn.state.dropping is None:
         _accept(turn, order, "both copies are in sync: nothing has to be rebuilt")
         return
     turn.set(pairing=replace(turn.state.pairing, is_ordered=True, failures=0, retry_at=None))

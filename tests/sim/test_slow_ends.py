@@ -369,7 +369,7 @@ def test_the_only_whole_copy_is_not_called_old_by_a_standby_that_stops(
     world.run_for(5 * SECOND)
     strike(world, Fault(kind=FaultKind.DISK_ERRORS, node="A", span_ns=3600 * SECOND))
     world.run_for(2 * MINUTE)
-    assert copies(world) == {"A": CopyState.STALE, "B": CopyState.IN_SYNC}
+    assert copies(world) == {"A": CopyState.STALE, "B": CopyState.SOLE}
 
     mend(world)
     world.start_agent("B")
