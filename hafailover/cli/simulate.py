@@ -96,7 +96,8 @@ def simulate(
     From seed 10000000 on one host stays off before all is mended, and the other one has to serve if its arbiter
     promises so. From 20000000 on, with etcd, clocks drift as far apart as is tolerated, and a grant is used to its
     end. From 30000000 on there are two groups, each with another preferred node. From 40000000 on services take long or
-    do not start, checks of file systems take long, and addresses and users of the volumes do not go.
+    do not start, checks of file systems take long, and addresses and users of the volumes do not go. From 50000000 on
+    disks of both nodes fail while the role changes hands, or an agent begins anew.
 
     With --explore, a switchover and the way back from every fault are disturbed at each of their moments with
     each of ten or more faults; states that were met before are not gone on from. Printed are the number of states,
@@ -106,6 +107,13 @@ def simulate(
     Exits with 1 if a promise of the arbiter was broken.
     """
     kind = ArbiterKind(arbiter)
+    is_alone = seed is None and seeds is None and path is None
+    if depth is not None and not is_alone:
+        raise click.UsageError(
+            "--explore tries everything: no --seed, --seeds or --config goes with it"
+        )
+    if depth is None and part != (1, 1):
+        raise click.UsageError("--part is a part of what --explore tries")
     if depth is not None:
         sys.exit(simulate_explore.explore(kind, depth, part, as_json=as_json))
     if seed is not None:

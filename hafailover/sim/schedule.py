@@ -11,7 +11,7 @@ from hafailover.group.actions import AlertKind
 from hafailover.group.report import Role
 from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
-from hafailover.sim import alone, limits, pair, several, stories, stubborn
+from hafailover.sim import alone, limits, pair, several, stories, stubborn, unsteady
 from hafailover.sim import faults as single
 from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.striking import mend, strike
@@ -99,6 +99,8 @@ def draw(seed: int, arbiter: ArbiterKind) -> tuple[Fault, ...]:
         return single.draw(dice, FAULTS, arbiter)
     if seed < alone.FIRST_SEED:
         return stories.draw(dice, arbiter)
+    if seed >= unsteady.FIRST_SEED:
+        return unsteady.draw(dice)
     if seed >= stubborn.FIRST_SEED:
         return stubborn.draw(dice, arbiter)
     if limits.FIRST_SEED <= seed < several.FIRST_SEED and arbiter is ArbiterKind.ETCD:

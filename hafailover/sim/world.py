@@ -20,6 +20,7 @@ from hafailover.sim.host import Host
 from hafailover.sim.network import LAN, NETWORKS, Network
 from hafailover.sim.timeline import Timeline
 from hafailover.sim.workload import Workload
+from hafailover.storage.steps import CommandStep, FileStep
 from hafailover.storage.tail import encode_marker
 from hafailover.units import MILLISECOND, SECOND
 
@@ -310,8 +311,7 @@ class World:
         if getattr(step, "verb", "") == "ggatec destroy -f":
             self.checker.went_alone(agent.host)
         if self.tell is not None:
-            words = " ".join(getattr(step, "argv", ())) or f"{type(step).__name__} {step}"[:150]
-            self.note(agent.host.name, f"$ {words}")
+            self.note(agent.host.name, _told_step(step))
         self._moment(agent, "begins", describe(step))
 
     def step_ended(self, agent: Agent, step: Step) -> None:
@@ -329,3 +329,12 @@ class World:
     def _moment(self, agent: Agent, phase: str, what: str) -> None:
         if self.on_moment is not None:
             self.on_moment(agent, phase, what)
+
+
+def _told_step(step: Step) -> str:
+    """Put a step into words: a command as it is typed, other work as what it is for."""
+    if isinstance(step, CommandStep):
+        return f"$ {' '.join(step.argv)}"
+    if isinstance(step, FileStep):
+        return f"{step.task.value}: {step.path}"
+    return f"send {step.signal} to {step.what}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from hafailover.errors import UnusableConfigurationError
+from hafailover.errors import EdgeError, UnusableConfigurationError
 from hafailover.runtime.record_slots import SLOT_BYTES, SLOTS, read_slots
 from hafailover.runtime.settings import NodeSettings, PathSettings
 
@@ -22,7 +22,8 @@ def abandoned(settings: NodeSettings, environment: Mapping[str, str]) -> tuple[s
     """Say of each volume without a place in the configuration that it is up, or exported, in this boot; and of a grant.
 
     Raises:
-        EdgeError: This host does not say which boot it is in, and there is something to ask that for.
+        EdgeError: This host does not say which boot it is in, and there is something to ask that for; or a record that
+            the file does not name cannot be read.
     """
     # Loaded here: what only looks at a file needs no event loop.
     from hafailover.system.host import boot_id  # noqa: PLC0415
@@ -64,7 +65,15 @@ def _open_elsewhere(settings: NodeSettings) -> Iterator[tuple[str, str]]:
         if path.stem in known:
             continue
         group, _, volume = path.stem.partition(".")
-        content = path.read_bytes()[: SLOTS * SLOT_BYTES + 1]
+        try:
+            content = path.read_bytes()[: SLOTS * SLOT_BYTES + 1]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise EdgeError(
+                f"{path}, a record of what the file does not name, cannot be read: {error.strerror}",
+                hint="is that volume still in use here? If not, move its record away",
+            ) from error
         record = read_slots(content, group=group, volume=volume).record
         if record.is_open:
             yield f"{group}/{volume}", record.boot

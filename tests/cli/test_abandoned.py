@@ -30,7 +30,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def config(state: Path, text: str = PAIR) -> str:
     path = state / "hafailover.yaml"
-    path.write_text(f"{text}paths: {{state: {state}, run: {state}}}\n")
+    path.write_text(f"{text}paths: {{state: {state}, run: {state / 'run'}}}\n")
     return str(path)
 
 
@@ -79,9 +79,21 @@ def test_what_is_named_or_is_not_up_is_no_reason(
 
 def test_an_arbiter_is_not_changed_under_its_grant(state: Path) -> None:
     """The next life would not renew it: its watchdog, which nobody pats any more, resets the host."""
-    (state / "watchdog-armed").touch()
+    (state / "run").mkdir()
+    (state / "run" / "watchdog-armed").touch()
 
     ended = CliRunner().invoke(check, ["--config", config(state), "--node", "a", "--offline"])
 
     assert ended.exit_code == 78
     assert "serves by a grant of etcd" in ended.stderr
+
+
+def test_a_record_that_cannot_be_read_is_named(state: Path) -> None:
+    """It may be that of a volume that is up: nothing is concluded, and the remedy is told."""
+    (state / "lineage" / "old.data.record").mkdir()
+
+    ran = hafailover("run", "--config", config(state), "--node", "a", **ENVIRONMENT)
+
+    assert ran.returncode == 71
+    assert "old.data.record" in ran.stderr
+    assert "move its record away" in ran.stderr

@@ -124,6 +124,17 @@ def test_a_part_of_an_exploration_is_named_and_what_is_none_is_refused() -> None
         assert f"{text} names no part" in refused.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("--part", "1/2"), ("--explore", "1", "--seeds", "3"), ("--explore", "1", "--seed", "3")],
+)
+def test_an_option_that_would_be_passed_over_is_refused(arguments: tuple[str, ...]) -> None:
+    refused = play(*arguments)
+
+    assert refused.exit_code == 2
+    assert "--explore" in refused.stderr
+
+
 def test_an_undisturbed_story_is_explored() -> None:
     ended = play("--explore", "0")
 
