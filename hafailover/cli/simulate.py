@@ -107,13 +107,7 @@ def simulate(
     Exits with 1 if a promise of the arbiter was broken.
     """
     kind = ArbiterKind(arbiter)
-    is_alone = seed is None and seeds is None and path is None
-    if depth is not None and not is_alone:
-        raise click.UsageError(
-            "--explore tries everything: no --seed, --seeds or --config goes with it"
-        )
-    if depth is None and part != (1, 1):
-        raise click.UsageError("--part is a part of what --explore tries")
+    _refuse_besides(depth, part, (seed, seeds, path))
     if depth is not None:
         sys.exit(simulate_explore.explore(kind, depth, part, as_json=as_json))
     if seed is not None:
@@ -131,6 +125,16 @@ def simulate(
         )
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     sys.exit(1 if found.broken else 0)
+
+
+def _refuse_besides(depth: int | None, part: tuple[int, int], others: tuple[object, ...]) -> None:
+    """Refuse an option that would be passed over."""
+    if depth is None and part != (1, 1):
+        raise click.UsageError("--part is a part of what --explore tries")
+    if depth is not None and any(each is not None for each in others):
+        raise click.UsageError(
+            "--explore tries everything: no --seed, --seeds or --config goes with it"
+        )
 
 
 def _try_out(path: Path | None, kind: ArbiterKind, *, as_json: bool) -> int:
