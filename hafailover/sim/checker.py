@@ -205,12 +205,22 @@ class Checker:
             self._outlived.add(other.name)
         if host.name in self._mixtures:
             self._broken("S7", f"{host.name} mounted a copy in the middle of a rebuild")
+        self._lacking(host)
         if host.kernel is None:
             return
         for mount in host.kernel.machine.mounts.entries:
             block = mount.block
             if mount.consumer and block and block.flags & superblock.UNCLEAN:
                 self._broken("S4", f"{mount.directory} on {host.name} was mounted dirty")
+
+    def _lacking(self, host: Host) -> None:
+        """A node serves from now on: no record that was acknowledged may be missing there.
+
+        Later it would be hidden by what is written from then on, and so would what is overwritten on the other node.
+        """
+        lost = self.world.workload.lost(host)
+        if lost and not self.was_apart and not self._was_meddled():
+            self._broken("S5", f"{host.name} was mounted without {len(lost)} records: {lost[:3]}")
 
     def rebuild_began(self, source: Host) -> None:
         """The kernel of ``source`` begins to overwrite the peer's copy with its own."""

@@ -81,9 +81,11 @@ def force_copy(world: World, host: Host) -> None:
     agent = host.agent
     if agent is None:
         return
+    was_promoting = agent.state.attempt is not None
     agent.order(OrderKind.PROMOTE, force_copy=True, peer_is_off=not world.other(host).is_on)
     attempt = agent.state.attempt
-    if attempt is not None and attempt.is_forced:
+    if attempt is not None and (attempt.is_forced or not was_promoting):
+        # Also a copy that needed no force: nobody knew whether the other one, which is off, has more.
         world.workload.give_up(host)
 
 
