@@ -102,14 +102,18 @@ class Play:
         return self._outcome(evidence, failures), evidence
 
     def _signed_for(self) -> set[str]:
-        """Return the promises that the story gives up in so many words."""
-        takes_mixture = any(
-            isinstance(step, Operator) and "--accept-mixture" in step.arguments
-            for step in self._story.steps
+        """Return the promises that the story gives up in so many words.
+
+        What is missing where a copy is forced, or etcd restored, is counted by the story itself.
+        """
+        steps = self._story.steps
+        words = {word for step in steps if isinstance(step, Operator) for word in step.arguments}
+        words |= {word for step in steps if isinstance(step, Fault) for word in step.words}
+        rows = (
+            ("S7", "--accept-mixture" in words),
+            ("S6", self._story.tuning.address_first),
+            ("S5", "--force-copy" in words or {"etcd", "restored"} <= words),
         )
-        # What may be lost is counted by the story itself.
-        loses = self._story.promise.writes_lost > 0
-        rows = (("S7", takes_mixture), ("S6", self._story.tuning.address_first), ("S5", loses))
         return {invariant for invariant, is_given_up in rows if is_given_up}
 
     @property

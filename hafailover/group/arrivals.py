@@ -324,10 +324,11 @@ def late(turn: Turn, late_ns: int) -> None:
     )
     if not turn.settings.has_storage:
         return
-    # What came while this process was away says nothing about how late the peer is.
+    # What came while this process was away says nothing about how late the peer is; nor does it prove the own disk.
+    since_then = tuple((name, turn.now) for name, _ in turn.state.synced_images)
     turn.set(
         canaries=tuple((name, turn.now) for name, _ in turn.state.canaries),
-        synced_images=tuple((name, turn.now) for name, _ in turn.state.synced_images),
+        synced_images=turn.state.synced_images if turn.state.role is Role.STARTING else since_then,
         peer=replace(turn.state.peer, life_at=turn.now),
         sent_at=turn.now,
     )

@@ -46,10 +46,11 @@ def _watch_images(turn: Turn) -> None:
 
     The kernel may have dropped this node's copy for an error of its disk, and nobody can look whether it has.
     """
+    unproved = stalling.unproved_at(turn.now)
     for volume in turn.settings.volumes:
         if first(turn.state.synced_images, volume.name) is None:
             turn.do(WatchImage(volume=volume.name, image=volume.image, is_on=True))
-            turn.set(synced_images=put(turn.state.synced_images, volume.name, turn.now))
+            turn.set(synced_images=put(turn.state.synced_images, volume.name, unproved))
 
 
 def _leave_bare(turn: Turn) -> None:

@@ -66,9 +66,15 @@ def _is_own_proved(state: GroupState, since: Instant) -> bool:
     return not state.synced_images or min([at for _, at in state.synced_images]) > since
 
 
+def unproved_at(now: Instant) -> Instant:
+    """Return what an image is watched from that has proved nothing yet: too long ago to count."""
+    return later(now, -_PROOF_AGE_MAX)
+
+
 def is_image_proved(state: GroupState, now: Instant) -> bool:
     """Whether this node's own images took a write just now, and none has answered with an error since it is watched."""
-    return state.image_failed_at is None and _is_own_proved(state, later(now, -_PROOF_AGE_MAX))
+    is_watched = bool(state.synced_images) and state.image_failed_at is None
+    return is_watched and _is_own_proved(state, unproved_at(now))
 
 
 def overdue(turn: Turn) -> str:

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from hafailover.group.settings import ArbiterKind
-from hafailover.sim.faults import FaultKind
+from hafailover.sim.faults import Fault, FaultKind
 from hafailover.sim.schedule import draw, run
-from hafailover.units import MILLISECOND
+from hafailover.sim.striking import strike
+from hafailover.units import MILLISECOND, SECOND
 from tests.sim.test_regressions import fault
+from tests.sim.worlds import MINUTE, assert_kept, running
 
 
 def assert_kept_at_any_moment(seed: int, arbiter: ArbiterKind, which: int) -> None:
@@ -16,10 +18,9 @@ def assert_kept_at_any_moment(seed: int, arbiter: ArbiterKind, which: int) -> No
     drawn = draw(seed, arbiter)
     for shift in range(-12, 13, 2):
         moved = replace(drawn[which], wait_ns=drawn[which].wait_ns + shift * MILLISECOND)
-        outcome = run(seed, arbiter=arbiter, faults=(*drawn[:which], moved, *drawn[which + 1 :]))
-
-        assert outcome.violations == (), shift
-        assert outcome.problem == "", shift
+        assert_kept(
+            run(seed, arbiter=arbiter, faults=(*drawn[:which], moved, *drawn[which + 1 :])), shift
+        )
 
 
 def test_a_component_without_a_state_that_followed_is_being_dropped() -> None:
@@ -48,10 +49,7 @@ def test_a_blind_start_lets_nothing_go_beside_a_disk_that_fails(
             fault(how, "A", 0.82, 0.49),
             fault(FaultKind.DISK_ERRORS, "A", 1.99, tenths / 10),
         )
-        outcome = run(1, arbiter=arbiter, faults=faults)
-
-        assert outcome.violations == (), tenths
-        assert outcome.problem == "", tenths
+        assert_kept(run(1, arbiter=arbiter, faults=faults), tenths)
 
 
 def test_no_address_stays_on_a_bare_mount_point_that_nobody_can_look_behind() -> None:
@@ -62,10 +60,7 @@ def test_no_address_stays_on_a_bare_mount_point_that_nobody_can_look_behind() ->
         fault(FaultKind.BLIND, "A", 9.04, 0.703),
         fault(FaultKind.DISK_HANGS, "B", 11.591, 1.44),
     )
-    outcome = run(826, arbiter=ArbiterKind.FENCE, faults=faults)
-
-    assert outcome.violations == ()
-    assert outcome.problem == ""
+    assert_kept(run(826, arbiter=ArbiterKind.FENCE, faults=faults))
 
 
 @pytest.mark.parametrize("arbiter", list(ArbiterKind))
@@ -85,7 +80,27 @@ def test_who_lost_its_own_copy_as_a_blind_start_let_the_peers_go_is_not_called_t
             fault(FaultKind.RECORDS, "A", 1.7, 3.52),
             fault(FaultKind.DISK_ERRORS, "A", 1.25, tenths / 10),
         )
-        outcome = run(1, arbiter=arbiter, faults=faults)
+        assert_kept(run(1, arbiter=arbiter, faults=faults), tenths)
 
-        assert outcome.violations == (), tenths
-        assert outcome.problem == "", tenths
+
+@pytest.mark.parametrize("arbiter", [ArbiterKind.FENCE, ArbiterKind.PING, ArbiterKind.NONE])
+def test_a_blind_start_that_stood_still_has_proved_nothing_of_its_own_disk(
+    arbiter: ArbiterKind,
+) -> None:
+    """A's disk hangs, and A stands still for a while: that it is back is no write that its disk has taken."""
+    told: list[str] = []
+    world = running(arbiter=arbiter, tell=told.append)
+    world.run_for(3 * SECOND)
+    strike(world, Fault(kind=FaultKind.BLIND, node="A", span_ns=MINUTE))
+    world.kill_agent("A")
+    world.start_agent("A")
+    world.run_for(SECOND)
+    world.host("A").hang_disk()
+    world.run_for(2 * SECOND)
+    world.host("A").freeze()
+    world.run_for(2 * SECOND)
+    world.host("A").thaw()
+    world.run_for(3 * SECOND)
+
+    assert [line for line in told if "was away" in line]
+    assert not [line for line in told if "let go" in line]

@@ -10,7 +10,7 @@ from hafailover.sim.schedule import run
 from hafailover.sim.world import World
 from hafailover.units import MILLISECOND, SECOND
 from tests.sim.test_regressions import fault
-from tests.sim.worlds import MINUTE, running, serving
+from tests.sim.worlds import MINUTE, assert_kept, running, serving
 
 ALL = list(ArbiterKind)
 
@@ -178,10 +178,7 @@ def test_who_lost_its_own_copy_while_it_demotes_is_not_called_the_newest(
             fault(FaultKind.RECORDS, "A", 4.2, 0.6),
             fault(FaultKind.DISK_ERRORS, "A", 2.5, tenths / 10),
         )
-        outcome = run(1, arbiter=arbiter, faults=faults)
-
-        assert outcome.violations == (), tenths
-        assert outcome.problem == "", tenths
+        assert_kept(run(1, arbiter=arbiter, faults=faults), tenths)
 
 
 @pytest.mark.parametrize("arbiter", [ArbiterKind.PING, ArbiterKind.NONE])
@@ -198,7 +195,4 @@ def test_an_agent_that_ends_before_it_saw_its_own_copy_lost_leaves_the_doubt_to_
             fault(FaultKind.RECORDS, "A", 1.95, 0.65),
             fault(FaultKind.DISK_ERRORS, "A", 2.98, tenths / 10),
         )
-        outcome = run(1, arbiter=arbiter, faults=faults)
-
-        assert outcome.violations == (), tenths
-        assert outcome.problem == "", tenths
+        assert_kept(run(1, arbiter=arbiter, faults=faults), tenths)

@@ -8,7 +8,7 @@ from hafailover.group.settings import ArbiterKind
 from hafailover.lineage.record import CopyState
 from hafailover.sim import pair
 from hafailover.sim.operators import switch_over
-from hafailover.sim.schedule import found, settle
+from hafailover.sim.schedule import Outcome, found, settle
 from hafailover.sim.world import World
 from hafailover.units import SECOND
 
@@ -78,3 +78,9 @@ def assert_in_order(world: World) -> None:
     world.checker.in_sync()
     assert world.checker.violations == []
     assert set(copies(world).values()) == {CopyState.IN_SYNC}
+
+
+def assert_kept(outcome: Outcome, when: object = None) -> None:
+    """A run broke no promise, and the pair came back; ``when`` names the run among its likes."""
+    assert outcome.violations == (), when
+    assert outcome.problem == "", when
