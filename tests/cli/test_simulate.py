@@ -68,7 +68,7 @@ def test_a_broken_promise_is_named_made_small_and_can_be_repeated() -> None:
     assert_fits("simulate", json.loads(ended.output))
     broken = json.loads(ended.output)["broken"]
     assert ended.exit_code == 1
-    assert [each["invariant"] for each in broken[0]["violations"]] == ["L2", "S5"]
+    assert [each["invariant"] for each in broken[0]["violations"]] == ["S5", "L2"]
     assert broken[0]["smallest"] == []
     again = CliRunner().invoke(simulate, broken[0]["command"].split()[2:])
     assert again.exit_code == 1
