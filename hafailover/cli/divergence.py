@@ -11,7 +11,7 @@ import click
 
 from hafailover.cli.divergence_files import lines, named
 from hafailover.cli.reaching import reaching_options, socket_path, state_path
-from hafailover.errors import HaFailoverError, RequestRefusedError
+from hafailover.errors import HaFailoverError, NotPermittedError, RequestRefusedError
 from hafailover.system.control_client import STATUS_S, ControlClient
 from hafailover.system.kept_file import SUFFIX, KeptFileError, describe
 from hafailover.system.putting_back import NotACopyError, put_back
@@ -158,12 +158,20 @@ def _moment(wall_s: int) -> str:
 
 
 def _list_kept(directory: Path, *, as_json: bool) -> int:
-    rows = [describe(str(path)) for path in sorted(directory.glob(f"*{SUFFIX}"))]
+    try:
+        names = sorted(each.name for each in directory.iterdir() if each.suffix == SUFFIX)
+    except FileNotFoundError:
+        names = []
+    except PermissionError as error:
+        raise NotPermittedError(f"reading {directory}") from error
+    rows = [describe(str(directory / name)) for name in names]
     if as_json:
         click.echo(json.dumps({"schema": 1, "kept": rows}, indent=2))
         return 0
     if not rows:
-        click.echo(f"nothing is kept in {directory}")
+        click.echo(
+            f"nothing is kept in {directory}: it would be on the node whose copy was given up"
+        )
     for row in rows:
         if row["problem"]:
             click.echo(f"{row['path']}: {row['problem']}")

@@ -57,7 +57,11 @@ def resolve(
         result = compare(client, described)
         for line in (*sides(described), *differences(result)):
             click.echo(line, err=True)
-        click.echo(f"What only the copy on {loser} holds is lost to the group.", err=True)
+        click.echo(
+            f"What only the copy on {loser} holds is lost to the group. Its differing blocks are kept in a file;\n"
+            f"to be able to go back to the whole of it, copy its image aside on {loser} first.",
+            err=True,
+        )
         wanted = f"discard {loser}"
         said = confirm if confirm is not None else click.prompt(f"Type '{wanted}'", err=True)
         if said != wanted:
@@ -71,7 +75,11 @@ def resolve(
             reason=reason,
         )
         click.echo(answer["text"], err=as_json)
-        text = _await_choice(client, described["group"], loser)
+        try:
+            text = _await_choice(client, described["group"], loser)
+        except KeyboardInterrupt:
+            click.echo("the order stands; what comes of it: hafailover status", err=True)
+            raise
     finally:
         client.close()
     document = {

@@ -5,7 +5,7 @@ It only ever reads an image, whatever has it open, and takes its time: the host 
 
 # Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
 # than everything that it needs.
-# ruff: noqa: PTH103, PTH104, PTH108, PTH120, PTH123, PTH208
+# ruff: noqa: PTH103, PTH108, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def begin_kept(*, path: str, header: dict[str, Any], needs: int) -> dict[str, An
     """Make the file, if there is room for so many bytes beside what is whole: what was never ended goes first."""
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
+    sync_directory(os.path.dirname(directory))
     for name in os.listdir(directory):
         if name.endswith(SUFFIX + UNFINISHED):
             os.unlink(f"{directory}/{name}")
@@ -119,7 +120,10 @@ def keep_blocks(*, path: str, image: str, ranges: list[tuple[int, int]]) -> dict
 
 
 def end_kept(*, path: str) -> dict[str, Any]:
-    """Seal the file with its checksum, make it durable, and give it its name."""
+    """Seal the file with its checksum, make it durable, and give it its name, which no other one loses for it.
+
+    The name tells the second, and that comes twice where the clock is set back.
+    """
     import hashlib  # noqa: PLC0415 - as above
 
     digest = hashlib.sha256()
@@ -130,7 +134,8 @@ def end_kept(*, path: str) -> dict[str, Any]:
         stream.flush()
         os.fsync(stream.fileno())
         size = stream.tell()
-    os.rename(path + UNFINISHED, path)
+    os.link(path + UNFINISHED, path)
+    os.unlink(path + UNFINISHED)
     sync_directory(os.path.dirname(path))
     return {"bytes": size}
 

@@ -19,7 +19,7 @@ from hafailover.group.settings import GroupSettings
 from hafailover.storage.settings import VolumeSettings
 from hafailover.system.compare_work import DIGEST
 from hafailover.system.hash_exchange import PLACES_MAX, ComparisonError, HashExchange
-from hafailover.system.kept_file import SUFFIX, UNFINISHED
+from hafailover.system.kept_file import PIECE_HEAD, SUFFIX, UNFINISHED
 from hafailover.system.worker import Worker
 from hafailover.units import seconds
 
@@ -53,6 +53,11 @@ class Difference:
     def size_bytes(self) -> int:
         """How much differs."""
         return sum(length for _, length in self.ranges)
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much room that takes in a file."""
+        return self.size_bytes + PIECE_HEAD * len(cut(self.ranges))
 
 
 class Comparer:
@@ -110,9 +115,9 @@ class Comparer:
         for offset in range(0, total, _STRETCH):
             length = min(_STRETCH, total - offset)
             for at, size in await self._differing(group, volume, offset, length, COARSE):
-                found += await self._differing(group, volume, at, size, FINE)
+                join(found, await self._differing(group, volume, at, size, FINE))
             progress(volume.name, offset + length, total)
-        return Difference(volume=volume, ranges=tuple(merged(found)))
+        return Difference(volume=volume, ranges=tuple(found))
 
     async def _named(self, group: str, difference: Difference) -> Difference:
         """Find out which files lie where the copies differ, as far as their file systems can be read."""
@@ -145,16 +150,25 @@ class Comparer:
         try:
             async with self._is_busy:
                 differences = await self._compare_all(group, lambda *_: None)
-                kept = [
-                    await self._keep(group, each, reason) for each in differences if each.ranges
-                ]
+                kept = await self._keep_all(group, differences, reason)
         except ComparisonError as error:
             self._feed(group, DifferencesSaved(id=save_id, problem=str(error)))
             return
         text = " and ".join(kept) or "no block differs from the other copy"
         self._feed(group, DifferencesSaved(id=save_id, text=text))
 
-    async def _keep(self, group: str, difference: Difference, reason: str) -> str:
+    async def _keep_all(
+        self, group: str, differences: tuple[Difference, ...], reason: str
+    ) -> list[str]:
+        """Keep volume by volume, if there is room for all: the files of the first ones would stay with each try."""
+        needs, kept = sum(each.kept_bytes for each in differences), []
+        for each in differences:
+            if each.ranges:
+                kept.append(await self._keep(group, each, reason, needs))
+                needs -= each.kept_bytes
+        return kept
+
+    async def _keep(self, group: str, difference: Difference, reason: str, needs: int) -> str:
         settings, volume = self._groups[group], difference.volume
         stamp = time.strftime("%Y%m%dT%H%M%S")
         path = str(self._directory / f"{group}-{volume.name}-{stamp}{SUFFIX}")
@@ -169,17 +183,18 @@ class Comparer:
             "block_bytes": FINE,
         }
         try:
-            await self._write(path, header, difference)
+            await self._write(path, header, difference, needs)
         except BaseException:
             # At the end of the agent no worker is left to be asked, and the disk may hang for whoever waits for it.
             Thread(target=_remove, args=(path + UNFINISHED,), daemon=True).start()
             raise
         return f"{difference.size_bytes} bytes of {volume.name} in {path}"
 
-    async def _write(self, path: str, header: dict[str, Any], difference: Difference) -> None:
-        pieces, image = list(cut(difference.ranges)), difference.volume.image
+    async def _write(
+        self, path: str, header: dict[str, Any], difference: Difference, needs: int
+    ) -> None:
+        pieces, image = cut(difference.ranges), difference.volume.image
         total = difference.size_bytes
-        needs = total + 12 * len(pieces)
         await self._work("begin_kept", {"path": path, "header": header, "needs": needs})
         for begin in range(0, len(pieces), _KEEP_AT_ONCE):
             ranges = pieces[begin : begin + _KEEP_AT_ONCE]
@@ -201,15 +216,17 @@ def _remove(path: str) -> None:
         Path(path).unlink()
 
 
-def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return neighbouring ranges as one."""
-    found: list[tuple[int, int]] = []
+def join(found: list[tuple[int, int]], ranges: list[tuple[int, int]]) -> None:
+    """Append ranges to those before them; neighbours become one.
+
+    At once, and not at the end: two copies that have nothing in common differ in 260000 blocks for each GB, which
+    the agent would hold in memory one by one.
+    """
     for offset, length in ranges:
         if found and sum(found[-1]) == offset:
             found[-1] = (found[-1][0], found[-1][1] + length)
         else:
             found.append((offset, length))
-    return found
 
 
 def cut(ranges: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:

@@ -208,6 +208,9 @@ class ControlServer:
             return self._unknown(group)
 
         def progress(volume: str, done: int, total: int) -> None:
+            # It would go on for as long as the images are large, and nobody could compare, or choose, meanwhile.
+            if writer.is_closing():
+                raise ConnectionResetError
             writer.write(encode_line(progress={"volume": volume, "done": done, "total": total}))
 
         try:

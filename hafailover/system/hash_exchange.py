@@ -80,7 +80,7 @@ class HashExchange:
         """Return the hashes of blocks of the peer's copy.
 
         Raises:
-            ComparisonError: The peer is not reached, or it cannot read its image.
+            ComparisonError: The peer is not reached, it cannot read its image, or what it says is no hash.
         """
         number = next(self._numbers)
         question = HashQuestion(
@@ -88,7 +88,10 @@ class HashExchange:
         )
         answer = await self._answer_to(question, _ANSWER_S, _TRIES)
         assert isinstance(answer, HashAnswer)  # noqa: S101 - to this number
-        return bytes.fromhex(answer.hashes)
+        try:
+            return bytes.fromhex(answer.hashes)
+        except ValueError as error:
+            raise ComparisonError(f"the peer's answer about {volume} is no hash") from error
 
     async def own_files(
         self, group: str, volume: str, ranges: Sequence[tuple[int, int]]

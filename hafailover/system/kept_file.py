@@ -27,6 +27,8 @@ MAGIC: Final = b"hafailover-kept 1 "
 END: Final = (1 << 64) - 1
 SUFFIX: Final = ".kept"
 UNFINISHED: Final = ".part"
+PIECE_HEAD: Final = 12
+"""Bytes before the data of a piece: where it lies, and how long it is."""
 _DIGEST: Final = 32
 _PIECE_BYTES_MAX: Final = 1 << 24
 _HEADER_BYTES_MAX: Final = 1 << 16
@@ -81,8 +83,8 @@ def read_pieces(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     stream.seek(0)
     digest.update(stream.read(begin))
     while True:
-        head = stream.read(12)
-        if len(head) < 12:
+        head = stream.read(PIECE_HEAD)
+        if len(head) < PIECE_HEAD:
             raise KeptFileError("the file ends in the middle: it is not whole")
         offset, length = int.from_bytes(head[:8], "big"), int.from_bytes(head[8:], "big")
         data = stream.read(length) if length <= _PIECE_BYTES_MAX else b""

@@ -31,7 +31,11 @@ from hafailover.system.runner import search_path
 from hafailover.system.worker import Answer, AnswerKind
 
 _CHUNK: Final = 1 << 20
+_STAT_BLOCK: Final = 512
+"""What stat(2) counts blocks in, whatever those of the file system are."""
 _NOTE_BYTES_MAX: Final = 4096
+FRESH: Final = ".hafailover-new"
+"""Stands behind an image's name until it is whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +182,7 @@ def _volume(
         intent=intent,
         record=record,
         misfit="" if record is None else misfit(record, image, volume.size_bytes),
-        free_bytes=room(Path(volume.image).parent),
+        free_bytes=room(Path(volume.image).parent) + _left_over(volume.image),
     )
 
 
@@ -239,6 +243,14 @@ def read_content(path: str, size: int, *, is_quick: bool) -> Content:
     except OSError:
         return Content(holding=Holding.UNREAD)
     return Content(holding=Holding.NOTHING)
+
+
+def _left_over(image: str) -> int:
+    """Return what a setup that was cut off left of an image: the next one begins by giving it back."""
+    try:
+        return Path(f"{image}{FRESH}").lstat().st_blocks * _STAT_BLOCK
+    except OSError:
+        return 0
 
 
 def room(directory: Path) -> int:

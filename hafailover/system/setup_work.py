@@ -19,15 +19,13 @@ from hafailover.setup.facts import Intent, Part
 from hafailover.setup.steps import SetupStep, Task
 from hafailover.storage.tail import ZERO_SECTOR, encode_marker
 from hafailover.system.image_work import birth_ns, look_at_image, write_tail
-from hafailover.system.setup_looks import Run, note_path, record_path
+from hafailover.system.setup_looks import FRESH, Run, note_path, record_path
 from hafailover.system.setup_run import SteppedWork
 from hafailover.system.work import replace_file, sync_directory, write_whole
 from hafailover.units import SECOND
 
 KEY_BYTES: Final = 32
 _CHUNK: Final = 1 << 20
-_FRESH: Final = ".hafailover-new"
-"""Stands behind an image's name until it is whole."""
 
 Progress = Callable[[int, int], None]
 """Told (done, all) in bytes while an image is made."""
@@ -73,11 +71,15 @@ class SetupWork(SteppedWork[SetupStep]):
 
     def _allocate(self, step: SetupStep) -> None:
         """Make the image under another name, note that it is ours, and only then give it its name."""
-        fresh = f"{step.path}{_FRESH}"
+        fresh = f"{step.path}{FRESH}"
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             fill(descriptor, 0, step.size, self._progress)
             status = os.fstat(descriptor)
+        except BaseException:
+            # It may have filled the disk.
+            Path(fresh).unlink()
+            raise
         finally:
             os.close(descriptor)
         intent = _given(step)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from hafailover.cli import divergence as shown
 from hafailover.cli import resolve as chosen
-from hafailover.errors import RequestRefusedError
+from hafailover.errors import NotPermittedError, RequestRefusedError
 from hafailover.storage.tail import encode_marker
 from hafailover.system import kept_file
 from tests.cli.json_schemas import assert_fits
@@ -239,6 +240,38 @@ def test_what_was_kept_is_listed_and_put_back(
     assert ended.exit_code == 0, ended.output
     assert image.read_bytes()[1024:1033] == b"only here"
     assert run(shown.divergence, "--put-back", str(path)).exit_code == 2
+
+
+def test_whoever_may_not_look_is_not_told_that_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = kept_in(tmp_path)
+    monkeypatch.setattr(shown, "state_path", lambda *_: tmp_path)
+    path.parent.chmod(0)
+    before = os.geteuid()
+    os.seteuid(65534 if before == 0 else before)
+    try:
+        ended = run(shown.divergence, "--kept")
+    finally:
+        os.seteuid(before)
+        path.parent.chmod(0o700)
+
+    assert "nothing is kept" not in ended.output
+    assert isinstance(ended.exception, NotPermittedError)
+    assert str(path.parent) in ended.exception.message
+
+
+def test_who_leaves_after_the_choice_is_told_that_it_stands(
+    client: type[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chosen, "_await_choice", leave)
+    ended = run(chosen.resolve, "--keep", "a", "--reason", "why", "--confirm", "discard b")
+
+    assert len(client.orders) == 1
+    assert "the order stands" in ended.output
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The first setup of a node: what it does, what it refuses, and that it can be cut off anywhere."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hafailover.cli.init import _document
+from hafailover.errors import EdgeError
 from hafailover.lineage.compare import Side, Verdict, compare
 from hafailover.lineage.evidence import misfit
 from hafailover.lineage.record import CopyState
@@ -15,6 +17,7 @@ from hafailover.setup.refusals import Refused, Wishes
 from hafailover.setup.steps import Task
 from hafailover.storage.superblock import LENGTH, OFFSET, decode_superblock
 from hafailover.storage.tail import decode_tail
+from hafailover.system import setup_looks, setup_work
 from hafailover.system.setup_looks import Said, note_path, see_image
 from tests.cli.json_schemas import assert_fits
 from tests.setup.bench import SIZE, Bench, Cut, PowerCutError
@@ -127,6 +130,32 @@ def test_an_image_that_is_cut_off_while_it_is_made_never_counts(bench: Bench) ->
 
     assert_set_up(bench, CopyState.SOLE)
     assert not fresh.exists()
+
+
+def test_what_was_left_of_an_image_counts_as_room_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.image.parent.mkdir()
+    Path(f"{bench.image}.hafailover-new").write_bytes(b"x" * (SIZE // 2))
+    monkeypatch.setattr(setup_looks, "room", lambda _directory: SIZE // 2 + (64 << 20))
+
+    bench.set_up(bench.plan_of())
+
+    assert_set_up(bench, CopyState.SOLE)
+
+
+def test_nothing_is_left_of_an_image_that_does_not_fit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(descriptor: int, *_: object) -> None:
+        os.write(descriptor, b"x")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(setup_work, "fill", fill)
+
+    with pytest.raises(EdgeError, match="No space left"):
+        bench.set_up(bench.plan_of())
+    assert list(bench.image.parent.iterdir()) == []
 
 
 def test_an_image_that_holds_data_is_not_touched(bench: Bench) -> None:

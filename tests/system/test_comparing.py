@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafailover.group.events import DifferencesSaved, Event
-from hafailover.runtime.peer_messages import HashQuestion, PeerAnswer
+from hafailover.runtime.peer_messages import HashAnswer, HashQuestion, PeerAnswer
 from hafailover.runtime.settings import NetworkSettings
 from hafailover.sim import pair
-from hafailover.system import comparing, kept_file
-from hafailover.system.comparing import COARSE, FINE, Comparer, cut, merged
+from hafailover.system import compare_work, comparing, kept_file
+from hafailover.system.compare_work import DIGEST
+from hafailover.system.comparing import COARSE, FINE, Comparer, cut, join
 from hafailover.system.hash_exchange import ComparisonError, HashExchange
 from hafailover.system.kept_file import KeptFileError, describe
 from hafailover.system.peer_channel import PeerNetwork
@@ -326,9 +328,101 @@ def test_only_one_comparison_runs_at_a_time(bench: Bench, sides: tuple[Side, Sid
 
 
 def test_ranges_are_joined_and_cut() -> None:
-    assert merged([(0, 4), (4, 4), (12, 4)]) == [(0, 8), (12, 4)]
+    found = [(0, 4)]
+    join(found, [(4, 4), (12, 4)])
+    assert found == [(0, 8), (12, 4)]
     assert cut(((0, COARSE + 1),)) == [(0, COARSE), (COARSE, 1)]
     assert kept_file.END == 2**64 - 1
+
+
+def test_copies_with_nothing_in_common_take_no_memory_by_the_block(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparer, group = sides[0].comparer, sides[0].group
+    volume = replace(group.volumes[0], size_bytes=512 * COARSE)
+
+    async def hashes(byte: bytes, length: int, block: int) -> bytes:
+        return byte * DIGEST * -(-length // block)
+
+    monkeypatch.setattr(comparer._exchange, "own", lambda _g, _v, _o, *it: hashes(b"0", *it))
+    monkeypatch.setattr(comparer._exchange, "theirs", lambda _g, _v, _o, *it: hashes(b"1", *it))
+    tracemalloc.start()
+    try:
+        compared = comparer._compare(group.name, volume, lambda *_: None)
+        found = bench.loop.run_until_complete(compared)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found.ranges == ((0, 512 * COARSE - 512),)
+    assert peak < COARSE
+
+
+def two_volumes(side: Side) -> None:
+    second = replace(side.group.volumes[0], name="other", image=f"{side.image}2")
+    Path(second.image).write_bytes(side.image.read_bytes())
+    side.group = replace(side.group, volumes=(*side.group.volumes, second))
+    side.comparer._groups = {side.group.name: side.group}
+    side.exchange._images[side.group.name, second.name] = second
+
+
+def test_without_room_for_all_volumes_none_is_kept(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for side in sides:
+        two_volumes(side)
+    loser = sides[1]
+    for image in (loser.image, Path(f"{loser.image}2")):
+        with image.open("r+b") as stream:
+            stream.write(b"only here")
+    needs: list[object] = []
+    call = loser.worker.call
+
+    def ask(operation: str, arguments: dict[str, object], deadline: Nanoseconds) -> object:
+        needs.extend([arguments["needs"]] if operation == "begin_kept" else [])
+        return call(operation, arguments, deadline)
+
+    monkeypatch.setattr(loser.worker, "call", ask)
+
+    assert saved(bench, loser).problem == ""
+    assert needs == [2 * (FINE + 12), FINE + 12]
+    assert len(list((tmp_path / "kept-B").iterdir())) == 2
+
+
+def test_a_clock_that_was_set_back_costs_no_kept_file(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(comparing.time, "strftime", lambda _: "20261025T023000")
+    sides[1].write(0, b"only here")
+    assert saved(bench, sides[1]).problem == ""
+    [path] = (tmp_path / "kept-B").iterdir()
+    before = path.read_bytes()
+    sides[1].write(0, b"then this")
+
+    assert "exists" in saved(bench, sides[1]).problem
+    assert path.read_bytes() == before
+
+
+def test_an_answer_that_is_no_hash_ends_the_saving_with_a_reason(
+    bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scrawl(*_: object) -> HashAnswer:
+        return HashAnswer(number=1, hashes="no hash")
+
+    monkeypatch.setattr(sides[1].exchange, "_answer_to", scrawl)
+
+    assert "is no hash" in saved(bench, sides[1]).problem
+
+
+def test_the_directory_of_what_is_kept_is_durable_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(compare_work, "sync_directory", synced.append)
+
+    compare_work.begin_kept(path=str(tmp_path / "kept" / "x.kept"), header={}, needs=0)
+
+    assert synced == [str(tmp_path)]
 
 
 def test_the_files_there_are_named_on_both_sides(

@@ -42,6 +42,8 @@ class Rig:
         self.worker = Worker(bench.loop, "pauses")
         self.pauses = PauseStore(bench.loop, self.worker, directory)
         self.orders: list[tuple[str, OperatorAsked]] = []
+        self.is_large = False
+        self.compared: list[str] = []
         self.operators = OperatorPort(
             self.pauses, lambda group, order: self.orders.append((group, order))
         )
@@ -64,6 +66,12 @@ class Rig:
         if group == "h":
             raise ComparisonError("the peer's agent is not reached")
         progress("data", 1, 2)
+        try:
+            while self.is_large:
+                await asyncio.sleep(0.01)
+                progress("data", 1, 2)
+        finally:
+            self.compared.append(group)
         volume = replace(pair.group_settings("A").volumes[0], name="data", size_bytes=8192)
         return (Difference(volume=volume, ranges=((0, 4096),)),)
 
@@ -279,6 +287,14 @@ def test_copies_are_compared_with_progress_and_a_result(rig: Rig) -> None:
         8192,
         [[0, 4096]],
     )
+
+
+def test_a_comparison_ends_with_whoever_asked_for_it(rig: Rig) -> None:
+    rig.is_large = True
+    asking = rig.client(lambda client: next(client.compare("g")))
+    rig.bench.loop.run_until_complete(asking)
+
+    rig.bench.until(lambda: rig.compared, "the comparison ended")
 
 
 def test_a_comparison_that_cannot_be_made_says_why(rig: Rig) -> None:
