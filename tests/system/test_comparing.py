@@ -392,7 +392,7 @@ def test_without_room_for_all_volumes_none_is_kept(
 def test_a_clock_that_was_set_back_costs_no_kept_file(
     bench: Bench, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(comparing.time, "strftime", lambda _: "20261025T023000")
+    monkeypatch.setattr("time.strftime", lambda _: "20261025T023000")
     sides[1].write(0, b"only here")
     assert saved(bench, sides[1]).problem == ""
     [path] = (tmp_path / "kept-B").iterdir()
