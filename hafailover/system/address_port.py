@@ -47,6 +47,7 @@ class _Order:
 
     step_id: int
     commands: deque[tuple[str, ...]]
+    puts_on: bool = False
     stderr: list[str] = field(default_factory=list)
     status: int | None = 0
     took_ns: int = 0
@@ -73,7 +74,7 @@ class IfconfigAddressPort:
         if group in self._assigned:
             commands = deque([look_command(scope.interface)])
         self._assigned.add(group)
-        self._order(group, _Order(step_id, commands))
+        self._order(group, _Order(step_id, commands, puts_on=True))
 
     def release(self, group: str, step_id: int) -> None:
         """Take them off; ifconfig exits 1 for one that is not there."""
@@ -87,7 +88,12 @@ class IfconfigAddressPort:
             self._running[group] = order
             self._next(group)
             return
-        replaced = self._waiting.get(group)
+        replaced, running = self._waiting.get(group), self._running[group]
+        if running.puts_on and running.commands:
+            # Nothing more goes on when it is to come off, and nobody waits for that as often as there are addresses.
+            running.commands.clear()
+            running.status = None
+            running.stderr.append("replaced by a newer order")
         self._waiting[group] = order
         if replaced is not None:
             outcome = StepOutcome(status=None, problem="replaced by a newer order")
@@ -102,7 +108,10 @@ class IfconfigAddressPort:
 
         def ended(result: Ended) -> None:
             order.took_ns += result.took_ns
-            if argv == look_command(self._scopes[group].interface):
+            if group in self._waiting and argv == look_command(self._scopes[group].interface):
+                order.status = None
+                order.stderr.append("replaced by a newer order")
+            elif argv == look_command(self._scopes[group].interface):
                 self._plan(group, order, result)
             elif result.status != 0:
                 order.status = result.status

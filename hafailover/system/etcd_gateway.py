@@ -235,7 +235,7 @@ def _read(answer: HttpAnswer, who: str) -> dict[str, Any]:
     """Return the document of an answer that says yes; raise what the others mean."""
     try:
         document = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _UnavailableError(f"{who}: HTTP {answer.status} without JSON") from None
     if not isinstance(document, dict):
         raise _UnavailableError(f"{who}: HTTP {answer.status}, not an object")

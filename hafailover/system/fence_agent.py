@@ -3,7 +3,8 @@
 By the convention of the ClusterLabs agents (FenceAgentAPI): ``name=value`` lines on standard input,
 ``action`` among them; ``status`` ends with 0 if the node is on, with 2 if it is off, with 1 if the
 device could not be asked. A shell or an interpreter that fails ends with 2 as well, so the word must
-be said too: the agents' own library prints ``Status: OFF``. What ``off`` itself ends with proves
+be said too: the agents' own library prints ``Status: OFF``. A script that explains how it is called
+ends with 2, too, and names both words: that says nothing. What ``off`` itself ends with proves
 nothing.
 """
 
@@ -22,6 +23,7 @@ from hafailover.units import Nanoseconds, seconds
 AGAIN_S: Final = 0.5
 """Between two looks at a device that does not say yet what is waited for."""
 _OFF: Final = re.compile(r"\boff\b", re.IGNORECASE)
+_STATUS_OFF: Final = re.compile(r"\bstatus:\s*off\b", re.IGNORECASE)
 _ON: Final = re.compile(r"\bon\b", re.IGNORECASE)
 _SECRET: Final = re.compile(r"pass|secret|token|key|community|auth|login|user", re.IGNORECASE)
 _TEXT_MAX: Final = 200
@@ -63,7 +65,7 @@ class FenceAgent:
         """Return what the device says of ``node``, and how it said so."""
         ended = await self.run(node, "status", deadline)
         output = ended.stdout.decode("utf-8", "replace")
-        if ended.status == 2 and _OFF.search(output):
+        if ended.status == 2 and _says_off(output):
             return Power.OFF, "status: off"
         if ended.status == 0:
             words = "status: on" if _ON.search(output) else "status: 0, without the word on"
@@ -79,9 +81,13 @@ class FenceAgent:
                 status=None, problem=f"the options are longer than {GIVEN_BYTES_MAX} bytes"
             )
         answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self._runner.start(
-            self._settings.command, deadline=deadline, done=answer.set_result, given=text
-        )
+
+        def done(ended: Ended) -> None:
+            # Who asked may have been told to wait no longer.
+            if not answer.done():
+                answer.set_result(ended)
+
+        self._runner.start(self._settings.command, deadline=deadline, done=done, given=text)
         return await answer
 
     async def _bring(self, node: str, action: str, wanted: Power) -> tuple[Power, str]:
@@ -113,6 +119,11 @@ class FenceAgent:
         words = (ended.stderr or ended.stdout).decode("utf-8", "replace")
         text = " ".join(without_secrets(words, self._options.get(node, {})).split())
         return f"{action}: exit status {ended.status}" + (f", {text[-_TEXT_MAX:]}" if text else "")
+
+
+def _says_off(words: str) -> bool:
+    """Whether it is a report that a node is off, and no line of help in which "on" stands as well."""
+    return bool(_STATUS_OFF.search(words) or (_OFF.search(words) and not _ON.search(words)))
 
 
 def without_secrets(text: str, options: Mapping[str, str]) -> str:

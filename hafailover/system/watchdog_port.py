@@ -75,6 +75,8 @@ class WatchdogPort:
         self._is_own = False
         self._is_marked = False
         self._allowed: dict[str, Instant] = {}
+        self._arm_ids: dict[str, int] = {}
+        """The last arming of each group."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_held_back = False
         self._orders: queue.SimpleQueue[_Pat | _Disarm | None] = queue.SimpleQueue()
@@ -84,9 +86,12 @@ class WatchdogPort:
         """Arm it for a group; answered by ``WatchdogArmed``."""
         self._allowed[group] = pat_until
         self._unheard.discard(group)
+        self._arm_ids[group] = arm_id
         self._is_own = True
 
         def answer(problem: str) -> None:
+            if problem and self._arm_ids[group] == arm_id:
+                self._forget(group)
             self._feed(group, WatchdogArmed(id=arm_id, problem=problem))
 
         self._order(_Pat(until_ns=min(self._allowed.values()), done=answer))
@@ -99,13 +104,10 @@ class WatchdogPort:
 
     def disarm(self, group: str) -> None:
         """Disarm it when no group needs it, also if it was an earlier life of the agent that armed it."""
-        self._allowed.pop(group, None)
+        self._forget(group)
         self._unheard.discard(group)
         if self._allowed:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._unheard and self._is_inherited:
             return
         self._order(_Disarm(done=self._disarmed, is_own=self._is_own))
@@ -118,6 +120,13 @@ class WatchdogPort:
         if self._thread is not None:
             self._orders.put(None)
             self._thread.join(SECOND / 1e9)
+
+    def _forget(self, group: str) -> None:
+        """Let a group limit nothing any more: for one that was told it is not armed nobody says until when."""
+        self._allowed.pop(group, None)
+        if not self._allowed and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wind_up(self) -> None:
         if self._timer is not None:

@@ -2,7 +2,7 @@
 
 # Neither pathlib nor typing is imported, nor what they draw in: they take a worker longer to load
 # than everything that it needs.
-# ruff: noqa: PTH104, PTH120
+# ruff: noqa: PTH104, PTH108, PTH120, SIM105
 
 from __future__ import annotations
 
@@ -60,9 +60,16 @@ def sync_directory(path: str) -> None:
 
 
 def replace_file(path: str, data: bytes, mode: int) -> None:
-    """Put ``data`` at ``path`` so that a reader, or a power cut, sees the old or the new, whole."""
+    """Put ``data`` at ``path`` so that a reader, or a power cut, sees the old or the new, whole.
+
+    Never by a file that was there: whoever was given up while it wrote that one may write it still.
+    """
     fresh = f"{path}.new"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        os.unlink(fresh)
+    except FileNotFoundError:
+        pass
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         os.fchmod(descriptor, mode)
         write_whole(descriptor, data, 0)

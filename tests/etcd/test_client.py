@@ -174,6 +174,7 @@ def test_a_name_that_is_not_found_is_said() -> None:
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "not an object"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{", "without JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"[" * 99999, "without JSON"),
         (b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\n{}", "HTTP 503"),
         (b"nonsense\r\n\r\n", "illegal"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}", "closed|received"),

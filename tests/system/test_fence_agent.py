@@ -77,6 +77,7 @@ def test_on_follows_and_is_seen(bench: Bench, runner: Runner, tmp_path: Path) ->
         ("[ $action = off ] && { echo 'outlet 2 is locked' >&2; exit 1; }", NotOff, "locked"),
         # A broken script ends with 2, and so would a node that is off.
         ("[ $action = status ] && exit 2", Unknown, "exit status 2"),
+        ('[ $action = status ] && { echo "usage: $0 on|off|status"; exit 2; }', Unknown, "usage"),
         ("[ $action = status ] && { echo 'Status: OFF'; exit 1; }", Unknown, "exit status 1"),
         ("[ $action = status ] && { echo 'Status: OFF'; exit 0; }", NotOff, "without the word on"),
         ("exit 127", Unknown, "exit status 127"),
@@ -91,6 +92,14 @@ def test_nothing_but_its_status_proves_it(
     assert type(found) is answer
     assert isinstance(found, NotOff | Unknown)
     assert words in found.reason
+
+
+@pytest.mark.parametrize("words", ["outlet 2 is off", "10.0.0.9, on port 2: Status: OFF"])
+def test_a_report_that_it_is_off_is_taken_for_one(
+    bench: Bench, runner: Runner, tmp_path: Path, words: str
+) -> None:
+    subject = agent(runner, tmp_path, f"[ $action = status ] && {{ echo '{words}'; exit 2; }}")
+    assert bench.loop.run_until_complete(subject.power_off("B")) == IsOff()
 
 
 def test_a_hanging_order_leaves_time_for_a_look(
@@ -158,3 +167,16 @@ def test_closing_waits_for_no_device(bench: Bench, runner: Runner, tmp_path: Pat
     bench.turn()
     bench.loop.run_until_complete(asyncio.wait_for(port.close(), 5))
     assert heard == []
+
+
+def test_an_agent_that_ends_after_the_close_is_no_mistake(
+    bench: Bench, runner: Runner, tmp_path: Path
+) -> None:
+    mistakes: list[object] = []
+    bench.loop.set_exception_handler(lambda _, context: mistakes.append(context))
+    port = FenceArbiter(bench.loop, agent(runner, tmp_path, "sleep 0.1"), lambda *_: None)
+    port.ask("web", 1, PowerOff(node="B"))
+    bench.turn()
+    bench.loop.run_until_complete(port.close())
+    bench.until(lambda: runner.running == 0)
+    assert mistakes == []

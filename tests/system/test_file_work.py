@@ -227,6 +227,16 @@ def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
     }
 
 
+def test_a_file_is_replaced_by_none_that_somebody_else_may_still_write(tmp_path: Path) -> None:
+    """A worker that was given up in the middle of a write finishes it when the kernel likes."""
+    path = tmp_path / "data.record"
+    with (tmp_path / "data.record.new").open("wb", buffering=0) as given_up:
+        write_file(path=str(path), data=b"sole, after the loss".hex())
+        given_up.write(b"in_sync, before")
+    assert path.read_bytes() == b"sole, after the loss"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [

@@ -207,12 +207,45 @@ def test_addresses_are_put_on_and_taken_off_in_order(
     rig: Rig, addresses: IfconfigAddressPort
 ) -> None:
     addresses.assign("g", 1)
+    rig.bench.until(lambda: rig.events)
     addresses.release("g", 2)
     rig.bench.until(lambda: len(rig.events) == 2)
     assert [number for number, _ in rig.outcomes()] == [1, 2]
     assert rig.calls("ifconfig") == [
         "lnc1 inet 192.0.2.1/32 alias",
         "lnc1 inet6 2001:db8::1/128 alias",
+        "lnc1 inet 192.0.2.1 -alias",
+        "lnc1 inet6 2001:db8::1 -alias",
+    ]
+
+
+def test_no_address_goes_on_any_more_once_it_is_to_come_off(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    addresses.release("g", 2)
+    rig.bench.until(lambda: len(rig.events) == 2)
+    (_, cut), (_, released) = sorted(rig.outcomes(), key=lambda each: each[0])
+    assert (cut.status, released.status) == (None, 0)
+    assert rig.calls("ifconfig") == [
+        "lnc1 inet 192.0.2.1/32 alias",
+        "lnc1 inet 192.0.2.1 -alias",
+        "lnc1 inet6 2001:db8::1 -alias",
+    ]
+
+
+def test_a_look_before_addresses_go_on_is_not_acted_on_once_they_are_to_come_off(
+    rig: Rig, addresses: IfconfigAddressPort
+) -> None:
+    addresses.assign("g", 1)
+    rig.bench.until(lambda: rig.events)
+    rig.tool("ifconfig", "echo 'lnc1: flags=8843<UP> metric 0 mtu 1500'; sleep 0.1")
+    before = len(rig.calls("ifconfig"))
+    addresses.assign("g", 2)
+    addresses.release("g", 3)
+    rig.bench.until(lambda: len(rig.events) == 3)
+    assert rig.calls("ifconfig")[before:] == [
+        "lnc1",
         "lnc1 inet 192.0.2.1 -alias",
         "lnc1 inet6 2001:db8::1 -alias",
     ]

@@ -98,6 +98,45 @@ def test_it_is_armed_and_patted_three_times_in_its_span(bench: Bench, stand: Sta
     assert SPAN // 3 - 2_000_000 <= spans[len(spans) // 2] <= SPAN
 
 
+def test_a_group_that_was_told_it_is_not_armed_limits_no_other(bench: Bench, stand: Stand) -> None:
+    stand.port.arm("web", 1, soon(LONG))
+    bench.until(lambda: stand.heard)
+    stand.dog.error = OSError(errno.EBUSY, "Device busy")
+    stand.port.arm("mail", 2, soon(SPAN))
+    bench.until(lambda: len(stand.heard) == 2)
+    stand.dog.error = None
+    bench.loop.run_until_complete(asyncio.sleep(3 * SPAN / 1e9))
+    count = len(stand.dog.pats)
+    bench.until(lambda: len(stand.dog.pats) > count)
+    assert stand.said == []
+
+
+def test_what_could_not_be_armed_is_not_armed_later(bench: Bench, stand: Stand) -> None:
+    """Nobody would say until when it may be patted, and the host would be reset under a good grant."""
+    stand.dog.error = OSError(errno.EBUSY, "Device busy")
+    stand.port.arm("web", 1, soon(LONG))
+    bench.until(lambda: stand.heard)
+    stand.dog.error = None
+    bench.loop.run_until_complete(asyncio.sleep(SPAN / 1e9))
+    assert stand.dog.pats == []
+    stand.port.arm("web", 2, soon(LONG))
+    bench.until(lambda: len(stand.dog.pats) >= 3)
+
+
+def test_an_earlier_arming_that_failed_undoes_no_later_one(bench: Bench, stand: Stand) -> None:
+    stand.dog.error = OSError(errno.EBUSY, "Device busy")
+    stand.port.arm("web", 1, soon(LONG))
+    # The thread has carried it out, and nobody has heard of it yet.
+    time.sleep(0.05)
+    stand.port.disarm("web")
+    time.sleep(0.05)
+    stand.dog.error = None
+    stand.port.arm("web", 2, soon(LONG))
+    bench.until(lambda: len(stand.heard) == 2)
+    assert [bool(getattr(event, "problem", "")) for _, event in stand.heard] == [True, False]
+    bench.until(lambda: len(stand.dog.pats) >= 3)
+
+
 def test_it_is_patted_only_while_every_group_allows_it(bench: Bench, stand: Stand) -> None:
     stand.port.arm("web", 1, soon(LONG))
     stand.port.arm("mail", 2, soon(LONG))
