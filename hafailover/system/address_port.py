@@ -2,7 +2,7 @@
 
 Each order is answered by ``StepFinished``; whether it worked is seen by looking at the interface.
 Of one group only one order is carried out at a time: two at once could leave on what was to be
-taken off. A newer order replaces one that has not begun.
+taken off. A newer order replaces one that has not begun, and what is left of putting them on.
 """
 
 import asyncio

@@ -215,10 +215,11 @@ class Agent:
         if self._exit_status:
             return
         self._exit_status = EX_SOFTWARE
-        for name in self._groups:
-            self._journal.flush(name)
-            self._edges.addresses.release(name, _LAST_ORDER)
+        # First of all, whatever of the last acts fails as well: an agent that is deaf and never ends is worse.
         self._loop.call_later(LAST_ACT_S, self._ended.set)
+        for name in self._groups:
+            self._edges.addresses.release(name, _LAST_ORDER)
+            self._journal.flush(name)
 
     def _shut_down(self, number: signal.Signals) -> None:
         self._log.say(f"{number.name}: the agent stops")
