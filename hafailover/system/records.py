@@ -43,13 +43,12 @@ class _File:
     path: Path
     group: str
     volume: str
-    content: bytes = b""
-    """What was found at start; kept only while it is precious."""
     record: LineageRecord | None = None
     """The last one that is durable; None = there is none."""
     next_slot: int = 0
     must_be_replaced: bool = True
     is_precious: bool = False
+    """What was found at start is not understood, or could not be read: it is kept aside before it is replaced."""
 
 
 class RecordStore:
@@ -190,13 +189,11 @@ class RecordStore:
         """Put a new file in the place of one that is missing, not understood, or abandoned."""
         if file.is_precious:
             aside = f"{file.path}.kept-{time.time_ns()}"
-            kept = await self._worker.call(
-                "write_file", {"path": aside, "data": file.content.hex()}, DEADLINE
-            )
+            paths = {"path": str(file.path), "aside": aside}
+            kept = await self._worker.call("keep_file", paths, DEADLINE)
             if not kept.is_done:
                 return kept
             file.is_precious = False
-            file.content = b""
         arguments = {"path": str(file.path), "data": (slot * SLOTS).hex()}
         return await self._worker.call("write_file", arguments, DEADLINE)
 
@@ -212,9 +209,7 @@ def _load(file: _File) -> LineageRecord:
     reading = read_slots(content, group=file.group, volume=file.volume)
     file.next_slot = reading.next_slot
     file.is_precious = reading.is_precious
-    if reading.is_precious:
-        file.content = content
-    elif reading.record.sequence:
+    if reading.record.sequence and not reading.is_precious:
         file.record = reading.record
         file.must_be_replaced = False
     return reading.record

@@ -21,19 +21,14 @@ if TYPE_CHECKING:
 SLOT: Final = 4096
 
 
-def create_record(*, path: str, slots: int) -> dict[str, Any]:
-    """Make a file of empty slots, durable with its name; one that is there is left as it is."""
+def keep_file(*, path: str, aside: str) -> dict[str, Any]:
+    """Give a file another name besides its own, durable, so that what takes its place takes nothing away."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return {"created": False}
-    try:
-        write_whole(descriptor, bytes(slots * SLOT), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_directory(os.path.dirname(path))
-    return {"created": True}
+        os.link(path, aside, follow_symlinks=False)
+    except FileNotFoundError:
+        return {"kept": False}
+    sync_directory(os.path.dirname(aside))
+    return {"kept": True}
 
 
 def write_record(*, path: str, slot: int, data: str) -> dict[str, Any]:

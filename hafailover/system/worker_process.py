@@ -47,7 +47,7 @@ OPERATIONS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "begin_kept": compare_work.begin_kept,
     "keep_blocks": compare_work.keep_blocks,
     "end_kept": compare_work.end_kept,
-    "create_record": state_work.create_record,
+    "keep_file": state_work.keep_file,
     "write_record": state_work.write_record,
     "read_file": state_work.read_file,
     "write_file": state_work.write_file,

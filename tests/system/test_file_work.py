@@ -19,7 +19,7 @@ from hafailover.system.file_tasks import (
     outcome_of,
 )
 from hafailover.system.image_work import write_tail
-from hafailover.system.state_work import SLOT, create_record, read_file, write_file, write_record
+from hafailover.system.state_work import SLOT, keep_file, read_file, write_file, write_record
 from hafailover.system.work import Refusal
 from hafailover.system.worker import Answer, AnswerKind, Worker
 from tests.system.file_steps import PATIENT, perform, step
@@ -199,8 +199,7 @@ def test_a_path_that_leads_elsewhere_is_not_redirected(image: Path, tmp_path: Pa
 
 def test_a_record_is_written_into_its_slot(tmp_path: Path) -> None:
     path = str(tmp_path / "record")
-    assert create_record(path=path, slots=2) == {"created": True}
-    assert create_record(path=path, slots=2) == {"created": False}
+    Path(path).write_bytes(bytes(2 * SLOT))
     write_record(path=path, slot=1, data=b"second".hex())
     content = Path(path).read_bytes()
     assert content == bytes(SLOT) + b"second".ljust(SLOT, b"\0")
@@ -210,6 +209,15 @@ def test_a_record_is_written_into_its_slot(tmp_path: Path) -> None:
         write_record(path=path, slot=2, data="00")
     with pytest.raises(Refusal, match="does not fit"):
         write_record(path=path, slot=0, data="00" * (SLOT + 1))
+
+
+def test_a_file_has_two_names_until_another_takes_its_place(tmp_path: Path) -> None:
+    path, aside = tmp_path / "record", tmp_path / "aside"
+    assert keep_file(path=str(path), aside=str(aside)) == {"kept": False}
+    path.write_bytes(b"not understood")
+    assert keep_file(path=str(path), aside=str(aside)) == {"kept": True}
+    write_file(path=str(path), data=b"new".hex())
+    assert (path.read_bytes(), aside.read_bytes()) == (b"new", b"not understood")
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Records on a real disk: durable before they are acknowledged, kept when not understood."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -122,6 +123,24 @@ def test_a_file_that_is_not_understood_is_kept_aside(rig: Rig) -> None:
     assert rig.on_disk() == FIRST
     [kept] = rig.file.parent.glob("g.v.record.kept-*")
     assert kept.read_bytes() == b"from a later version"
+
+
+def test_a_file_that_could_not_be_read_is_kept_as_it_is(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.file.parent.mkdir(parents=True)
+    rig.file.write_bytes(b"behind a bad sector")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", lambda _: _fail_to_read())
+        assert dict(rig.store.load()["g"])["v"].copy is CopyState.UNKNOWN
+    assert rig.write(("v", FIRST)) == ""
+    [kept] = rig.file.parent.glob("g.v.record.kept-*")
+    assert kept.read_bytes() == b"behind a bad sector"
+    assert rig.on_disk() == FIRST
+
+
+def _fail_to_read() -> bytes:
+    raise OSError(errno.EIO, "Input/output error")
 
 
 def test_a_disk_that_refuses_is_a_problem_and_no_loss(rig: Rig) -> None:
