@@ -219,6 +219,7 @@ class Agent:
         self._loop.call_later(LAST_ACT_S, self._ended.set)
         for name in self._groups:
             self._edges.addresses.release(name, _LAST_ORDER)
+        for name in self._groups:
             self._journal.flush(name)
 
     def _shut_down(self, number: signal.Signals) -> None:

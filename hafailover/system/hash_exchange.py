@@ -91,7 +91,8 @@ class HashExchange:
         try:
             return bytes.fromhex(answer.hashes)
         except ValueError as error:
-            raise ComparisonError(f"the peer's answer about {volume} is no hash") from error
+            problem = f"the peer's answer about {volume} is no hash: has it the same hafailover?"
+            raise ComparisonError(problem) from error
 
     async def own_files(
         self, group: str, volume: str, ranges: Sequence[tuple[int, int]]

@@ -1,5 +1,6 @@
 """How are the steps of a setup done? Each durably, and so that it can be cut off at any point."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -77,8 +78,9 @@ class SetupWork(SteppedWork[SetupStep]):
             fill(descriptor, 0, step.size, self._progress)
             status = os.fstat(descriptor)
         except BaseException:
-            # It may have filled the disk.
-            Path(fresh).unlink()
+            # It may have filled the disk; what went wrong is told, and not that it could not be taken away either.
+            with contextlib.suppress(OSError):
+                Path(fresh).unlink()
             raise
         finally:
             os.close(descriptor)
